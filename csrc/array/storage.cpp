@@ -1,0 +1,31 @@
+// Storage: where its bytes come from and go to.
+#include "array/storage.h"
+
+#include "array/error.h"
+#include "runtime/allocator.h"
+
+namespace rushlight {
+namespace {
+
+// Constant-initialised and never destroyed, as storages of static lifetime need it.
+constinit FreeList<sizeof(Storage)> storage_list;
+
+}  // namespace
+
+Storage::Storage(std::size_t bytes) : data_(allocate(bytes)), bytes_(bytes) {}
+
+Storage::Storage(std::byte* data, std::size_t bytes, std::function<void()> release)
+    : data_(data), bytes_(bytes), foreign_(true), release_(std::move(release)) {}
+
+Storage::~Storage() {
+    if (!foreign_) {
+        deallocate(data_, bytes_);
+    } else if (release_) {
+        release_();
+    }
+}
+
+void* Storage::operator new(std::size_t) { return storage_list.take(); }
+void Storage::operator delete(void* memory) noexcept { storage_list.give(memory); }
+
+}  // namespace rushlight

@@ -1,0 +1,378 @@
+// Making arrays, looking at them from outside, and views.
+#include <nanobind/ndarray.h>
+
+#include <cmath>
+
+#include "bind/casters.h"
+#include "elementwise/pending.h"
+#include "tape/python.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace rushlight {
+
+namespace {
+
+// ---- Python data
+
+// The shape of nested sequences and the widest kind of number in them.
+class NestedData {
+public:
+    explicit NestedData(PyObject* data) { measure(data, 0); }
+
+    Dims shape;
+    DType kind = DType::Bool;
+    bool has_elements = false;
+
+    Array fill(PyObject* data, DType dtype) {
+        Array out = Array::empty(shape, dtype);
+        std::byte* at = out.bytes();
+        write(data, 0, dtype, at);
+        return out;
+    }
+
+private:
+    static bool is_sequence(PyObject* data) {
+        return PyList_Check(data) || PyTuple_Check(data) ||
+               (PySequence_Check(data) && !is_tensor(data) && !PyUnicode_Check(data) &&
+                !PyBytes_Check(data));
+    }
+
+    void measure(PyObject* data, int depth) {
+        check_as(ErrorKind::Value, depth < 64, "too many dimensions '", Py_TYPE(data)->tp_name, "'");
+        if (is_tensor(data)) {
+            const Array& array = as_tensor(data)->array;
+            for (Index d : array.shape()) shape.push_back(d);
+            note(array.dtype());
+            return;
+        }
+        if (!is_sequence(data)) {
+            Scalar value;
+            if (!scalar_from_python(data, value)) {
+                if (PyUnicode_Check(data))
+                    fail(ErrorKind::Type, "new(): invalid data type 'str'");
+                fail(ErrorKind::Runtime, "Could not infer dtype of ", Py_TYPE(data)->tp_name);
+            }
+            note(value.kind() == DType::F64    ? default_dtype()
+                 : value.kind() == DType::C128 ? complex_of(default_dtype())
+                                               : value.kind());
+            return;
+        }
+        PyRef items = PyRef::check(PySequence_Fast(data, "expected a sequence"));
+        const Py_ssize_t n = PySequence_Fast_GET_SIZE(items.get());
+        shape.push_back(n);
+        if (n == 0) return;
+        const int here = shape.size();
+        measure(PySequence_Fast_GET_ITEM(items.get(), 0), depth + 1);
+        const Dims first(std::span<const Index>(shape.begin() + here, shape.end()));
+        for (Py_ssize_t i = 1; i < n; ++i) {
+            PyObject* item = PySequence_Fast_GET_ITEM(items.get(), i);
+            if (first.empty() && !is_sequence(item) && !is_tensor(item)) {
+                Scalar value;
+                if (PyFloat_CheckExact(item)) note(default_dtype());
+                else if (PyLong_CheckExact(item)) note(DType::I64);
+                else measure(item, depth + 1);
+                continue;
+            }
+            shape.resize(here);
+            measure(item, depth + 1);
+            const Dims rest(std::span<const Index>(shape.begin() + here, shape.end()));
+            if (rest == first) continue;
+            const int at = here;
+            if (!rest.empty() && !first.empty())
+                fail(ErrorKind::Value, "expected sequence of length ", first[0], " at dim ", at,
+                     " (got ", rest[0], ")");
+            if (first.empty())
+                fail(ErrorKind::Type, "only a number was expected at dim ", at, ", got a sequence");
+            fail(ErrorKind::Type, "expected a sequence of length ", first[0], " at dim ", at,
+                 ", got a number");
+        }
+    }
+
+    void note(DType dtype) {
+        kind = has_elements ? promote(kind, dtype) : dtype;
+        has_elements = true;
+    }
+
+    void write(PyObject* data, int depth, DType dtype, std::byte*& at) {
+        if (is_tensor(data)) {
+            const Array source = contiguous(cast(as_tensor(data)->array, dtype));
+            const std::size_t bytes = std::size_t(source.numel()) * source.itemsize();
+            std::memcpy(at, source.bytes(), bytes);
+            at += bytes;
+            return;
+        }
+        if (depth == shape.size() || !is_sequence(data)) {
+            dispatch(dtype, [&]<class T>() {
+                T& out = *reinterpret_cast<T*>(at);
+                if constexpr (std::is_floating_point_v<T>)
+                    if (PyFloat_CheckExact(data)) {
+                        out = T(PyFloat_AS_DOUBLE(data));
+                        return;
+                    }
+                Scalar value;
+                if (!scalar_from_python(data, value))
+                    fail(ErrorKind::Type, "must be a number, not ", Py_TYPE(data)->tp_name);
+                if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+                    if (value.kind() == DType::I64) {
+                        const std::int64_t whole = value.to<std::int64_t>();
+                        check(std::is_same_v<T, std::int64_t> || std::int64_t(T(whole)) == whole,
+                              "value cannot be converted to type ", name_of(dtype),
+                              " without overflow");
+                    }
+                }
+                out = value.to<T>();
+            });
+            at += size_of(dtype);
+            return;
+        }
+        PyRef items = PyRef::check(PySequence_Fast(data, "expected a sequence"));
+        for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i)
+            write(PySequence_Fast_GET_ITEM(items.get(), i), depth + 1, dtype, at);
+    }
+};
+
+Array tensor_from_data(nb::handle data, const std::optional<DType>& dtype) {
+    if (is_tensor(data.ptr())) {
+        const Array& array = as_tensor(data.ptr())->array;
+        const Array converted = cast(array, dtype.value_or(array.dtype()));
+        return converted.body() == array.body() ? clone(array) : converted;
+    }
+    NestedData nested(data.ptr());
+    const DType kind = nested.has_elements ? nested.kind : default_dtype();
+    return nested.fill(data.ptr(), dtype.value_or(kind));
+}
+
+// ---- other libraries' memory
+
+using AnyArray = nb::ndarray<nb::device::cpu>;
+
+nb::dlpack::dtype foreign_dtype(DType dtype) {
+    using Code = nb::dlpack::dtype_code;
+    const Code code = dtype == DType::Bool    ? Code::Bool
+                      : dtype == DType::U8    ? Code::UInt
+                      : is_integral(dtype)    ? Code::Int
+                      : dtype == DType::BF16  ? Code::Bfloat
+                      : is_complex(dtype)     ? Code::Complex
+                                              : Code::Float;
+    return {std::uint8_t(code), std::uint8_t(size_of(dtype) * 8), 1};
+}
+
+DType dtype_from_foreign(const nb::dlpack::dtype& foreign) {
+    for (int d = 0; d < kDTypes; ++d)
+        if (foreign_dtype(DType(d)) == foreign) return DType(d);
+    fail(ErrorKind::Type, "can't convert an array with this element type (code ",
+         int(foreign.code), ", ", int(foreign.bits), " bits). The only supported types are: ",
+         "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, ",
+         "and bool.");
+}
+
+// Shares memory with the other library's array.
+Array from_foreign(const AnyArray& source) {
+    Dims shape(int(source.ndim())), strides(int(source.ndim()));
+    Index low = 0, high = 0;
+    bool empty = false;
+    for (int d = 0; d < shape.size(); ++d) {
+        shape[d] = Index(source.shape(std::size_t(d)));
+        strides[d] = source.stride(std::size_t(d));
+        empty |= shape[d] == 0;
+        check_as(ErrorKind::Value, strides[d] >= 0 || shape[d] < 2,
+                 "At least one of the strides of the given numpy array is negative, and tensors ",
+                 "with negative strides are not supported. Make a copy with array.copy() first.");
+        if (strides[d] < 0) strides[d] = 1;
+        high += (shape[d] - 1) * strides[d];
+    }
+    (void)low;
+    const DType dtype = dtype_from_foreign(source.dtype());
+    if (empty) return Array::empty(shape, dtype);
+    auto* held = new AnyArray(source);
+    Ref<Storage> storage(new Storage(static_cast<std::byte*>(source.data()),
+                                     std::size_t(high + 1) * size_of(dtype),
+                                     [held] { delete held; }));
+    storage->mark_exported();
+    return Array(std::move(storage), 0, shape, strides, dtype);
+}
+
+template <class... Framework>
+nb::ndarray<Framework...> to_foreign(nb::handle tensor) {
+    const Array& array = as_tensor(tensor.ptr())->array;
+    array.storage().mark_exported();
+    std::vector<std::size_t> shape(array.shape().begin(), array.shape().end());
+    // A fresh handle keeps the memory alive, whatever becomes of the tensor.
+    nb::object owner = nb::steal(wrap(array));
+    return nb::ndarray<Framework...>(array.bytes(), shape.size(), shape.data(), owner,
+                                     array.strides().begin(), foreign_dtype(array.dtype()));
+}
+
+// ---- creation
+
+Array arange(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype) {
+    const double from = start.to<double>(), to = end.to<double>(), by = step.to<double>();
+    check(by != 0, "arange: step must be nonzero");
+    check(std::isfinite(from) && std::isfinite(to), "arange: unsupported range: ", from, " -> ", to);
+    check((by > 0) == (to >= from) || to == from,
+          "arange: upper bound and lower bound inconsistent with step sign");
+    const bool whole = start.category() < 2 && end.category() < 2 && step.category() < 2;
+    Index n;
+    if (whole) {
+        const std::int64_t f = start.to<std::int64_t>(), t = end.to<std::int64_t>(),
+                           s = step.to<std::int64_t>();
+        n = t == f ? 0 : (t - f + s - (s > 0 ? 1 : -1)) / s;
+    } else {
+        n = Index(std::ceil((to - from) / by));
+    }
+    Array out = Array::empty(Dims{n}, dtype);
+    dispatch(dtype, [&]<class T>() {
+        T* data = out.data<T>();
+        if (whole) {
+            const std::int64_t f = start.to<std::int64_t>(), s = step.to<std::int64_t>();
+            for (Index i = 0; i < n; ++i) data[i] = convert<T>(f + i * s);
+        } else {
+            for (Index i = 0; i < n; ++i) data[i] = convert<T>(from + double(i) * by);
+        }
+    });
+    return out;
+}
+
+// Counted from both ends, so that the last value is exactly `end`.
+Array linspace(const Scalar& start, const Scalar& end, Index steps, DType dtype) {
+    check(steps >= 0, "linspace: number of steps must be non-negative, got ", steps);
+    Array out = Array::empty(Dims{steps}, dtype);
+    dispatch(dtype, [&]<class T>() {
+        T* data = out.data<T>();
+        using Wide = std::conditional_t<dtype_of<T> >= DType::C64, Complex128,
+                     std::conditional_t<std::is_same_v<T, float>, float, double>>;
+        const Wide from = start.to<Wide>(), to = end.to<Wide>();
+        const Wide step = steps > 1 ? (to - from) / Wide(double(steps - 1)) : Wide(0);
+        for (Index i = 0; i < steps; ++i) {
+            const Wide value = i < steps / 2 || steps == 1
+                                   ? from + step * Wide(double(i))
+                                   : to - step * Wide(double(steps - 1 - i));
+            data[i] = convert<T>(value);
+        }
+    });
+    return out;
+}
+
+Array eye(Index rows, Index cols, DType dtype) {
+    check(rows >= 0 && cols >= 0, "eye: n must be greater or equal to 0, got ", rows, " x ", cols);
+    Array out = Array::zeros(Dims{rows, cols}, dtype);
+    dispatch(dtype, [&]<class T>() {
+        for (Index i = 0; i < std::min(rows, cols); ++i)
+            out.data<T>()[i * cols + i] = convert<T>(std::int64_t(1));
+    });
+    return out;
+}
+
+}  // namespace
+
+void bind_arrays(nb::module_& m) {
+    m.def("tensor_from_data", &tensor_from_data, "data"_a, "dtype"_a.none() = nb::none());
+    m.def("from_foreign", &from_foreign, "array"_a);
+    m.def("to_numpy", [](nb::handle t) { return to_foreign<nb::numpy>(t); }, "tensor"_a);
+    m.def("to_dlpack", [](nb::handle t) { return to_foreign<>(t); }, "tensor"_a);
+    m.def("empty", [](const Dims& size, DType dtype) {
+        for (Index d : size)
+            check(d >= 0, "Trying to create tensor with negative dimension ", d, ": ", size);
+        return Array::empty(size, dtype);
+    }, "size"_a, "dtype"_a);
+    m.def("full", [](const Dims& size, const Scalar& value, DType dtype) {
+        for (Index d : size)
+            check(d >= 0, "Trying to create tensor with negative dimension ", d, ": ", size);
+        return Array::full(size, dtype, value);
+    }, "size"_a, "value"_a, "dtype"_a);
+    m.def("arange", &arange, "start"_a, "end"_a, "step"_a, "dtype"_a);
+    m.def("linspace", &linspace, "start"_a, "end"_a, "steps"_a, "dtype"_a);
+    m.def("eye", &eye, "n"_a, "m"_a, "dtype"_a);
+
+    m.def("clone", &clone, "input"_a);
+    m.def("contiguous", &contiguous, "input"_a);
+    m.def("to_dtype", &cast, "input"_a, "dtype"_a);
+    m.def("copy_", [](const Array& dst, const Array& src) { assign(dst, src); }, "dst"_a, "src"_a);
+    m.def("fill_", [](const Array& dst, const Scalar& value) { fill(dst, value); }, "dst"_a,
+          "value"_a);
+
+    m.def("as_strided", [](const Array& x, const Dims& size, const Dims& stride,
+                           std::optional<Index> offset) {
+        return x.as_strided(size, stride, offset.value_or(x.offset()));
+    }, "input"_a, "size"_a, "stride"_a, "storage_offset"_a.none() = nb::none());
+    m.def("expand", &Array::expand, "input"_a, "size"_a);
+    m.def("permute", [](const Array& x, const Dims& dims) {
+        check(dims.size() == x.ndim(), "permute(sparse_coo): number of dimensions in the tensor ",
+              "input does not match the length of the desired ordering of dimensions i.e. ",
+              "input.dim() = ", x.ndim(), " is not equal to len(dims) = ", dims.size());
+        Dims axes(x.ndim());
+        std::uint64_t seen = 0;
+        for (int d = 0; d < dims.size(); ++d) {
+            axes[d] = normalize_axis("permute", dims[d], x.ndim());
+            check(!((seen >> axes[d]) & 1), "permute(): duplicate dims are not allowed: ", dims);
+            seen |= std::uint64_t(1) << axes[d];
+        }
+        return x.permute(axes);
+    }, "input"_a, "dims"_a);
+    m.def("transpose", [](const Array& x, Index dim0, Index dim1) {
+        const int a = normalize_axis("transpose", dim0, x.ndim());
+        const int b = normalize_axis("transpose", dim1, x.ndim());
+        return x.ndim() == 0 ? x.permute(Dims()) : x.transpose(a, b);
+    }, "input"_a, "dim0"_a, "dim1"_a);
+    m.def("slice", [](const Array& x, Index dim, std::optional<Index> start,
+                      std::optional<Index> end, Index step) {
+        check_as(ErrorKind::Value, step > 0, "slice step must be positive, got ", step);
+        return x.slice(normalize_axis("slice", dim, x.ndim()), start.value_or(0),
+                       end.value_or(INT64_MAX), step);
+    }, "input"_a, "dim"_a, "start"_a.none(), "end"_a.none(), "step"_a);
+    m.def("select", [](const Array& x, Index dim, Index index) {
+        check_as(ErrorKind::Index, x.ndim() > 0, "select() cannot be applied to a 0-dim tensor.");
+        return x.select(normalize_axis("select", dim, x.ndim()), index);
+    }, "input"_a, "dim"_a, "index"_a);
+    m.def("unsqueeze", [](const Array& x, Index dim) {
+        return x.unsqueeze(normalize_axis("unsqueeze", dim, x.ndim() + 1));
+    }, "input"_a, "dim"_a);
+    m.def("squeeze", [](const Array& x, const std::optional<Dims>& dim) {
+        std::uint64_t axes = dim ? 0 : ~std::uint64_t(0);
+        if (dim)
+            for (Index d : *dim) {
+                const std::uint64_t bit = std::uint64_t(1)
+                                          << normalize_axis("squeeze", d, x.ndim());
+                check(!(axes & bit), "squeeze: dim ", d, " appears multiple times in the list of dims");
+                axes |= bit;
+            }
+        Array result = x.permute([&] {
+            Dims same(x.ndim());
+            for (int d = 0; d < same.size(); ++d) same[d] = d;
+            return same;
+        }());
+        for (int d = x.ndim() - 1; d >= 0; --d)
+            if (((axes >> d) & 1) && x.size(d) == 1) result = result.squeeze(d);
+        return result;
+    }, "input"_a, "dim"_a.none() = nb::none());
+    m.def("view", &Array::view, "input"_a, "size"_a);
+    m.def("reshape", &Array::reshape, "input"_a, "size"_a);
+    m.def("can_view", [](const Array& x, const Dims& size) {
+        return x.view_strides(size).has_value();
+    }, "input"_a, "size"_a);
+    m.def("same_storage", [](const Array& a, const Array& b) {
+        return &a.storage() == &b.storage();
+    }, "a"_a, "b"_a);
+    m.def("storage_id", [](const Array& x) {
+        return reinterpret_cast<std::uintptr_t>(&x.storage());
+    }, "input"_a);
+    m.def("storage_nbytes", [](const Array& x) { return x.storage().bytes(); }, "input"_a);
+    // The whole storage as bytes: what saving and untyped_storage() read.
+    m.def("storage_array", [](const Array& x) {
+        Ref<Storage> storage = (x.bytes(), x.body()->storage);
+        const Index bytes = Index(storage->bytes());
+        return Array(std::move(storage), 0, Dims{bytes}, Dims{1}, DType::U8);
+    }, "input"_a);
+    // A tensor over the bytes of another one, whatever its dtype; geometry is checked.
+    m.def("reinterpret", [](const Array& x, DType dtype, const Dims& size, const Dims& stride,
+                            Index offset) {
+        Ref<Storage> storage = (x.bytes(), x.body()->storage);
+        const Index room = Index(storage->bytes() / size_of(dtype));
+        const Array whole(std::move(storage), 0, Dims{room}, Dims{1}, dtype);
+        return whole.as_strided(size, stride, offset);
+    }, "input"_a, "dtype"_a, "size"_a, "stride"_a, "offset"_a);
+}
+
+}  // namespace rushlight

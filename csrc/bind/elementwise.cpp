@@ -1,0 +1,122 @@
+// Python names of pointwise rows and reductions.
+#include "bind/casters.h"
+#include "elementwise/pending.h"
+#include "elementwise/row.h"
+#include "elementwise/shapes.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace rushlight {
+
+namespace {
+
+std::uint64_t axes_of(std::string_view what, const Array& x, const std::optional<Dims>& dims) {
+    if (!dims || dims->empty()) return all_axes(x.ndim());
+    std::uint64_t axes = 0;
+    for (Index d : *dims) {
+        const int axis = normalize_axis(what, d, x.ndim());
+        const std::uint64_t bit = std::uint64_t(1) << axis;
+        check(!(axes & bit), what, ": dim ", axis, " appears multiple times in the list of dims");
+        if (x.ndim() > 0) axes |= bit;
+    }
+    return axes;
+}
+
+Array sum(const Array& x, const std::optional<Dims>& dim, bool keepdim,
+          const std::optional<DType>& dtype) {
+    const DType result = dtype.value_or(category_of(x.dtype()) < 2 ? DType::I64 : x.dtype());
+    return reduce(Reduction::Sum, x, axes_of("sum", x, dim), keepdim, false, result);
+}
+
+Array mean(const Array& x, const std::optional<Dims>& dim, bool keepdim,
+           const std::optional<DType>& dtype) {
+    const DType result = dtype.value_or(x.dtype());
+    check(category_of(result) >= 2, "mean(): could not infer output dtype. Input dtype must be ",
+          "either a floating point or complex dtype. Got: ", name_of(result));
+    const std::uint64_t axes = axes_of("mean", x, dim);
+    if (x.numel() == 0) {  // 0 / 0
+        const Array zero = reduce(Reduction::Sum, x, axes, keepdim, false, result);
+        const Operand operands[2] = {{zero, Scalar()}, {Array(), Scalar(0.0)}};
+        static const int row = row_named("div");
+        return pointwise(row, operands);
+    }
+    return reduce(Reduction::Sum, x, axes, keepdim, true, result);
+}
+
+Array prod(const Array& x, const std::optional<Dims>& dim, bool keepdim,
+           const std::optional<DType>& dtype) {
+    const DType result = dtype.value_or(category_of(x.dtype()) < 2 ? DType::I64 : x.dtype());
+    return reduce(Reduction::Prod, x, axes_of("prod", x, dim), keepdim, false, result);
+}
+
+Array extreme(std::string_view what, Reduction kind, const Array& x, const std::optional<Dims>& dim,
+              bool keepdim) {
+    const std::uint64_t axes = axes_of(what, x, dim);
+    check(!is_complex(x.dtype()), what, ": not implemented for ", name_of(x.dtype()));
+    for (int d = 0; d < x.ndim(); ++d)
+        if ((axes >> d) & 1)
+            check_as(ErrorKind::Index, x.size(d) > 0, what, ": Expected reduction dim ", d,
+                     " to have non-zero size. The input has shape ", x.shape());
+    return reduce(kind, x, axes, keepdim, false, x.dtype());
+}
+
+Array truth(std::string_view what, Reduction kind, const Array& x, const std::optional<Dims>& dim,
+            bool keepdim) {
+    const Array found = reduce(kind, x, axes_of(what, x, dim), keepdim, false, DType::Bool);
+    return x.dtype() == DType::U8 ? cast(found, DType::U8) : found;
+}
+
+}  // namespace
+
+void bind_elementwise(nb::module_& m) {
+    for (int row = 0; row < row_count(); ++row) {
+        const RowInfo& info = row_info(row);
+        const std::string name(info.name);
+        if (info.arity == 1) {
+            m.def(name.c_str(), [row](const Operand& a) {
+                return pointwise(row, std::span(&a, 1));
+            }, "input"_a);
+        } else if (info.arity == 2) {
+            m.def(name.c_str(), [row](Operand a, Operand b) {
+                const Operand operands[2] = {std::move(a), std::move(b)};
+                return pointwise(row, operands);
+            }, "input"_a, "other"_a);
+        } else {
+            m.def(name.c_str(), [row](Operand a, Operand b, Operand c) {
+                const Operand operands[3] = {std::move(a), std::move(b), std::move(c)};
+                return pointwise(row, operands);
+            }, "a"_a, "b"_a, "c"_a);
+        }
+    }
+    m.def("sum", &sum, "input"_a, "dim"_a.none() = nb::none(), "keepdim"_a = false,
+          "dtype"_a.none() = nb::none());
+    m.def("mean", &mean, "input"_a, "dim"_a.none() = nb::none(), "keepdim"_a = false,
+          "dtype"_a.none() = nb::none());
+    m.def("prod", &prod, "input"_a, "dim"_a.none() = nb::none(), "keepdim"_a = false,
+          "dtype"_a.none() = nb::none());
+    m.def("amax", [](const Array& x, const std::optional<Dims>& dim, bool keepdim) {
+        return extreme("amax", Reduction::Max, x, dim, keepdim);
+    }, "input"_a, "dim"_a.none() = nb::none(), "keepdim"_a = false);
+    m.def("amin", [](const Array& x, const std::optional<Dims>& dim, bool keepdim) {
+        return extreme("amin", Reduction::Min, x, dim, keepdim);
+    }, "input"_a, "dim"_a.none() = nb::none(), "keepdim"_a = false);
+    m.def("any", [](const Array& x, const std::optional<Dims>& dim, bool keepdim) {
+        return truth("any", Reduction::Max, x, dim, keepdim);
+    }, "input"_a, "dim"_a.none() = nb::none(), "keepdim"_a = false);
+    m.def("all", [](const Array& x, const std::optional<Dims>& dim, bool keepdim) {
+        return truth("all", Reduction::Min, x, dim, keepdim);
+    }, "input"_a, "dim"_a.none() = nb::none(), "keepdim"_a = false);
+    m.def("sum_to_size", &sum_to, "input"_a, "size"_a);
+    m.def("result_type", [](const std::vector<Operand>& operands) {
+        return result_type(operands);
+    }, "operands"_a);
+    m.def("promote_types", &promote, "a"_a, "b"_a);
+    m.def("get_default_dtype", &default_dtype);
+    m.def("set_default_dtype", &set_default_dtype, "dtype"_a);
+    m.def("set_eager", &set_eager, "on"_a);
+    m.def("is_eager", &eager);
+    m.def("is_pending", [](const Array& x) { return x.is_pending(); }, "input"_a);
+}
+
+}  // namespace rushlight

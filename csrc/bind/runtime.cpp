@@ -1,0 +1,18 @@
+// Threads, instruction set, BLAS and memory, as `rushlight info` and set_num_threads see them.
+#include "bind/casters.h"
+#include "runtime/allocator.h"
+#include "runtime/blas.h"
+#include "runtime/isa.h"
+#include "runtime/parallel.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace rushlight {
+
+void bind_runtime(nb::module_& m) {
+    m.def("get_num_threads", &num_threads);
+    m.def("set_num_threads", &set_num_threads, "threads"_a);
+}
+
+}  // namespace rushlight

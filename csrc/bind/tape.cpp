@@ -1,0 +1,70 @@
+// Modes, callbacks and backward(), as Python sees them.
+#include <nanobind/nanobind.h>
+
+#include "bind/casters.h"
+#include "tape/engine.h"
+#include "tape/node.h"
+#include "tape/python.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace rushlight {
+
+void bind_tape(nb::module_& m) {
+    m.def("set_tensor_class", [](nb::handle type) {
+        tensor_class = reinterpret_cast<PyTypeObject*>(Py_NewRef(type.ptr()));
+    }, "type"_a);
+    m.def("set_callbacks", [](const nb::kwargs& given) {
+        Callbacks& all = callbacks();
+        const std::pair<const char*, PyRef*> fields[] = {
+            {"size_class", &all.size_class},           {"add", &all.add},
+            {"sum_to", &all.sum_to},                   {"cast", &all.cast},
+            {"as_strided", &all.as_strided},           {"copy_slices", &all.copy_slices},
+            {"run_pre_hooks", &all.run_pre_hooks},     {"run_post_hooks", &all.run_post_hooks},
+            {"run_leaf_hooks", &all.run_leaf_hooks},   {"accumulated", &all.accumulated},
+            {"accumulate_node", &all.accumulate_node}, {"anomaly_report", &all.anomaly_report},
+            {"anomaly_trace", &all.anomaly_trace}};
+        for (auto [key, value] : given) {
+            bool known = false;
+            for (auto& [name, field] : fields)
+                if (nb::cast<std::string>(key) == name) {
+                    *field = PyRef::borrow(nb::handle(value).ptr());
+                    known = true;
+                }
+            check_as(ErrorKind::Value, known, "unknown callback ", nb::cast<std::string>(key));
+        }
+    });
+    m.def("is_grad_enabled", [] { return modes.grad; });
+    m.def("set_grad_enabled", [](bool on) { return std::exchange(modes.grad, on); }, "on"_a);
+    m.def("is_inference_mode_enabled", [] { return modes.inference; });
+    m.def("set_inference", [](bool on) { return std::exchange(modes.inference, on); }, "on"_a);
+    m.def("is_anomaly_enabled", [] { return modes.anomaly; });
+    m.def("is_anomaly_check_nan_enabled", [] { return modes.check_nan; });
+    m.def("set_anomaly", [](bool on, bool check_nan) {
+        modes.anomaly = on;
+        modes.check_nan = check_nan;
+    }, "on"_a, "check_nan"_a);
+    m.def("set_saved_tensor_hooks", [](nb::handle list) {
+        PyObject* old = std::exchange(modes.saved_tensor_hooks,
+                                      list.is_none() ? nullptr : Py_NewRef(list.ptr()));
+        Py_XDECREF(old);
+    }, "hooks"_a.none());
+    // run_backward(roots, gradients, inputs, keep_graph, create_graph, accumulate)
+    m.def("run_backward", [](nb::tuple roots, nb::tuple gradients, nb::tuple inputs,
+                             bool keep_graph, bool create_graph, bool accumulate) {
+        auto list = [](const nb::tuple& items) {
+            std::vector<PyRef> all;
+            for (nb::handle item : items) all.push_back(PyRef::borrow(item.ptr()));
+            return all;
+        };
+        std::vector<PyRef> results = run_backward(list(roots), list(gradients), list(inputs),
+                                                  keep_graph, create_graph, accumulate);
+        nb::list out;
+        for (PyRef& result : results)
+            out.append(result ? nb::borrow(result.get()) : nb::none());
+        return nb::tuple(out);
+    });
+}
+
+}  // namespace rushlight

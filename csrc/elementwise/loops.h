@@ -1,0 +1,36 @@
+// The inner loops of fused passes, as tables of function pointers. A loop runs over one block of
+// contiguous values (a register). Several builds of each table exist, one per instruction set;
+// loops() is the table for this machine.
+#pragma once
+
+#include "array/dims.h"
+#include "array/dtype.h"
+#include "elementwise/row.h"
+
+namespace rushlight {
+
+enum class Reduction : std::uint8_t { Sum, Prod, Max, Min };
+inline constexpr int kReductions = 4;
+
+// dst[i] = row(src[0][i], src[1][i], ...). dst may be one of the sources.
+using PointwiseLoop = void (*)(void* dst, const void* const* src, Index n);
+// Between memory of a dtype (any stride, in bytes) and a register.
+using LoadLoop = void (*)(void* dst, const std::byte* src, Index stride, Index n);
+using StoreLoop = void (*)(std::byte* dst, Index stride, const void* src, Index n);
+// Row: *acc op= src[0] op ... op src[n-1]. Columns: acc[i] op= src[i].
+using ReduceLoop = void (*)(void* acc, const void* src, Index n);
+
+struct LoopTable {
+    static constexpr int kMaxRows = 128;
+    PointwiseLoop pointwise[kMaxRows][kRegs] = {};
+    PointwiseLoop convert[kRegs][kRegs] = {};  // from register type, to register type
+    PointwiseLoop round[kDTypes] = {}; // to what the dtype can hold; null where nothing is lost
+    LoadLoop load[kDTypes] = {};
+    StoreLoop store[kDTypes] = {};
+    ReduceLoop reduce_row[kReductions][kRegs] = {};
+    ReduceLoop reduce_columns[kReductions][kRegs] = {};
+};
+
+const LoopTable& loops();
+
+}  // namespace rushlight

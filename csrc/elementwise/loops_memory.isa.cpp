@@ -1,0 +1,161 @@
+// Between memory and registers, between register types, and reductions of registers; compiled once
+// per instruction set.
+#include <cstring>
+
+#include "elementwise/pointwise_loops.h"
+
+namespace rushlight::RUSHLIGHT_ISA {
+namespace {
+
+template <class T>
+using register_of = reg_type<reg_of(dtype_of<T>)>;
+
+template <class T>
+void load(void* dst, const std::byte* src, Index stride, Index n) {
+    using R = register_of<T>;
+    auto* d = static_cast<R*>(dst);
+    if (stride == Index(sizeof(T))) {
+        auto* s = reinterpret_cast<const T*>(src);
+#pragma GCC ivdep
+        for (Index i = 0; i < n; ++i) d[i] = convert<R>(s[i]);
+    } else if (stride == 0) {
+        const R value = convert<R>(*reinterpret_cast<const T*>(src));
+        for (Index i = 0; i < n; ++i) d[i] = value;
+    } else {
+        for (Index i = 0; i < n; ++i) d[i] = convert<R>(*reinterpret_cast<const T*>(src + i * stride));
+    }
+}
+
+template <class T>
+void store(std::byte* dst, Index stride, const void* src, Index n) {
+    using R = register_of<T>;
+    auto* s = static_cast<const R*>(src);
+    if (stride == Index(sizeof(T))) {
+        auto* d = reinterpret_cast<T*>(dst);
+#pragma GCC ivdep
+        for (Index i = 0; i < n; ++i) {
+            if constexpr (std::is_same_v<T, bool>) reinterpret_cast<Bool&>(d[i]) = s[i];
+            else d[i] = convert<T>(s[i]);
+        }
+    } else {
+        for (Index i = 0; i < n; ++i)
+            *reinterpret_cast<T*>(dst + i * stride) = convert<T>(s[i]);
+    }
+}
+
+template <class From, class To>
+void convert_loop(void* dst, const void* const* src, Index n) {
+    auto* d = static_cast<To*>(dst);
+    auto* s = static_cast<const From*>(src[0]);
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) {
+        if constexpr (is_bool<To>) d[i] = s[i] != From(0);
+        else d[i] = convert<To>(s[i]);
+    }
+}
+
+template <class T>
+void round_loop(void* dst, const void* const* src, Index n) {
+    using R = register_of<T>;
+    auto* d = static_cast<R*>(dst);
+    auto* s = static_cast<const R*>(src[0]);
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) d[i] = convert<R>(convert<T>(s[i]));
+}
+
+// float sums and products accumulate in double.
+template <Reduction Kind, class T>
+using accumulator = std::conditional_t<std::is_same_v<T, float> && (Kind == Reduction::Sum ||
+                                                                    Kind == Reduction::Prod),
+                                       double, T>;
+
+template <Reduction Kind, class T>
+T combine(T a, T b) {
+    if constexpr (Kind == Reduction::Sum) return rows::Add::call(a, b);
+    else if constexpr (Kind == Reduction::Prod) return rows::Mul::call(a, b);
+    else if constexpr (Kind == Reduction::Max) return rows::Maximum::call(a, b);
+    else return rows::Minimum::call(a, b);
+}
+
+template <Reduction Kind, class T>
+T identity_of() {
+    if constexpr (Kind == Reduction::Sum) return T(0);
+    else if constexpr (Kind == Reduction::Prod) return T(1);
+    else if constexpr (std::is_floating_point_v<T>)
+        return Kind == Reduction::Max ? -std::numeric_limits<T>::infinity()
+                                      : std::numeric_limits<T>::infinity();
+    else return Kind == Reduction::Max ? std::numeric_limits<T>::min() : T(is_bool<T> ? 1 : std::numeric_limits<T>::max());
+}
+
+// Sixteen running values side by side, joined in a fixed order at the end of the row.
+template <Reduction Kind, class T>
+void reduce_row(void* acc, const void* src, Index n) {
+    using A = accumulator<Kind, T>;
+    constexpr Index kLanes = 16;
+    auto* s = static_cast<const T*>(src);
+    A total = *static_cast<A*>(acc);
+    Index i = 0;
+    if (n >= kLanes) {
+        A lanes[kLanes];
+        for (Index l = 0; l < kLanes; ++l) lanes[l] = identity_of<Kind, A>();
+        for (; i + kLanes <= n; i += kLanes)
+            for (Index l = 0; l < kLanes; ++l) lanes[l] = combine<Kind, A>(lanes[l], A(s[i + l]));
+        for (Index width = kLanes / 2; width > 0; width /= 2)
+            for (Index l = 0; l < width; ++l)
+                lanes[l] = combine<Kind, A>(lanes[l], lanes[l + width]);
+        total = combine<Kind, A>(total, lanes[0]);
+    }
+    for (; i < n; ++i) total = combine<Kind, A>(total, A(s[i]));
+    *static_cast<A*>(acc) = total;
+}
+
+template <Reduction Kind, class T>
+void reduce_columns(void* acc, const void* src, Index n) {
+    using A = accumulator<Kind, T>;
+    auto* a = static_cast<A*>(acc);
+    auto* s = static_cast<const T*>(src);
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) a[i] = combine<Kind, A>(a[i], A(s[i]));
+}
+
+template <Reduction Kind, Reg R>
+void add_reduction(LoopTable& table) {
+    using T = reg_type<R>;
+    table.reduce_row[int(Kind)][int(R)] = &reduce_row<Kind, T>;
+    table.reduce_columns[int(Kind)][int(R)] = &reduce_columns<Kind, T>;
+}
+
+template <Reg R>
+void add_register(LoopTable& table) {
+    using T = reg_type<R>;
+    add_reduction<Reduction::Sum, R>(table);
+    add_reduction<Reduction::Prod, R>(table);
+    if constexpr (R != Reg::Complex) {
+        add_reduction<Reduction::Max, R>(table);
+        add_reduction<Reduction::Min, R>(table);
+    }
+    auto& to = table.convert[int(R)];
+    to[int(Reg::Bool)] = &convert_loop<T, std::uint8_t>;
+    to[int(Reg::Int)] = &convert_loop<T, std::int64_t>;
+    to[int(Reg::Float)] = &convert_loop<T, float>;
+    to[int(Reg::Double)] = &convert_loop<T, double>;
+    to[int(Reg::Complex)] = &convert_loop<T, Complex128>;
+}
+
+}  // namespace
+
+void add_memory_loops(LoopTable& table) {
+    add_register<Reg::Bool>(table);
+    add_register<Reg::Int>(table);
+    add_register<Reg::Float>(table);
+    add_register<Reg::Double>(table);
+    add_register<Reg::Complex>(table);
+    for (int d = 0; d < kDTypes; ++d)
+        dispatch(DType(d), [&]<class T>() {
+            table.load[d] = &load<T>;
+            table.store[d] = &store<T>;
+            if constexpr (sizeof(T) != sizeof(register_of<T>)) table.round[d] = &round_loop<T>;
+        });
+}
+
+}  // namespace rushlight::RUSHLIGHT_ISA

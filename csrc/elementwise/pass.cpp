@@ -1,0 +1,518 @@
+// How a Pass runs: collapse axes, give registers their place, cut the space into tiles, and run
+// the program block by block. Tiles depend on the space alone, never on the number of threads.
+#include "elementwise/pass.h"
+
+#include <cstring>
+
+#include "runtime/parallel.h"
+
+namespace rushlight {
+
+namespace {
+
+constexpr Index kTileElements = 32768;
+constexpr std::size_t kRegisterBudget = 20 * 1024;  // bytes of first-level cache for registers
+
+Reg accumulator_of(Reduction kind, Reg reg) {
+    const bool adds = kind == Reduction::Sum || kind == Reduction::Prod;
+    return adds && reg == Reg::Float ? Reg::Double : reg;
+}
+
+// Whether a register of this dtype has the layout of memory.
+bool plain_layout(DType d) { return size_of(d) == reg_size(reg_of(d)); }
+
+template <class F>
+void with_reg_type(Reg reg, F&& f) {
+    switch (reg) {
+        case Reg::Bool: return f.template operator()<std::uint8_t>();
+        case Reg::Int: return f.template operator()<std::int64_t>();
+        case Reg::Float: return f.template operator()<float>();
+        case Reg::Double: return f.template operator()<double>();
+        case Reg::Complex: return f.template operator()<Complex128>();
+    }
+}
+
+template <class T>
+T identity_of(Reduction kind) {
+    if (kind == Reduction::Sum) return T(0);
+    if (kind == Reduction::Prod) return T(1);
+    if constexpr (std::is_floating_point_v<T>) {
+        const T inf = std::numeric_limits<T>::infinity();
+        return kind == Reduction::Max ? -inf : inf;
+    } else if constexpr (std::is_same_v<T, std::int64_t>) {
+        return kind == Reduction::Max ? INT64_MIN : INT64_MAX;
+    } else {
+        return kind == Reduction::Max ? T(0) : T(1);
+    }
+}
+
+void fill_identity(std::byte* memory, Reg reg, Reduction kind, Index n) {
+    with_reg_type(reg, [&]<class T>() {
+        std::fill_n(reinterpret_cast<T*>(memory), n, identity_of<T>(kind));
+    });
+}
+
+}  // namespace
+
+// ---- building
+
+int Pass::leaf(const Array& array) {
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+        if (slots_[i].kind == Slot::Leaf) {
+            const Array& known = leaves_[slots_[i].index].array;
+            if (known.body() == array.body() ||
+                (known.dtype() == array.dtype() && known.same_geometry(array)))
+                return int(i);
+        }
+    Leaf leaf{array, {array.bytes(), array.dtype(), {}, false}};
+    const Index size = Index(array.itemsize());
+    const int lead = space_.size() - array.ndim();
+    leaf.access.strides = Dims(space_.size(), 0);
+    for (int d = 0; d < array.ndim(); ++d)
+        if (array.size(d) != 1) leaf.access.strides[lead + d] = array.stride(d) * size;
+    leaves_.push_back(std::move(leaf));
+    slots_.push_back({reg_of(array.dtype()), Slot::Leaf, int(leaves_.size()) - 1});
+    return int(slots_.size()) - 1;
+}
+
+int Pass::constant(const Scalar& value, DType dtype) {
+    slots_.push_back({reg_of(dtype), Slot::Constant, int(constants_.size())});
+    constants_.push_back({value, dtype, int(slots_.size()) - 1});
+    return int(slots_.size()) - 1;
+}
+
+int Pass::step(PointwiseLoop loop, int slot, Reg reg) {
+    slots_.push_back({reg, Slot::Temporary, 0});
+    const int dst = int(slots_.size()) - 1;
+    program_.push_back({loop, dst, {slot, 0, 0}, 1, 0.1});
+    return dst;
+}
+
+int Pass::convert(int slot, DType from, DType to) {
+    if (from == to) return slot;
+    if (reg_of(from) != reg_of(to))
+        slot = step(loops().convert[int(reg_of(from))][int(reg_of(to))], slot, reg_of(to));
+    return from == DType::Bool ? slot : round(slot, to);
+}
+
+int Pass::round(int slot, DType dtype) {
+    PointwiseLoop loop = loops().round[int(dtype)];
+    return loop ? step(loop, slot, reg_of(dtype)) : slot;
+}
+
+int Pass::apply(int row, Reg reg, Reg result, std::span<const int> sources) {
+    slots_.push_back({result, Slot::Temporary, 0});
+    Instruction instruction{loops().pointwise[row][int(reg)], int(slots_.size()) - 1, {}, 0, 0.15};
+    for (int s : sources) instruction.src[instruction.arity++] = s;
+    program_.push_back(instruction);
+    return int(slots_.size()) - 1;
+}
+
+void Pass::keep(int slot, const Array& out) {
+    Output output{out, {out.bytes(), out.dtype(), Dims(space_.size(), 0), false}, slot, false};
+    for (int d = 0; d < out.ndim(); ++d)
+        if (out.size(d) != 1) output.access.strides[d] = out.stride(d) * Index(out.itemsize());
+    outputs_.push_back(std::move(output));
+}
+
+void Pass::reduce(int slot, Reduction kind, std::uint64_t axes, bool mean, const Array& out) {
+    Reduce reduction{out, slot, kind, mean, axes, Dims(space_.size(), 0), 1,
+                     accumulator_of(kind, slots_[slot].reg), {}};
+    for (int d = space_.size() - 1; d >= 0; --d)
+        if (!((axes >> d) & 1)) {
+            if (space_[d] != 1) reduction.strides[d] = reduction.outputs;
+            reduction.outputs *= space_[d];
+        }
+    reductions_.push_back(std::move(reduction));
+}
+
+// ---- planning
+
+// Drops axes of size 1 and joins neighbours that every access walks as one.
+void Pass::collapse() {
+    std::vector<Dims*> all;
+    for (auto& leaf : leaves_) all.push_back(&leaf.access.strides);
+    for (auto& output : outputs_) all.push_back(&output.access.strides);
+    for (auto& reduction : reductions_) all.push_back(&reduction.strides);
+    dims_ = space_;
+    for (int d = dims_.size() - 1; d >= 0; --d)
+        if (dims_[d] == 1) {
+            dims_.erase(d);
+            for (Dims* strides : all) strides->erase(d);
+        }
+    for (int d = dims_.size() - 2; d >= 0; --d) {
+        bool joins = true;
+        for (const Dims* strides : all)
+            joins &= (*strides)[d] == (*strides)[d + 1] * dims_[d + 1];
+        if (!joins) continue;
+        dims_[d + 1] *= dims_[d];
+        dims_.erase(d);
+        for (Dims* strides : all) strides->erase(d);
+    }
+    if (dims_.empty()) {
+        dims_.push_back(1);
+        for (Dims* strides : all) strides->push_back(0);
+    }
+    cols_ = dims_.back();
+    rows_ = 1;
+    for (int d = 0; d + 1 < dims_.size(); ++d) rows_ *= dims_[d];
+    auto mark_linear = [&](Access& access) {
+        Index expected = Index(size_of(access.dtype));
+        access.linear = true;
+        for (int d = dims_.size() - 1; d >= 0; --d) {
+            access.linear &= access.strides[d] == expected || dims_[d] == 1;
+            expected *= dims_[d];
+        }
+    };
+    for (auto& leaf : leaves_) mark_linear(leaf.access);
+    for (auto& output : outputs_) mark_linear(output.access);
+}
+
+// Linear scan: a register is free again after the last instruction that reads it.
+void Pass::allocate_registers() {
+    const int end = int(program_.size());
+    for (int i = 0; i < end; ++i) {
+        for (int s = 0; s < program_[i].arity; ++s) slots_[program_[i].src[s]].last = i;
+        slots_[program_[i].dst].first = i;
+    }
+    for (auto& reduction : reductions_) slots_[reduction.slot].last = end;
+    const bool whole_rows = cols_ < block_;
+    for (auto& slot : slots_)
+        if (slot.kind == Slot::Leaf) {
+            const Access& access = leaves_[slot.index].access;
+            slot.direct = plain_layout(access.dtype) &&
+                          (access.linear ||
+                           (!whole_rows && access.strides.back() == Index(size_of(access.dtype))));
+        }
+    for (std::size_t o = 0; o < outputs_.size(); ++o) {
+        Output& output = outputs_[o];
+        Slot& slot = slots_[output.slot];
+        output.direct = slot.kind == Slot::Temporary && slot.out < 0 &&
+                        plain_layout(output.access.dtype) &&
+                        (output.access.linear ||
+                         (!whole_rows &&
+                          output.access.strides.back() == Index(size_of(output.access.dtype))));
+        if (output.direct) slot.out = int(o);
+        else slot.last = end;  // stored when the block is done
+    }
+    std::vector<std::pair<int, std::size_t>> free;  // register, bytes of a value
+    std::vector<std::size_t> sizes;
+    auto take = [&](std::size_t size) {
+        for (auto it = free.begin(); it != free.end(); ++it)
+            if (it->second == size) {
+                const int physical = it->first;
+                free.erase(it);
+                return physical;
+            }
+        sizes.push_back(size);
+        return int(sizes.size()) - 1;
+    };
+    for (auto& slot : slots_)  // constants and gathered leaves live through the block
+        if (slot.kind == Slot::Constant || (slot.kind == Slot::Leaf && !slot.direct))
+            slot.physical = take(reg_size(slot.reg));
+    for (int i = 0; i < end; ++i) {
+        Slot& dst = slots_[program_[i].dst];
+        // Sources that end here may be overwritten in place when the widths agree.
+        std::vector<std::pair<int, std::size_t>> ending;
+        for (int s = 0; s < program_[i].arity; ++s) {
+            Slot& source = slots_[program_[i].src[s]];
+            if (source.kind != Slot::Temporary || source.last != i || source.physical < 0) continue;
+            ending.push_back({source.physical, reg_size(source.reg)});
+            source.last = -1;  // once, also where an instruction reads it twice
+        }
+        for (auto& reg : ending)
+            if (reg.second == reg_size(dst.reg)) free.push_back(reg);
+        if (dst.out < 0) dst.physical = take(reg_size(dst.reg));
+        for (auto& reg : ending)
+            if (reg.second != reg_size(dst.reg)) free.push_back(reg);
+        if (dst.last < 0 && dst.physical >= 0)  // nobody reads it
+            free.push_back({dst.physical, reg_size(dst.reg)});
+    }
+    physical_ = int(sizes.size());
+}
+
+// Reductions down long columns: tiles take columns, so that no two share an accumulator.
+bool Pass::by_columns() const {
+    if (reductions_.empty() || cols_ < 2048 || rows_ == 1) return false;
+    for (const auto& reduction : reductions_)
+        if (reduction.strides.back() == 0) return false;
+    return true;
+}
+
+std::vector<Pass::Tile> Pass::make_tiles() const {
+    std::vector<Tile> tiles;
+    const Index total = rows_ * cols_;
+    if (total == 0) return tiles;
+    if (by_columns()) {
+        const Index width = std::max<Index>(512, kTileElements / rows_ / 64 * 64);
+        for (Index c = 0; c < cols_; c += width)
+            tiles.push_back({0, rows_, c, std::min(cols_, c + width)});
+        return tiles;
+    }
+    if (cols_ >= kTileElements) {
+        for (Index r = 0; r < rows_; ++r)
+            for (Index c = 0; c < cols_; c += kTileElements)
+                tiles.push_back({r, r + 1, c, std::min(cols_, c + kTileElements)});
+        return tiles;
+    }
+    // Whole rows; fewer, longer tiles where each would carry a large accumulator of its own.
+    Index per_tile = std::max<Index>(1, kTileElements / cols_);
+    for (const auto& reduction : reductions_)
+        if (reduction.strides[0] == 0 && reduction.outputs > 4096)
+            per_tile = std::max(per_tile, (rows_ + 15) / 16);
+    for (Index r = 0; r < rows_; r += per_tile)
+        tiles.push_back({r, std::min(rows_, r + per_tile), 0, cols_});
+    return tiles;
+}
+
+// ---- running
+
+// One thread's registers and position while it runs a tile.
+class Pass::Runner {
+public:
+    Runner(const Pass& pass, std::byte* scratch) : pass_(pass), pointers_(pass.slots_.size()) {
+        const std::size_t register_bytes = std::size_t(pass.block_) * 16;
+        for (std::size_t i = 0; i < pass.slots_.size(); ++i)
+            if (pass.slots_[i].physical >= 0)
+                pointers_[i] = scratch + std::size_t(pass.slots_[i].physical) * register_bytes;
+        for (const auto& constant : pass.constants_)
+            with_reg_type(reg_of(constant.dtype), [&]<class T>() {
+                T value;
+                dispatch(constant.dtype, [&]<class E>() {
+                    if constexpr (std::is_same_v<T, std::uint8_t>) value = constant.value.to<bool>();
+                    else value = rushlight::convert<T>(constant.value.to<E>());
+                });
+                std::fill_n(static_cast<T*>(pointers_[constant.slot]), pass.block_, value);
+            });
+    }
+
+    // `accumulators[r]` points to the first output of reduction r that this tile may touch minus
+    // its offset, so that offsets of the whole reduction apply.
+    void run(const Tile& tile, std::span<std::byte* const> accumulators) {
+        const int outer = pass_.dims_.size() - 1;
+        Dims at(outer);
+        Index rest = tile.row_begin;
+        for (int d = outer - 1; d >= 0; --d) {
+            at[d] = rest % pass_.dims_[d];
+            rest /= pass_.dims_[d];
+        }
+        const Index rows_at_once =
+            pass_.cols_ < pass_.block_ ? std::max<Index>(1, pass_.block_ / pass_.cols_) : 1;
+        for (Index r = tile.row_begin; r < tile.row_end; r += rows_at_once) {
+            const Index rows = std::min(rows_at_once, tile.row_end - r);
+            if (pass_.cols_ < pass_.block_) {
+                block(r, rows, 0, pass_.cols_, at, accumulators);
+            } else {
+                for (Index c = tile.col_begin; c < tile.col_end; c += pass_.block_)
+                    block(r, 1, c, std::min(pass_.block_, tile.col_end - c), at, accumulators);
+            }
+            for (Index k = 0; k < rows; ++k) advance(at);
+        }
+    }
+
+private:
+    void advance(Dims& at) const {
+        for (int d = at.size() - 1; d >= 0; --d) {
+            if (++at[d] < pass_.dims_[d]) return;
+            at[d] = 0;
+        }
+    }
+
+    static Index offset(const Dims& at, const Dims& strides) {
+        Index sum = 0;
+        for (int d = 0; d < at.size(); ++d) sum += at[d] * strides[d];
+        return sum;
+    }
+
+    std::byte* address(const Access& access, Index row, Index col, const Dims& at) const {
+        if (access.linear)
+            return access.base + (row * pass_.cols_ + col) * Index(size_of(access.dtype));
+        return access.base + offset(at, access.strides) + col * access.strides.back();
+    }
+
+    void block(Index row, Index rows, Index col, Index cols, const Dims& at,
+               std::span<std::byte* const> accumulators) {
+        const Index n = rows * cols;
+        const LoopTable& table = loops();
+        for (std::size_t i = 0; i < pass_.slots_.size(); ++i) {
+            const Slot& slot = pass_.slots_[i];
+            if (slot.kind == Slot::Leaf) {
+                const Access& access = pass_.leaves_[slot.index].access;
+                if (slot.direct) {
+                    pointers_[i] = address(access, row, col, at);
+                    continue;
+                }
+                LoadLoop load = table.load[int(access.dtype)];
+                auto* dst = static_cast<std::byte*>(pointers_[i]);
+                if (rows == 1 || access.linear) {
+                    load(dst, address(access, row, col, at), access.strides.back(), n);
+                } else {
+                    Dims walk = at;
+                    for (Index r = 0; r < rows; ++r, advance(walk))
+                        load(dst + std::size_t(r * cols) * reg_size(slot.reg),
+                             address(access, row + r, col, walk), access.strides.back(), cols);
+                }
+            } else if (slot.out >= 0) {
+                pointers_[i] = address(pass_.outputs_[slot.out].access, row, col, at);
+            }
+        }
+        for (const Instruction& instruction : pass_.program_) {
+            const void* sources[3];
+            for (int s = 0; s < instruction.arity; ++s)
+                sources[s] = pointers_[instruction.src[s]];
+            instruction.loop(pointers_[instruction.dst], sources, n);
+        }
+        for (const Output& output : pass_.outputs_) {
+            if (output.direct) continue;
+            StoreLoop store = table.store[int(output.access.dtype)];
+            auto* src = static_cast<const std::byte*>(pointers_[output.slot]);
+            const Access& access = output.access;
+            if (rows == 1 || access.linear) {
+                store(address(access, row, col, at), access.strides.back(), src, n);
+            } else {
+                Dims walk = at;
+                for (Index r = 0; r < rows; ++r, advance(walk))
+                    store(address(access, row + r, col, walk), access.strides.back(),
+                          src + std::size_t(r * cols) * reg_size(pass_.slots_[output.slot].reg),
+                          cols);
+            }
+        }
+        for (std::size_t k = 0; k < pass_.reductions_.size(); ++k)
+            accumulate(pass_.reductions_[k], accumulators[k], rows, col, cols, at);
+    }
+
+    void accumulate(const Reduce& reduction, std::byte* accumulator, Index rows, Index col,
+                    Index cols, const Dims& at) {
+        const LoopTable& table = loops();
+        const Reg reg = pass_.slots_[reduction.slot].reg;
+        auto* src = static_cast<const std::byte*>(pointers_[reduction.slot]);
+        const Index size = Index(reg_size(reduction.accumulator));
+        const bool across = reduction.strides.back() == 0;
+        ReduceLoop loop = across ? table.reduce_row[int(reduction.kind)][int(reg)]
+                                 : table.reduce_columns[int(reduction.kind)][int(reg)];
+        if (rows == 1) {
+            const Index o = offset(at, reduction.strides) + col * reduction.strides.back();
+            loop(accumulator + o * size, src, cols);
+            return;
+        }
+        Dims walk = at;
+        for (Index r = 0; r < rows; ++r, advance(walk))
+            loop(accumulator + offset(walk, reduction.strides) * size,
+                 src + std::size_t(r * cols) * reg_size(reg), cols);
+    }
+
+    const Pass& pass_;
+    std::vector<void*> pointers_;
+};
+
+namespace {
+
+// Registers are written before they are read, so a thread's scratch needs no clearing.
+std::byte* scratch(std::size_t bytes) {
+    thread_local std::vector<std::byte> memory;
+    if (memory.size() < bytes + 64) memory.resize(bytes + 64);
+    const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
+    return memory.data() + (64 - address % 64) % 64;
+}
+
+}  // namespace
+
+// The accumulator, divided for a mean, converted to the dtype of the result.
+void Pass::finish(Reduce& reduction) const {
+    const Index n = reduction.outputs;
+    std::byte* total = reduction.total.data();
+    if (reduction.mean) {
+        Index count = 1;
+        for (int d = 0; d < space_.size(); ++d)
+            if ((reduction.axes >> d) & 1) count *= space_[d];
+        with_reg_type(reduction.accumulator, [&]<class T>() {
+            if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, Complex128>)
+                for (Index i = 0; i < n; ++i) reinterpret_cast<T*>(total)[i] /= double(count);
+        });
+    }
+    const LoopTable& table = loops();
+    const DType dtype = reduction.out.dtype();
+    const void* source[1] = {total};
+    std::vector<std::byte> converted;
+    if (reg_of(dtype) != reduction.accumulator) {
+        converted.resize(std::size_t(n) * reg_size(reg_of(dtype)));
+        table.convert[int(reduction.accumulator)][int(reg_of(dtype))](converted.data(), source, n);
+        source[0] = converted.data();
+    }
+    table.store[int(dtype)](reduction.out.bytes(), Index(size_of(dtype)), source[0], n);
+}
+
+void Pass::run() {
+    collapse();
+    std::size_t widest = 4;
+    for (const auto& slot : slots_) widest = std::max(widest, reg_size(slot.reg));
+    // Longer blocks for short programs, where starting a loop costs more than the cache gains.
+    block_ = program_.size() <= 4 ? 1024 : program_.size() <= 12 ? 512 : 256;
+    allocate_registers();
+    while (block_ > 128 && std::size_t(block_ * physical_) * widest > kRegisterBudget) {
+        block_ /= 2;
+        for (auto& slot : slots_) slot = Slot{slot.reg, slot.kind, slot.index};
+        allocate_registers();
+    }
+    for (auto& reduction : reductions_) {
+        reduction.total.resize(std::size_t(reduction.outputs) * reg_size(reduction.accumulator));
+        fill_identity(reduction.total.data(), reduction.accumulator, reduction.kind,
+                      reduction.outputs);
+    }
+    const std::vector<Tile> tiles = make_tiles();
+    const bool shared = tiles.size() == 1 || by_columns();
+    const std::size_t scratch_bytes = std::size_t(physical_) * std::size_t(block_) * 16;
+    double seconds = 0.05e-9 * double(leaves_.size() + outputs_.size() + 1);
+    for (const auto& instruction : program_) seconds += 1e-9 * instruction.cost;
+    if (!tiles.empty()) seconds *= double(rows_ * cols_) / double(tiles.size());
+
+    struct Partial {
+        std::vector<std::byte> memory;
+        Index first = 0, count = 0;
+    };
+    const std::size_t kinds = reductions_.size();
+    std::vector<Partial> partials(shared ? 0 : tiles.size() * kinds);
+    parallel_for(Index(tiles.size()), seconds, [&](Index t) {
+        std::vector<std::byte*> accumulators(kinds);
+        for (std::size_t k = 0; k < kinds; ++k) {
+            Reduce& reduction = reductions_[k];
+            const Index size = Index(reg_size(reduction.accumulator));
+            if (shared) {
+                accumulators[k] = reduction.total.data();
+                continue;
+            }
+            // Outputs that this tile can touch: all, or those of its range of the first axis.
+            Partial& partial = partials[std::size_t(t) * kinds + k];
+            partial.count = reduction.outputs;
+            if (dims_.size() == 1 && reduction.strides[0] != 0) {
+                partial.first = tiles[t].col_begin;
+                partial.count = tiles[t].col_end - tiles[t].col_begin;
+            } else if (dims_.size() > 1 && reduction.strides[0] != 0) {
+                const Index rows_each = rows_ / dims_[0], each = reduction.outputs / dims_[0];
+                const Index from = tiles[t].row_begin / rows_each;
+                const Index to = (tiles[t].row_end - 1) / rows_each + 1;
+                partial.first = from * each;
+                partial.count = (to - from) * each;
+            }
+            partial.memory.resize(std::size_t(partial.count * size));
+            fill_identity(partial.memory.data(), reduction.accumulator, reduction.kind,
+                          partial.count);
+            accumulators[k] = partial.memory.data() - partial.first * size;
+        }
+        Runner(*this, scratch(scratch_bytes)).run(tiles[t], accumulators);
+    });
+    if (!shared)
+        for (std::size_t t = 0; t < tiles.size(); ++t)
+            for (std::size_t k = 0; k < kinds; ++k) {
+                Reduce& reduction = reductions_[k];
+                Partial& partial = partials[t * kinds + k];
+                std::byte* total = reduction.total.data() +
+                                   partial.first * Index(reg_size(reduction.accumulator));
+                loops().reduce_columns[int(reduction.kind)][int(reduction.accumulator)](
+                    total, partial.memory.data(), partial.count);
+                partial.memory = {};
+            }
+    for (auto& reduction : reductions_) finish(reduction);
+}
+
+}  // namespace rushlight

@@ -1,0 +1,109 @@
+// A Pass: one run over an iteration space that computes any number of pointwise values and
+// reductions. It is a short program over registers, each a block of some hundred values that
+// stays in the first-level cache.
+#pragma once
+
+#include <vector>
+
+#include "array/array.h"
+#include "elementwise/loops.h"
+#include "elementwise/row.h"
+
+namespace rushlight {
+
+class Pass {
+public:
+    explicit Pass(Dims space) : space_(std::move(space)) {}
+
+    // Each returns the number of the register slot that holds the value.
+    int leaf(const Array& array);  // array broadcasts to the space
+    int constant(const Scalar& value, DType dtype);
+    int convert(int slot, DType from, DType to);
+    int round(int slot, DType dtype);  // to what the dtype can hold
+    int apply(int row, Reg reg, Reg result, std::span<const int> sources);
+
+    // What is to be kept of a slot: its values (`out` has the shape of the space), or a reduction
+    // over `axes` (a bit per axis of the space) into a contiguous `out` of the other axes.
+    void keep(int slot, const Array& out);
+    void reduce(int slot, Reduction kind, std::uint64_t axes, bool mean, const Array& out);
+
+    void run();
+
+private:
+    struct Slot {
+        Reg reg;
+        enum Kind : std::uint8_t { Temporary, Leaf, Constant } kind;
+        int index;  // of the leaf or constant
+        int out = -1;
+        int physical = -1;
+        int first = -1, last = -1;  // instructions that write and last read it
+        bool direct = false;        // a leaf that can be read where it lies
+    };
+    struct Instruction {
+        PointwiseLoop loop;
+        int dst, src[3], arity;
+        double cost;
+    };
+    struct Access {  // how memory is walked: strides in bytes over the collapsed space
+        std::byte* base;
+        DType dtype;
+        Dims strides;
+        bool linear = false;  // address = base + linear index * size
+    };
+    struct Leaf {
+        Array array;
+        Access access;
+    };
+    struct Constant {
+        Scalar value;
+        DType dtype;
+        int slot;
+    };
+    struct Output {
+        Array array;
+        Access access;
+        int slot;
+        bool direct;  // the instruction writes straight to memory
+    };
+    struct Reduce {
+        Array out;
+        int slot;
+        Reduction kind;
+        bool mean;
+        std::uint64_t axes;
+        Dims strides;  // of the accumulator over the collapsed space, in elements; 0 = reduced
+        Index outputs = 1;
+        Reg accumulator;
+        std::vector<std::byte> total;
+    };
+    struct Tile {
+        Index row_begin, row_end, col_begin, col_end;
+    };
+    class Runner;
+
+    int step(PointwiseLoop loop, int slot, Reg reg);
+
+    void collapse();
+    void allocate_registers();
+    std::vector<Tile> make_tiles() const;
+    void finish(Reduce& reduction) const;
+    bool by_columns() const;
+
+    Dims space_;
+    std::vector<Slot> slots_;
+    std::vector<Instruction> program_;
+    std::vector<Leaf> leaves_;
+    std::vector<Constant> constants_;
+    std::vector<Output> outputs_;
+    std::vector<Reduce> reductions_;
+    // After collapse(): the space as rows (all axes but the last) of columns.
+    Dims dims_;
+    Index rows_ = 1, cols_ = 1;
+    Index block_ = 256;
+    int physical_ = 0;
+};
+
+// A row of the table in a pass, its result rounded to what `calc` can hold.
+int apply_row(Pass& pass, int row, const RowInfo& info, DType calc, std::span<const int> sources);
+
+}  // namespace rushlight

@@ -1,0 +1,299 @@
+// Pointwise operations and reductions as kernels and Python call them: dtypes and shapes are
+// checked, then the work runs at once (small, or nothing gained by waiting) or becomes a pending
+// expression.
+#include <bit>
+#include <cstdlib>
+#include <unordered_map>
+
+#include "elementwise/pass.h"
+#include "elementwise/pending.h"
+#include "elementwise/table.h"
+
+namespace rushlight {
+
+namespace {
+
+// Below this many elements the planning costs more than a trip through the cache saves.
+constexpr Index kDeferFrom = 8192;
+// Expressions do not grow without bound: this many operations, then they run.
+constexpr int kMaxWeight = 64;
+constexpr Index kDirectUpTo = 32768;
+
+bool g_eager = [] {
+    const char* value = std::getenv("RUSHLIGHT_EAGER");
+    return value && *value && *value != '0';
+}();
+
+template <class... Row>
+constexpr std::array<RowInfo, sizeof...(Row)> infos(std::tuple<Row...>*) {
+    return {Row::info...};
+}
+constexpr auto kInfos = infos(static_cast<Rows*>(nullptr));
+
+bool waits(Index numel, std::span<const Operand> operands) {
+    if (g_eager || numel == 0) return false;
+    bool wait = numel >= kDeferFrom;
+    for (const Operand& operand : operands) {
+        if (!operand.array) continue;
+        if (operand.array.is_pending()) {
+            if (operand.array.body()->pending->weight >= kMaxWeight)
+                run_pending(*operand.array.body());
+            else
+                wait = true;
+        } else if (operand.array.body()->storage->exported()) {
+            return false;
+        }
+    }
+    return wait;
+}
+
+Array make_pending(Dims shape, DType dtype, Pending::Kind kind, std::span<const Operand> operands,
+                   DType calc) {
+    Array result(Ref<ArrayBody>(new ArrayBody(std::move(shape), dtype)));
+    Ref<Pending> node(new Pending(*result.body(), kind, operands));
+    node->calc = calc;
+    result.body()->pending = std::move(node);
+    return result;
+}
+
+// Whether the bytes of the array are a register of the dtype.
+bool is_register(const Array& array, DType calc) {
+    return array.dtype() == calc && size_of(calc) == reg_size(reg_of(calc)) &&
+           array.is_contiguous();
+}
+
+void fill_register(std::byte* block, Index n, const Operand& operand, DType calc) {
+    const Reg reg = reg_of(calc);
+    auto fill = [&]<class R>(R value) { std::fill_n(reinterpret_cast<R*>(block), n, value); };
+    dispatch(calc, [&]<class T>() {
+        const T value = operand.array
+                            ? dispatch(operand.array.dtype(),
+                                       [&]<class S>() {
+                                           return convert<T>(*operand.array.data<S>());
+                                       })
+                            : operand.scalar.to<T>();
+        if (reg == Reg::Bool) fill(std::uint8_t(convert<bool>(value)));
+        else if (reg == Reg::Int) fill(convert<std::int64_t>(value));
+        else if (reg == Reg::Float) fill(convert<float>(value));
+        else if (reg == Reg::Double) fill(convert<double>(value));
+        else fill(convert<Complex128>(value));
+    });
+}
+
+// One loop straight over memory: contiguous operands of one shape in the dtype of the
+// computation, numbers and single elements as constant blocks.
+bool run_direct(int row, std::span<const Operand> operands, DType calc, const Array& out) {
+    const Index n = out.numel();
+    if (n > kDirectUpTo || size_of(calc) != reg_size(reg_of(calc))) return false;
+    constexpr Index kBlock = 256;
+    const void* sources[3];
+    Index steps[3];
+    bool blocks = false;
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+        const Array& array = operands[i].array;
+        const DType dtype = row == row_of<rows::Where> && i == 0 ? DType::Bool : calc;
+        steps[i] = Index(size_of(dtype));
+        if (array && is_register(array, dtype) && array.numel() == n &&
+            array.ndim() <= out.ndim()) {
+            sources[i] = array.bytes();
+        } else if (!array || array.numel() == 1) {
+            steps[i] = 0;
+            blocks = true;
+        } else {
+            return false;
+        }
+    }
+    PointwiseLoop loop = loops().pointwise[row][int(reg_of(calc))];
+    if (!blocks) {
+        loop(out.bytes(), sources, n);
+        return true;
+    }
+    alignas(64) std::byte constants[3][kBlock * 16];
+    for (std::size_t i = 0; i < operands.size(); ++i)
+        if (steps[i] == 0) {
+            const DType dtype = row == row_of<rows::Where> && i == 0 ? DType::Bool : calc;
+            fill_register(constants[i], std::min(n, kBlock), operands[i], dtype);
+            sources[i] = constants[i];
+        }
+    std::byte* dst = out.bytes();
+    for (Index at = 0; at < n; at += kBlock) {
+        const void* here[3];
+        for (std::size_t i = 0; i < operands.size(); ++i)
+            here[i] = static_cast<const std::byte*>(sources[i]) + at * steps[i];
+        loop(dst + at * Index(out.itemsize()), here, std::min(kBlock, n - at));
+    }
+    return true;
+}
+
+// Integer division has no infinity to answer with.
+void check_divisor(int row, DType calc, const Operand& divisor) {
+    if (row != row_of<rows::FloorDivide> && row != row_of<rows::Remainder> &&
+        row != row_of<rows::TruncDivide> && row != row_of<rows::Fmod>)
+        return;
+    if (reg_of(calc) != Reg::Int) return;
+    bool zero = false;
+    if (!divisor.array) {
+        zero = divisor.scalar.to<std::int64_t>() == 0;
+    } else {
+        const Array values = contiguous(divisor.array);
+        dispatch(values.dtype(), [&]<class T>() {
+            const T* data = values.data<T>();
+            for (Index i = 0; i < values.numel() && !zero; ++i)
+                zero = convert<std::int64_t>(data[i]) == 0;
+        });
+    }
+    check(!zero, "ZeroDivisionError: ", row_info(row).name, " of integers by zero");
+}
+
+DType calc_dtype(int row, const RowInfo& info, std::span<const Operand> operands) {
+    if (info.rule == Rule::Logical) return DType::Bool;
+    const bool where = row == row_of<rows::Where>;
+    DType calc = result_type(where ? operands.subspan(1) : operands);
+    if (info.rule == Rule::Float && category_of(calc) < 2) calc = default_dtype();
+    if ((info.regs >> int(reg_of(calc))) & 1u) return calc;
+    if (row == row_of<rows::Sub>)
+        fail(ErrorKind::Runtime, "sub: subtraction of two bool tensors is not supported; use ",
+             "logical_xor (^) or convert with .int() first");
+    fail(ErrorKind::NotImplemented, info.name, ": not implemented for ", name_of(calc));
+}
+
+}  // namespace
+
+const RowInfo& row_info(int row) { return kInfos[std::size_t(row)]; }
+
+int row_count() { return kRows; }
+
+int row_named(std::string_view name) {
+    for (int row = 0; row < kRows; ++row)
+        if (kInfos[std::size_t(row)].name == name) return row;
+    fail(ErrorKind::Value, "no pointwise row named ", name);
+}
+
+bool eager() noexcept { return g_eager; }
+void set_eager(bool on) noexcept { g_eager = on; }
+
+Array pointwise(int row, std::span<const Operand> operands) {
+    const RowInfo& info = row_info(row);
+    const DType calc = calc_dtype(row, info, operands);
+    Dims shape;
+    bool first = true;
+    for (const Operand& operand : operands) {
+        if (!operand.array) continue;
+        if (first) shape = operand.array.shape();
+        else if (!(shape == operand.array.shape()))
+            shape = broadcast_shapes(info.name, shape, operand.array.shape());
+        first = false;
+    }
+    if (operands.size() == 2) check_divisor(row, calc, operands[1]);
+    const bool to_bool = info.rule == Rule::Compare || info.rule == Rule::Test;
+    const DType dtype = to_bool ? DType::Bool : calc;
+    Index numel = shape.product();
+    if (waits(numel, operands)) {
+        Array result =
+            make_pending(std::move(shape), dtype, Pending::Kind::Pointwise, operands, calc);
+        result.body()->pending->row = row;
+        return result;
+    }
+    Array out = Array::empty(shape, dtype);
+    if (numel == 0 || run_direct(row, operands, calc, out)) return out;
+    Pass pass(shape);
+    int sources[3];
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+        const Operand& operand = operands[i];
+        const DType wanted = row == row_of<rows::Where> && i == 0 ? DType::Bool : calc;
+        sources[i] = operand.array
+                         ? pass.convert(pass.leaf(operand.array), operand.array.dtype(), wanted)
+                         : pass.constant(operand.scalar, wanted);
+    }
+    pass.keep(apply_row(pass, row, info, calc, std::span(sources, operands.size())), out);
+    pass.run();
+    return out;
+}
+
+namespace {
+
+// A small contiguous array whose reduced axes are its last ones: no pass to set up.
+bool reduce_direct(Reduction kind, const Array& array, Index outputs, std::uint64_t axes, bool mean,
+                   const Array& out) {
+    const Index n = array.numel();
+    if (n > kDirectUpTo || n == 0 || !is_register(array, out.dtype())) return false;
+    const DType dtype = array.dtype();
+    if (dtype != DType::F32 && dtype != DType::F64) return false;
+    int trailing = 0;
+    while (trailing < array.ndim() && ((axes >> (array.ndim() - 1 - trailing)) & 1)) ++trailing;
+    if (std::popcount(axes) != trailing) return false;
+    const Index each = n / outputs;
+    ReduceLoop loop = loops().reduce_row[int(kind)][int(reg_of(dtype))];
+    const bool wide = kind == Reduction::Sum || kind == Reduction::Prod || dtype == DType::F64;
+    const double inf = std::numeric_limits<double>::infinity();
+    const double start = kind == Reduction::Sum ? 0 : kind == Reduction::Prod ? 1
+                         : kind == Reduction::Max ? -inf : inf;
+    auto* src = array.bytes();
+    for (Index o = 0; o < outputs; ++o, src += each * Index(array.itemsize())) {
+        double value = start;
+        if (wide) {
+            for (Index at = 0; at < each; at += 1024)
+                loop(&value, src + at * Index(array.itemsize()), std::min<Index>(1024, each - at));
+        } else {
+            float narrow = float(start);
+            loop(&narrow, src, each);
+            value = narrow;
+        }
+        if (mean) value /= double(each);
+        if (dtype == DType::F32) out.data<float>()[o] = float(value);
+        else out.data<double>()[o] = value;
+    }
+    return true;
+}
+
+}  // namespace
+
+Array reduce(Reduction kind, const Array& array, std::uint64_t axes, bool keepdim, bool mean,
+             DType result) {
+    Dims kept, shape;  // the shape without the axes, and as the caller wants it
+    for (int d = 0; d < array.ndim(); ++d) {
+        const bool reduced = (axes >> d) & 1;
+        if (!reduced) kept.push_back(array.size(d));
+        if (!reduced || keepdim) shape.push_back(reduced ? 1 : array.size(d));
+    }
+    const Operand operands[1] = {{array, Scalar()}};
+    if (array.numel() > 0 && waits(array.numel(), operands)) {
+        Array out = make_pending(shape, result, Pending::Kind::Reduce, operands, result);
+        Pending& node = *out.body()->pending;
+        node.reduction = kind;
+        node.axes = axes;
+        node.mean = mean;
+        return out;
+    }
+    Array out = Array::empty(shape, result);
+    if (out.numel() == 0 || reduce_direct(kind, array, out.numel(), axes, mean, out)) return out;
+    Pass pass(array.shape());
+    pass.reduce(pass.convert(pass.leaf(array), array.dtype(), result), kind, axes, mean, out);
+    pass.run();
+    return out;
+}
+
+// ---- copies: the same machinery without arithmetic
+
+Array cast(const Array& array, DType dtype) {
+    if (array.dtype() == dtype) return array;
+    const Operand operands[1] = {{array, Scalar()}};
+    if (waits(array.numel(), operands))
+        return make_pending(array.shape(), dtype, Pending::Kind::Cast, operands, dtype);
+    Array out = Array::empty(array.shape(), dtype);
+    assign(out, array);
+    return out;
+}
+
+Array clone(const Array& array) {
+    if (array.is_pending()) {
+        const Operand operands[1] = {{array, Scalar()}};
+        return make_pending(array.shape(), array.dtype(), Pending::Kind::Cast, operands,
+                            array.dtype());
+    }
+    Array out = Array::empty(array.shape(), array.dtype());
+    assign(out, array);
+    return out;
+}
+
+}  // namespace rushlight

@@ -1,0 +1,52 @@
+// What is known of a row of the table: name, dtype rule, and the registers it runs on.
+#pragma once
+
+#include <string_view>
+
+#include "array/dtype.h"
+
+namespace rushlight {
+
+// What a block of values is computed in: bool as 0/1 bytes, all integers as int64, half types and
+// float32 as float, float64 as double, both complex types as complex double.
+enum class Reg : std::uint8_t { Bool, Int, Float, Double, Complex };
+inline constexpr int kRegs = 5;
+
+inline constexpr Reg reg_of(DType d) {
+    return d == DType::Bool      ? Reg::Bool
+           : is_integral(d)      ? Reg::Int
+           : d == DType::F64     ? Reg::Double
+           : is_complex(d)       ? Reg::Complex
+                                 : Reg::Float;
+}
+inline constexpr std::size_t reg_size(Reg r) {
+    constexpr std::size_t sizes[] = {1, 8, 4, 8, 16};
+    return sizes[int(r)];
+}
+
+// How the dtype of the computation and of the result follow from the operands.
+enum class Rule : std::uint8_t {
+    Promote,  // the common dtype
+    Float,    // the common dtype, integers become the default float
+    Compare,  // computed in the common dtype, result bool
+    Logical,  // operands read as bool, result bool
+    Test,     // computed in the operand's dtype, result bool
+};
+
+inline constexpr unsigned kB = 1, kI = 2, kF = 4, kD = 8, kZ = 16;
+inline constexpr unsigned kReal = kI | kF | kD, kFloats = kF | kD, kNumber = kReal | kZ;
+inline constexpr unsigned kAll = kB | kNumber;
+
+struct RowInfo {
+    std::string_view name;
+    int arity;
+    Rule rule;
+    unsigned regs;           // on which registers it exists
+    bool expensive = false;  // a transcendental: kept for backward rather than computed again
+};
+
+int row_count();
+// The row with this number (the order of table.h).
+const RowInfo& row_info(int row);
+
+}  // namespace rushlight

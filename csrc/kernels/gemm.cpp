@@ -1,0 +1,336 @@
+// Tiles, their order, and what computes each of them.
+#include "kernels/gemm.h"
+
+#include <algorithm>
+#include <bit>
+#include <climits>
+#include <cmath>
+
+#include "kernels/small_gemm.h"
+#include "runtime/blas.h"
+#include "runtime/parallel.h"
+
+namespace rushlight {
+namespace {
+
+// Costs are counted in float32 operations; a byte from memory costs as much as five.
+constexpr double kCostPerByte = 5;
+constexpr double kCostPerSecond = 5e10;
+// Tiles smaller than this are not worth a task of their own.
+constexpr double kTileCost = 6e6;
+// Cheap matrices of a batch are put together until a task costs this much.
+constexpr double kTaskCost = 2e6;
+// No call of BLAS computes more, so that Ctrl-C gets its turn.
+constexpr double kCallCost = 4e9;
+// Multiply-adds up to which our own loops run; BLAS is not even loaded for them.
+constexpr double kSmall = 16384;
+
+double operation_cost(DType dtype) {
+    switch (dtype) {
+        case DType::F32: return 1;
+        case DType::F64: return 2;
+        case DType::C64: return 4;
+        case DType::C128: return 8;
+        default: return 16;  // integers, in plain loops
+    }
+}
+
+double product_cost(DType dtype, double m, double n, double k) {
+    const double bytes = double(size_of(dtype)) * (m * k + k * n + m * n);
+    return 2 * m * n * k * operation_cost(dtype) + kCostPerByte * bytes;
+}
+
+bool has_blas(DType dtype) { return dtype >= DType::F32; }
+
+// How a product is cut: each matrix of the batch into a grid of tiles, the sum over k into rounds.
+// A unit is one tile of one matrix; a task runs `units_each` of them.
+struct Plan {
+    bool small = false;
+    Index batch = 1;
+    Index grid_m = 1, grid_n = 1;
+    Index tile_m = 0, tile_n = 0;
+    Index depth = 0, rounds = 1;
+    Index units = 0, units_each = 1, tasks = 0;
+    double seconds_each = 0;
+};
+
+Index divide_up(Index a, Index b) { return (a + b - 1) / b; }
+
+// The number of tiles grows with the cost, first as fast as that, later slowly: large tiles pack
+// less often. It never depends on the number of threads.
+void cut_output(const Product& product, double cost, Plan& plan) {
+    const double many = 8 * std::pow(std::max(cost / (8 * kTileCost), 1.0), 0.25);
+    double tiles = std::min(cost / kTileCost, many);
+    tiles = std::max(tiles, std::min(cost / kCallCost, 1024.0));
+    const Index wanted = Index(std::bit_floor(std::uint64_t(std::max(tiles, 1.0))));
+    while (plan.grid_m * plan.grid_n < wanted) {
+        const Index edge_m = product.m / plan.grid_m, edge_n = product.n / plan.grid_n;
+        const bool split_m = edge_m > edge_n;
+        // Small tiles repeat too much of the packing; matrix times vector packs nothing.
+        const Index shorter = std::min(edge_m, edge_n), longer = std::max(edge_m, edge_n);
+        if (longer < 128 || (shorter > 8 && shorter * longer < 2 * 8192)) break;
+        (split_m ? plan.grid_m : plan.grid_n) *= 2;
+    }
+    plan.tile_m = std::min(divide_up(divide_up(product.m, plan.grid_m), 16) * 16, product.m);
+    plan.tile_n = std::min(divide_up(divide_up(product.n, plan.grid_n), 16) * 16, product.n);
+    plan.grid_m = divide_up(product.m, plan.tile_m);
+    plan.grid_n = divide_up(product.n, plan.tile_n);
+}
+
+Plan make_plan(const Product& product) {
+    Plan plan;
+    plan.batch = product.batch.product();
+    check(product.m == 1 || product.n <= INT_MAX, "matmul: ", product.n, " columns are too many");
+    plan.small = is_small_product(product.dtype, product.m, product.n, product.k);
+    plan.tile_m = product.m;
+    plan.tile_n = product.n;
+    plan.depth = product.k;
+    double cost = product_cost(product.dtype, double(product.m), double(product.n),
+                               double(product.k));
+    if (!plan.small || !has_blas(product.dtype)) {
+        cut_output(product, cost, plan);
+        cost = product_cost(product.dtype, double(plan.tile_m), double(plan.tile_n),
+                            double(product.k));
+        if (cost > kCallCost || product.k > INT_MAX) {
+            plan.rounds = std::max(Index(std::ceil(cost / kCallCost)), product.k / (1 << 30) + 1);
+            plan.depth = divide_up(product.k, plan.rounds);
+            plan.rounds = divide_up(product.k, plan.depth);
+            cost /= double(plan.rounds);
+        }
+    }
+    plan.units = plan.batch * plan.grid_m * plan.grid_n;
+    if (cost < kTaskCost) plan.units_each = std::max<Index>(Index(kTaskCost / (cost + 1)), 1);
+    plan.units_each = std::clamp<Index>(plan.units_each, 1, std::max<Index>(plan.units, 1));
+    plan.tasks = divide_up(plan.units, plan.units_each);
+    plan.seconds_each = cost * double(plan.units_each) / kCostPerSecond;
+    return plan;
+}
+
+// A part of a matrix product: a tile of C and a range of k.
+template <class T>
+struct Tile {
+    Index m, n, k;
+    const T* a;
+    Index a_row, a_col;
+    const T* b;
+    Index b_row, b_col;
+    T* c;
+    Index c_row;
+    T alpha;
+    const T* from;  // what is added to the product, with contiguous rows; null: nothing
+    Index from_row;
+};
+
+struct BlasLayout {
+    Transpose op;
+    int rows_apart;
+};
+
+// How BLAS is told of a matrix; strides_fit_blas() holds. A column with contiguous elements goes
+// as the transposed row that it is, which has the fastest kernels.
+BlasLayout blas_layout(Index rows, Index cols, Index row, Index col) {
+    const bool plain = (col == 1 || cols == 1) && (rows == 1 || row >= cols);
+    if (plain && !(cols == 1 && row == 1)) {
+        return {Transpose::No, int(rows == 1 ? std::max<Index>(cols, 1) : row)};
+    }
+    return {Transpose::Yes, int(cols == 1 ? std::max<Index>(rows, 1) : col)};
+}
+
+template <class T>
+void multiply(const Tile<T>& t, bool small) {
+    if constexpr (std::is_integral_v<T>) {
+        const GemmArgs<T> args{t.m,     t.n,   t.k,     t.a,     t.a_row, t.a_col,   t.b,
+                               t.b_row, t.b_col, t.c, t.c_row, t.alpha, t.from, t.from_row};
+        if constexpr (sizeof(T) == 1) gemm_table().u8(args);
+        if constexpr (sizeof(T) == 2) gemm_table().u16(args);
+        if constexpr (sizeof(T) == 4) gemm_table().u32(args);
+        if constexpr (sizeof(T) == 8) gemm_table().u64(args);
+        return;
+    } else {
+        if constexpr (std::is_floating_point_v<T>) {
+            if (small) {
+                const GemmArgs<T> args{t.m,     t.n,     t.k, t.a,     t.a_row, t.a_col,  t.b,
+                                       t.b_row, t.b_col, t.c, t.c_row, t.alpha, t.from, t.from_row};
+                if constexpr (sizeof(T) == 4) gemm_table().f32(args);
+                if constexpr (sizeof(T) == 8) gemm_table().f64(args);
+                return;
+            }
+        }
+        if (t.from && t.from != t.c) {
+            for (Index i = 0; i < t.m; ++i) {
+                std::copy_n(t.from + i * t.from_row, t.n, t.c + i * t.c_row);
+            }
+        }
+        const BlasLayout a = blas_layout(t.m, t.k, t.a_row, t.a_col);
+        const BlasLayout b = blas_layout(t.k, t.n, t.b_row, t.b_col);
+        gemm(a.op, b.op, int(t.m), int(t.n), int(t.k), t.alpha, t.a, a.rows_apart, t.b,
+             b.rows_apart, t.from ? T(1) : T(0), t.c, int(t.m == 1 ? t.n : t.c_row));
+    }
+}
+
+// C = beta * start over a tile.
+template <class T>
+void begin_tile(const T* start, Index row, Index col, T beta, const Tile<T>& t) {
+    for (Index i = 0; i < t.m; ++i) {
+        const T* from = start + i * row;
+        T* to = t.c + i * t.c_row;
+        for (Index j = 0; j < t.n; ++j) to[j] = beta * from[j * col];
+    }
+}
+
+template <class T>
+void run_unit(const Product& product, const Plan& plan, Index unit, Index round) {
+    const Index tile_j = unit % plan.grid_n, rest = unit / plan.grid_n;
+    const Index tile_i = rest % plan.grid_m, matrix = rest / plan.grid_m;
+    Index a_at = 0, b_at = 0, start_at = 0;
+    Index left = matrix;
+    for (int axis = product.batch.size() - 1; axis >= 0; --axis) {
+        const Index at = left % product.batch[axis];
+        left /= product.batch[axis];
+        a_at += at * product.a_steps[axis];
+        b_at += at * product.b_steps[axis];
+        if (product.start.data) start_at += at * product.start_steps[axis];
+    }
+    const Index i = tile_i * plan.tile_m, j = tile_j * plan.tile_n, p = round * plan.depth;
+    Tile<T> t;
+    t.m = std::min(plan.tile_m, product.m - i);
+    t.n = std::min(plan.tile_n, product.n - j);
+    t.k = std::min(plan.depth, product.k - p);
+    t.a_row = product.a.row, t.a_col = product.a.col;
+    t.b_row = product.b.row, t.b_col = product.b.col;
+    t.c_row = product.n;
+    t.a = reinterpret_cast<const T*>(product.a.data) + a_at + i * t.a_row + p * t.a_col;
+    t.b = reinterpret_cast<const T*>(product.b.data) + b_at + p * t.b_row + j * t.b_col;
+    t.c = reinterpret_cast<T*>(product.c) + (matrix * product.m + i) * t.c_row + j;
+    t.alpha = product.alpha.to<T>();
+    t.from = round > 0 ? t.c : nullptr;
+    t.from_row = t.c_row;
+    const T beta = product.beta.to<T>();
+    if (round == 0 && product.start.data && beta != T(0)) {
+        const MatrixView& s = product.start;
+        const T* start = reinterpret_cast<const T*>(s.data) + start_at + i * s.row + j * s.col;
+        if (beta == T(1) && s.col == 1) {
+            t.from = start;
+            t.from_row = s.row;
+        } else {
+            begin_tile(start, s.row, s.col, beta, t);
+            t.from = t.c;
+        }
+    }
+    if (product.k == 0) {
+        for (Index r = 0; r < t.m; ++r) {
+            T* row = t.c + r * t.c_row;
+            if (!t.from) {
+                std::fill_n(row, t.n, T(0));
+            } else if (t.from != t.c) {
+                std::copy_n(t.from + r * t.from_row, t.n, row);
+            }
+        }
+        return;
+    }
+    multiply(t, plan.small);
+}
+
+void run_task(const Product& product, const Plan& plan, Index task, Index round) {
+    const Index begin = task * plan.units_each;
+    const Index end = std::min(begin + plan.units_each, plan.units);
+    const auto run = [&]<class T>() {
+        for (Index unit = begin; unit < end; ++unit) run_unit<T>(product, plan, unit, round);
+    };
+    switch (product.dtype) {
+        case DType::F32: return run.operator()<float>();
+        case DType::F64: return run.operator()<double>();
+        case DType::C64: return run.operator()<Complex64>();
+        case DType::C128: return run.operator()<Complex128>();
+        case DType::U8:
+        case DType::I8: return run.operator()<std::uint8_t>();
+        case DType::I16: return run.operator()<std::uint16_t>();
+        case DType::I32: return run.operator()<std::uint32_t>();
+        case DType::I64: return run.operator()<std::uint64_t>();
+        default: fail(ErrorKind::NotImplemented, "no products of ", name_of(product.dtype));
+    }
+}
+
+void prepare(const Product& product, const Plan& plan) {
+    if (!plan.small && has_blas(product.dtype) && plan.units > 0 && product.k > 0) load_blas();
+}
+
+constexpr Index kColumnsEach = 256;
+
+void run_column_sums(const ColumnSums& sums, Index task) {
+    const Index begin = task * kColumnsEach;
+    const Index cols = std::min(kColumnsEach, sums.cols - begin);
+    const auto run = [&]<class T>(void (*add_up)(const ColumnSumArgs<T>&)) {
+        add_up({sums.rows, cols, reinterpret_cast<const T*>(sums.x) + begin, sums.x_row,
+                reinterpret_cast<T*>(sums.sums) + begin});
+    };
+    if (sums.dtype == DType::F32) {
+        run(gemm_table().column_sums_f32);
+    } else {
+        run(gemm_table().column_sums_f64);
+    }
+}
+
+}  // namespace
+
+bool is_small_product(DType dtype, Index m, Index n, Index k) noexcept {
+    if (dtype != DType::F32 && dtype != DType::F64) return !has_blas(dtype);
+    return double(m) * double(n) * double(k) <= kSmall;
+}
+
+bool strides_fit_blas(Index rows, Index cols, Index row, Index col) noexcept {
+    if (rows <= 1 && cols <= 1) return true;
+    const bool plain = (col == 1 || cols == 1) && (rows == 1 || (row >= cols && row <= INT_MAX));
+    const bool turned = (row == 1 || rows == 1) && (cols == 1 || (col >= rows && col <= INT_MAX));
+    return (plain && cols <= INT_MAX) || (turned && rows <= INT_MAX);
+}
+
+void run_product(const Product& product) {
+    const Plan plan = make_plan(product);
+    prepare(product, plan);
+    for (Index round = 0; round < plan.rounds; ++round) {
+        if (plan.tasks == 1 && plan.seconds_each < 1e-4) {
+            run_task(product, plan, 0, round);
+        } else {
+            parallel_for(plan.tasks, plan.seconds_each,
+                         [&](Index task) { run_task(product, plan, task, round); });
+        }
+    }
+}
+
+void run_together(std::span<const Product> products, const ColumnSums* sums) {
+    constexpr int kMost = 2;
+    check(products.size() <= kMost, "run_together: at most two products");
+    std::array<Plan, kMost> plans;
+    Index tasks = 0, rounds = 1;
+    double seconds = 0;
+    for (std::size_t i = 0; i < products.size(); ++i) {
+        plans[i] = make_plan(products[i]);
+        prepare(products[i], plans[i]);
+        tasks += plans[i].tasks;
+        rounds = std::max(rounds, plans[i].rounds);
+        seconds += double(plans[i].tasks) * plans[i].seconds_each;
+    }
+    const Index sum_tasks = sums ? divide_up(sums->cols, kColumnsEach) : 0;
+    if (sums) {
+        tasks += sum_tasks;
+        const double bytes = double(size_of(sums->dtype)) * double(sums->rows) * double(sums->cols);
+        seconds += kCostPerByte * bytes / kCostPerSecond;
+    }
+    if (tasks == 0) return;
+    for (Index round = 0; round < rounds; ++round) {
+        const auto run = [&](Index task) {
+            for (std::size_t i = 0; i < products.size(); ++i) {
+                if (task < plans[i].tasks) {
+                    if (round < plans[i].rounds) run_task(products[i], plans[i], task, round);
+                    return;
+                }
+                task -= plans[i].tasks;
+            }
+            if (round == 0) run_column_sums(*sums, task);
+        };
+        parallel_for(tasks, seconds / double(tasks), run);
+    }
+}
+
+}  // namespace rushlight

@@ -1,0 +1,341 @@
+// Putting tensors together and laying one out anew: cat, stack, repeat, flip, roll, tril, triu,
+// diag_embed. What a view can do is not here.
+#include "bind/casters.h"
+#include "kernels/axis_walk.h"
+
+namespace rushlight {
+
+namespace {
+
+constexpr double kSecondsPerByte = 2e-10;
+
+// --- cat and stack ---------------------------------------------------------------------------
+
+// A contiguous part of the result: `bytes` of it in each of `outer` rows, from `at` on.
+struct Part {
+    const std::byte* from;
+    std::size_t bytes;
+    std::size_t at;
+};
+
+void join_parts(std::byte* to, Index outer, std::size_t row, const std::vector<Part>& parts) {
+    const double seconds = double(row) * kSecondsPerByte;
+    if (outer == 1) {  // few long pieces: cut each
+        for (const Part& part : parts) {
+            for_ranges(Index(part.bytes), Index(1) << 18, kSecondsPerByte, [&](Index begin, Index end) {
+                std::memcpy(to + part.at + begin, part.from + begin, std::size_t(end - begin));
+            });
+        }
+        return;
+    }
+    const Index grain = std::max<Index>(1, (Index(1) << 17) / Index(std::max<std::size_t>(row, 1)));
+    for_ranges(outer, grain, seconds, [&](Index begin, Index end) {
+        for (const Part& part : parts) {
+            std::byte* out = to + std::size_t(begin) * row + part.at;
+            const std::byte* from = part.from + std::size_t(begin) * part.bytes;
+            for (Index o = begin; o < end; ++o, out += row, from += part.bytes) {
+                copy_bytes(out, from, part.bytes);
+            }
+        }
+    });
+}
+
+// A 1-D tensor without elements fits anywhere, as it always did in PyTorch.
+bool is_skipped(const Array& part) { return part.ndim() == 1 && part.numel() == 0; }
+
+Array cat(const std::vector<Array>& tensors, Index dim) {
+    check_as(ErrorKind::Value, !tensors.empty(), "torch.cat(): expected a non-empty list of Tensors");
+    const Array* model = nullptr;
+    DType dtype = tensors[0].dtype();
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        check(tensors[i].ndim() > 0, "zero-dimensional tensor (at position ", i,
+              ") cannot be concatenated; use stack, or unsqueeze it");
+        dtype = promote(dtype, tensors[i].dtype());
+        if (!model && !is_skipped(tensors[i])) model = &tensors[i];
+    }
+    if (!model) return Array::empty(Dims{0}, dtype);
+    const int axis = lane_axis("cat", dim, *model);
+    Dims shape = model->shape();
+    shape[axis] = 0;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        if (is_skipped(tensors[i])) continue;
+        const Dims& part = tensors[i].shape();
+        check(part.size() == shape.size(), "cat: Tensors must have same number of dimensions: got ",
+              shape.size(), " and ", part.size(), " (shapes ", model->shape(), " and ", part, ")");
+        for (int d = 0; d < part.size(); ++d) {
+            check(d == axis || part[d] == shape[d],
+                  "Sizes of tensors must match except in dimension ", axis, ". Expected size ",
+                  shape[d], " but got size ", part[d], " for tensor number ", i,
+                  " in the list (shapes ", model->shape(), " and ", part, ")");
+        }
+        shape[axis] += part[axis];
+    }
+    const Array result = Array::empty(shape, dtype);
+    if (result.numel() == 0) return result;
+    const Lanes lanes = lanes_of(shape, axis);
+    const std::size_t unit = std::size_t(lanes.inner) * result.itemsize();
+    std::vector<Array> sources;  // keeps converted copies alive
+    std::vector<Part> parts;
+    sources.reserve(tensors.size());
+    parts.reserve(tensors.size());
+    std::size_t at = 0;
+    for (const Array& tensor : tensors) {
+        if (tensor.numel() == 0) continue;
+        sources.push_back(contiguous(cast(tensor, dtype)));
+        const std::size_t bytes = std::size_t(tensor.size(axis)) * unit;
+        parts.push_back({sources.back().bytes(), bytes, at});
+        at += bytes;
+    }
+    join_parts(result.bytes(), lanes.outer, std::size_t(lanes.length) * unit, parts);
+    return result;
+}
+
+Array stack(const std::vector<Array>& tensors, Index dim) {
+    check(!tensors.empty(), "stack expects a non-empty TensorList");
+    const Dims& model = tensors[0].shape();
+    DType dtype = tensors[0].dtype();
+    for (std::size_t i = 1; i < tensors.size(); ++i) {
+        check(tensors[i].shape() == model, "stack expects each tensor to be equal size, but got ", model,
+              " at entry 0 and ", tensors[i].shape(), " at entry ", i);
+        dtype = promote(dtype, tensors[i].dtype());
+    }
+    const int axis = normalize_axis("stack", dim, model.size() + 1);
+    Dims shape = model;
+    shape.insert(axis, Index(tensors.size()));
+    const Array result = Array::empty(shape, dtype);
+    if (result.numel() == 0) return result;
+    const Lanes lanes = lanes_of(shape, axis);
+    const std::size_t bytes = std::size_t(lanes.inner) * result.itemsize();
+    std::vector<Array> sources;
+    std::vector<Part> parts;
+    sources.reserve(tensors.size());
+    parts.reserve(tensors.size());
+    for (const Array& tensor : tensors) {
+        sources.push_back(contiguous(cast(tensor, dtype)));
+        parts.push_back({sources.back().bytes(), bytes, parts.size() * bytes});
+    }
+    join_parts(result.bytes(), lanes.outer, parts.size() * bytes, parts);
+    return result;
+}
+
+// --- axes taken in another order: repeat, flip, roll ---------------------------------------------
+
+// result[c0, c1, ...] = x[maps[0][c0], maps[1][c1], ...]; an empty map keeps the axis as it is.
+Array remap_axes(const Array& x, const std::vector<std::vector<Index>>& maps) {
+    Dims shape = x.shape();
+    int last = -1;  // the last axis with a map
+    for (int d = 0; d < x.ndim(); ++d) {
+        if (maps[std::size_t(d)].empty()) continue;
+        shape[d] = Index(maps[std::size_t(d)].size());
+        last = d;
+    }
+    if (last < 0) return clone(x);
+    const Array result = Array::empty(shape, x.dtype());
+    if (result.numel() == 0) return result;
+    const Array source = contiguous(x);
+    const Dims& strides = source.strides();
+    // Offsets of the rows in front of the last mapped axis.
+    std::vector<Index> rows(1, 0);
+    for (int d = 0; d < last; ++d) {
+        std::vector<Index> wider;
+        wider.reserve(rows.size() * std::size_t(shape[d]));
+        for (Index row : rows) {
+            for (Index i = 0; i < shape[d]; ++i) {
+                const Index c = maps[std::size_t(d)].empty() ? i : maps[std::size_t(d)][std::size_t(i)];
+                wider.push_back(row + c * strides[d]);
+            }
+        }
+        rows = std::move(wider);
+    }
+    const std::vector<Index>& map = maps[std::size_t(last)];
+    const Index length = shape[last], run = lanes_of(shape, last).inner;
+    dispatch_size(x.itemsize(), [&]<class T>() {
+        const T* from = source.data<T>();
+        T* to = result.data<T>();
+        const Index* place = map.data();
+        const double seconds = double(length * run) * sizeof(T) * kSecondsPerByte + 1e-9;
+        for_ranges(Index(rows.size()), grain_for(length * run), seconds, [&](Index begin, Index end) {
+            for (Index r = begin; r < end; ++r) {
+                const T* base = from + rows[std::size_t(r)];
+                T* out = to + r * length * run;
+                if (run == 1) {
+                    for (Index i = 0; i < length; ++i) out[i] = base[place[i]];
+                } else {
+                    for (Index i = 0; i < length; ++i) {
+                        copy_bytes(out + i * run, base + place[i] * run, std::size_t(run) * sizeof(T));
+                    }
+                }
+            }
+        });
+    });
+    return result;
+}
+
+Array flip(const Array& x, const Dims& dims) {
+    std::vector<std::vector<Index>> maps(std::size_t(std::max(x.ndim(), 1)));
+    Dims seen(std::max(x.ndim(), 1), 0);
+    for (Index dim : dims) {
+        const int axis = lane_axis("flip", dim, x);
+        check(!seen[axis], "flip: dim ", axis, " appears multiple times in the list of dims");
+        seen[axis] = 1;
+        const Index size = lane_size(x, axis);
+        for (Index i = 0; i < size; ++i) maps[std::size_t(axis)].push_back(size - 1 - i);
+    }
+    return remap_axes(x, maps);
+}
+
+// Without dims the flattened tensor is rolled.
+Array roll(const Array& x, const Dims& shifts, const Dims& dims) {
+    if (dims.empty() && shifts.size() == 1 && x.ndim() > 0) {
+        return roll(x.reshape(Dims{x.numel()}), shifts, Dims{0}).view(x.shape());
+    }
+    check(!shifts.empty(), "roll: `shifts` required");
+    check((x.ndim() == 0 && dims.empty()) || dims.size() == shifts.size(),
+          "roll: shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
+    if (x.numel() == 0 || x.ndim() == 0) return clone(x);
+    Dims total(x.ndim(), 0);
+    for (int i = 0; i < dims.size(); ++i) {
+        const int axis = lane_axis("roll", dims[i], x);
+        total[axis] = (total[axis] + shifts[i] % x.size(axis)) % x.size(axis);
+    }
+    std::vector<std::vector<Index>> maps(std::size_t(x.ndim()));
+    for (int d = 0; d < x.ndim(); ++d) {
+        const Index size = x.size(d), shift = (total[d] + size) % size;
+        for (Index i = 0; shift != 0 && i < size; ++i) {
+            maps[std::size_t(d)].push_back((i - shift + size) % size);
+        }
+    }
+    return remap_axes(x, maps);
+}
+
+Array repeat(const Array& x, const Dims& repeats) {
+    check(repeats.size() >= x.ndim(), "repeat: Number of dimensions of repeat dims (", repeats.size(),
+          ") can not be smaller than number of dimensions of tensor (", x.ndim(), ")");
+    Dims from = x.shape();
+    while (from.size() < repeats.size()) from.insert(0, 1);
+    std::vector<std::vector<Index>> maps(std::size_t(std::max(from.size(), 1)));
+    Dims shape = from;
+    for (int d = 0; d < from.size(); ++d) {
+        check(repeats[d] >= 0, "repeat: Trying to create tensor with negative dimension ",
+              from[d] * repeats[d], ": ", repeats);
+        shape[d] *= repeats[d];
+    }
+    if (shape.product() == 0) return Array::empty(shape, x.dtype());
+    for (int d = 0; d < from.size(); ++d) {
+        if (repeats[d] == 1) continue;
+        std::vector<Index>& map = maps[std::size_t(d)];
+        map.reserve(std::size_t(shape[d]));
+        for (Index r = 0; r < repeats[d]; ++r) {
+            for (Index i = 0; i < from[d]; ++i) map.push_back(i);
+        }
+    }
+    return remap_axes(x.reshape(from), maps);
+}
+
+// For repeat_interleave: position i as often as repeats[i] says, (sum of repeats,), in their dtype.
+Array repeat_positions(const Array& repeats, std::optional<Index> output_size) {
+    check_as(ErrorKind::NotImplemented, repeats.dtype() == DType::I64 || repeats.dtype() == DType::I32,
+             "repeat_interleave: expected repeats of dtype int64 or int32, got ",
+             name_of(repeats.dtype()));
+    check(repeats.ndim() == 1, "repeat_interleave: expected a 1-D tensor of repeats, got shape ",
+          repeats.shape());
+    const Array counts = as_index(repeats);
+    const auto* count = counts.data<Index>();
+    Index total = 0;
+    for (Index i = 0; i < counts.numel(); ++i) {
+        check(count[i] >= 0, "repeat_interleave: repeats can not be negative, got ", count[i],
+              " at position ", i);
+        total += count[i];
+    }
+    check(!output_size || *output_size == total,
+          "repeat_interleave: allocated size does not match required size: output_size is ",
+          output_size.value_or(0), " but the repeats add up to ", total);
+    const Array result = Array::empty(Dims{total}, DType::I64);
+    auto* position = result.data<Index>();
+    for (Index i = 0; i < counts.numel(); ++i) {
+        position = std::fill_n(position, count[i], i);
+    }
+    return cast(result, repeats.dtype());
+}
+
+// --- triangles and diagonals --------------------------------------------------------------------
+
+Array triangle(std::string_view what, const Array& x, Index diagonal, bool lower) {
+    check(x.ndim() >= 2, what, ": input tensor must have at least 2 dimensions, got shape ", x.shape());
+    const Array source = contiguous(x);
+    const Array result = Array::empty(x.shape(), x.dtype());
+    if (result.numel() == 0) return result;
+    const Index rows = x.size(x.ndim() - 2), columns = x.size(x.ndim() - 1);
+    const std::size_t item = x.itemsize();
+    const std::byte* from = source.bytes();
+    std::byte* to = result.bytes();
+    const double seconds = double(columns) * double(item) * kSecondsPerByte;
+    for_ranges(x.numel() / columns, grain_for(columns), seconds, [&](Index begin, Index end) {
+        for (Index r = begin; r < end; ++r) {
+            // Columns below `split` belong to the lower part.
+            const Index split = std::clamp<Index>(r % rows + diagonal + (lower ? 1 : 0), 0, columns);
+            const std::size_t head = std::size_t(split) * item;
+            const std::size_t tail = std::size_t(columns - split) * item;
+            const std::size_t row = std::size_t(r * columns) * item;
+            if (lower) {
+                std::memcpy(to + row, from + row, head);
+                std::memset(to + row + head, 0, tail);
+            } else {
+                std::memset(to + row, 0, head);
+                std::memcpy(to + row + head, from + row + head, tail);
+            }
+        }
+    });
+    return result;
+}
+
+Array tril(const Array& x, Index diagonal) { return triangle("tril", x, diagonal, true); }
+Array triu(const Array& x, Index diagonal) { return triangle("triu", x, diagonal, false); }
+
+// The last axis of x becomes the diagonal of matrices over dim1 and dim2.
+Array diag_embed(const Array& x, Index offset, Index dim1, Index dim2) {
+    const int rank = x.ndim() + 1;
+    const int row = normalize_axis("diag_embed", dim1, rank);
+    const int column = normalize_axis("diag_embed", dim2, rank);
+    check(row != column, "diag_embed: diagonal dimensions cannot be identical ", dim1, ", ", dim2);
+    check_as(ErrorKind::Index, x.ndim() > 0, "diag_embed: expected at least one dimension, got a 0-dim "
+             "tensor");
+    const Index length = x.shape().back(), size = length + std::abs(offset);
+    Dims shape = x.shape();
+    shape.resize(x.ndim() - 1);
+    shape.insert(std::min(row, column), size);
+    shape.insert(std::max(row, column), size);
+    const Array result = Array::zeros(shape, x.dtype());
+    // A view of the diagonals with x's shape.
+    Dims strides;
+    for (int d = 0; d < rank; ++d) {
+        if (d != row && d != column) strides.push_back(result.stride(d));
+    }
+    strides.push_back(result.stride(row) + result.stride(column));
+    const Index first = offset >= 0 ? offset * result.stride(column) : -offset * result.stride(row);
+    const std::vector<Index> places = element_offsets(x.shape(), strides);
+    const Array source = contiguous(x);
+    dispatch_size(x.itemsize(), [&]<class T>() {
+        T* to = result.data<T>() + first;
+        const T* from = source.data<T>();
+        for (std::size_t i = 0; i < places.size(); ++i) to[places[i]] = from[i];
+    });
+    return result;
+}
+
+}  // namespace
+
+void bind_join(nanobind::module_& m) {
+    using namespace nanobind::literals;
+    m.def("cat", &cat, "tensors"_a, "dim"_a = 0);
+    m.def("stack", &stack, "tensors"_a, "dim"_a = 0);
+    m.def("flip", &flip, "x"_a, "dims"_a);
+    m.def("roll", &roll, "x"_a, "shifts"_a, "dims"_a);
+    m.def("repeat", &repeat, "x"_a, "repeats"_a);
+    m.def("repeat_positions", &repeat_positions, "repeats"_a, "output_size"_a = nanobind::none());
+    m.def("tril", &tril, "x"_a, "diagonal"_a = 0);
+    m.def("triu", &triu, "x"_a, "diagonal"_a = 0);
+    m.def("diag_embed", &diag_embed, "x"_a, "offset"_a = 0, "dim1"_a = -2, "dim2"_a = -1);
+}
+
+}  // namespace rushlight

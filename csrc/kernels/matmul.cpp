@@ -1,0 +1,424 @@
+// Shapes, dtypes and errors of matrix products; kernels/gemm.cpp does the arithmetic.
+#include "kernels/matmul.h"
+
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "bind/casters.h"
+#include "kernels/gemm.h"
+#include "runtime/blas.h"
+
+namespace rushlight {
+namespace {
+
+// What PyTorch calls a dtype in the errors of its products.
+std::string_view c_name(DType dtype) {
+    constexpr std::array<std::string_view, kDTypes> names{
+        "bool",  "unsigned char", "signed char", "short",           "int",
+        "long",  "c10::Half",     "c10::BFloat16", "float",         "double",
+        "c10::complex<float>", "c10::complex<double>"};
+    return names[std::size_t(dtype)];
+}
+
+void check_dtypes(std::string_view op, const Array& a, const Array& b) {
+    check(a.dtype() == b.dtype(), op, ": expected m1 and m2 to have the same dtype, but got: ",
+          c_name(a.dtype()), " != ", c_name(b.dtype()), ". Convert one of them, as in ",
+          "mat1.to(mat2.dtype)");
+    check_as(ErrorKind::NotImplemented, a.dtype() != DType::Bool, op,
+             ": not implemented for 'Bool'; convert the operands to an integer or floating dtype");
+}
+
+void check_inner(std::string_view op, Index m, Index k, Index k2, Index n) {
+    check(k == k2, op, ": mat1 and mat2 shapes cannot be multiplied (", m, "x", k, " and ", k2,
+          "x", n, ")");
+}
+
+Index rows_of(const Array& x) { return x.size(x.ndim() - 2); }
+Index cols_of(const Array& x) { return x.size(x.ndim() - 1); }
+Index row_step(const Array& x) { return x.stride(x.ndim() - 2); }
+Index col_step(const Array& x) { return x.stride(x.ndim() - 1); }
+
+Dims batch_of(const Array& x) {
+    return Dims(std::span<const Index>(x.shape().begin(), std::size_t(x.ndim() - 2)));
+}
+
+// A view without a check, of an array that is not pending.
+Array with_geometry(const Array& x, Dims shape, Dims strides) {
+    x.storage();
+    return Array(x.body()->storage, x.offset(), std::move(shape), std::move(strides), x.dtype());
+}
+
+// A copy that BLAS can read. Axes that only repeat the same memory still do so in the copy.
+Array copy_matrices(const Array& x) {
+    Dims shape = x.shape();
+    for (int axis = 0; axis < x.ndim() - 2; ++axis) {
+        if (x.stride(axis) == 0) shape[axis] = 1;
+    }
+    const Array copied = clone(with_geometry(x, shape, x.strides()));
+    Dims strides = copied.strides();
+    for (int axis = 0; axis < x.ndim() - 2; ++axis) {
+        if (x.stride(axis) == 0) strides[axis] = 0;
+    }
+    return with_geometry(copied, x.shape(), std::move(strides));
+}
+
+// The matrices in the last two axes as the engine can read them: mostly `x` itself.
+Array readable(const Array& x, bool small) {
+    if (small || strides_fit_blas(rows_of(x), cols_of(x), row_step(x), col_step(x))) return x;
+    return copy_matrices(x);
+}
+
+MatrixView matrix_view(const Array& x) { return {x.bytes(), row_step(x), col_step(x)}; }
+
+// The steps of x along the axes of a batch that it broadcasts to.
+Dims batch_steps(const Array& x, const Dims& batch) {
+    Dims steps(batch.size());
+    const int missing = batch.size() - (x.ndim() - 2);
+    for (int axis = missing; axis < batch.size(); ++axis) {
+        steps[axis] = x.size(axis - missing) == 1 ? 0 : x.stride(axis - missing);
+    }
+    return steps;
+}
+
+// What is added to a product: beta * array, where the array broadcasts to the result.
+struct Start {
+    Array array;
+    Scalar alpha{1.0}, beta{1.0};
+};
+
+// a (..., m, k) @ b (..., k, n), with batches that broadcast to `batch`; sizes are checked.
+Array product(const Array& a, const Array& b, const Dims& batch, const Start* start = nullptr) {
+    if (is_half(a.dtype())) {
+        Start wide;
+        if (start) wide = {cast(start->array, DType::F32), start->alpha, start->beta};
+        return cast(product(cast(a, DType::F32), cast(b, DType::F32), batch,
+                            start ? &wide : nullptr),
+                    a.dtype());
+    }
+    Product p;
+    p.dtype = a.dtype();
+    p.m = rows_of(a);
+    p.k = cols_of(a);
+    p.n = cols_of(b);
+    Dims shape = batch;
+    shape.push_back(p.m);
+    shape.push_back(p.n);
+    Array result = Array::empty(shape, p.dtype);
+    if (result.numel() == 0) return result;
+
+    const bool small = p.k == 0 || is_small_product(p.dtype, p.m, p.n, p.k);
+    const Array left = readable(a, small), right = readable(b, small);
+    p.a = matrix_view(left);
+    p.b = matrix_view(right);
+    p.c = result.bytes();
+    if (!batch.empty()) {
+        p.batch = batch;
+        p.a_steps = batch_steps(left, batch);
+        p.b_steps = batch_steps(right, batch);
+    }
+    Array begin;  // keeps the memory of p.start
+    if (start) {
+        begin = start->array.expand(shape);
+        p.alpha = start->alpha;
+        p.beta = start->beta;
+        p.start = matrix_view(begin);
+        if (!batch.empty()) p.start_steps = batch_steps(begin, batch);
+    }
+    run_product(p);
+    return result;
+}
+
+// How many vectors the last axis of x holds.
+Index vectors_in(const Array& x) {
+    Index count = 1;
+    for (int axis = 0; axis < x.ndim() - 1; ++axis) count *= x.size(axis);
+    return count;
+}
+
+// x (..., m, k) as (rows, k): its batch folded into the rows; copies where the strides demand it.
+Array fold_rows(const Array& x) {
+    if (x.ndim() == 2) return x;
+    Dims shape{vectors_in(x), cols_of(x)};
+    if (auto strides = x.view_strides(shape)) {
+        return with_geometry(x, std::move(shape), std::move(*strides));
+    }
+    return clone(x).view(shape);
+}
+
+Dims leading(const Array& x, int dropped) {
+    return Dims(std::span<const Index>(x.shape().begin(), std::size_t(x.ndim() - dropped)));
+}
+
+Dims followed_by(Dims dims, Index last) {
+    dims.push_back(last);
+    return dims;
+}
+
+// x (..., k) @ b (k, n), whose batch becomes rows.
+Array folded_product(const Array& x, const Array& b, const Start* start = nullptr) {
+    if (x.ndim() == 2) return product(x, b, {}, start);
+    return product(fold_rows(x), b, {}, start).view(followed_by(leading(x, 1), cols_of(b)));
+}
+
+Array without_axis(const Array& x, int axis) {
+    Dims shape = x.shape(), strides = x.strides();
+    shape.erase(axis);
+    strides.erase(axis);
+    return with_geometry(x, std::move(shape), std::move(strides));
+}
+
+Array conjugate(const Array& x) {
+    if (!is_complex(x.dtype())) return x;
+    const Array result = clone(x);
+    const auto run = [&]<class T>() {
+        T* values = result.data<T>();
+        for (Index i = 0; i < result.numel(); ++i) values[i] = std::conj(values[i]);
+    };
+    if (x.dtype() == DType::C64) {
+        run.operator()<Complex64>();
+    } else {
+        run.operator()<Complex128>();
+    }
+    return result;
+}
+
+void check_rank(std::string_view op, std::string_view name, const Array& x, int rank) {
+    check(x.ndim() == rank, op, ": ", name, " must be ",
+          rank == 1 ? "a vector" : rank == 2 ? "a matrix" : "a 3D tensor", ", got ", x.ndim(),
+          "-D tensor of shape ", x.shape());
+}
+
+void check_batches(std::string_view op, const Array& a, const Array& b) {
+    check(b.size(0) == a.size(0) && b.size(1) == a.size(2), op,
+          ": Expected size for first two dimensions of batch2 tensor to be: [", a.size(0), ", ",
+          a.size(2), "] but got: [", b.size(0), ", ", b.size(1), "].");
+}
+
+void check_bias_dtype(std::string_view op, const Array& bias, const Array& b) {
+    check(bias.dtype() == b.dtype(), op, ": self and mat2 must have the same dtype, but got ",
+          name_of(bias.dtype()), " and ", name_of(b.dtype()));
+}
+
+}  // namespace
+
+Array matmul(const Array& a, const Array& b) {
+    check(a.ndim() > 0 && b.ndim() > 0,
+          "matmul: both arguments to matmul need to be at least 1D, but they are ", a.ndim(),
+          "D and ", b.ndim(), "D");
+    check_dtypes("matmul", a, b);
+    if (a.ndim() == 2 && b.ndim() == 2) {
+        check_inner("matmul", a.size(0), a.size(1), b.size(0), b.size(1));
+        return product(a, b, {});
+    }
+    if (b.ndim() == 1) {
+        if (a.ndim() == 1) return dot(a, b);
+        const Index k = a.shape().back();
+        check(k == b.size(0), "matmul: size mismatch, got input (", vectors_in(a), "), mat (",
+              vectors_in(a), "x", k, "), vec (", b.size(0), ")");
+        return folded_product(a, b.unsqueeze(1)).view(leading(a, 1));
+    }
+    const Array left = a.ndim() == 1 ? a.unsqueeze(0) : a;
+    const Index m = rows_of(left), k = cols_of(left), n = cols_of(b);
+    if (b.ndim() == 2) {
+        const Index rows = vectors_in(left);
+        check_inner("matmul", rows, k, b.size(0), n);
+        // Folding makes one large product of many, but may have to copy.
+        const bool fold = m < 64 || left.view_strides({rows, k}).has_value();
+        if (a.ndim() == 1) return product(left, b, {}).view({n});
+        if (fold) return folded_product(left, b);
+    }
+    const Dims batch = broadcast_shapes("matmul", batch_of(left), batch_of(b));
+    check(k == rows_of(b), "matmul: Expected size for first two dimensions of batch2 tensor to be: [",
+          batch.product(), ", ", k, "] but got: [", batch.product(), ", ", rows_of(b),
+          "]. (shapes ", a.shape(), " and ", b.shape(), ")");
+    const Array result = product(left, b, batch);
+    return a.ndim() == 1 ? without_axis(result, result.ndim() - 2) : result;
+}
+
+Array mm(const Array& a, const Array& b) {
+    check_rank("mm", "self", a, 2);
+    check_rank("mm", "mat2", b, 2);
+    check_dtypes("mm", a, b);
+    check_inner("mm", a.size(0), a.size(1), b.size(0), b.size(1));
+    return product(a, b, {});
+}
+
+Array bmm(const Array& a, const Array& b) {
+    check_rank("bmm", "batch1", a, 3);
+    check_rank("bmm", "batch2", b, 3);
+    check_dtypes("bmm", a, b);
+    check_batches("bmm", a, b);
+    return product(a, b, {a.size(0)});
+}
+
+Array mv(const Array& a, const Array& v) {
+    check(a.ndim() == 2 && v.ndim() == 1, "mv: vector + matrix @ vector expected, got ", v.ndim(),
+          ", ", a.ndim(), ", ", v.ndim());
+    return matmul(a, v);
+}
+
+Array dot(const Array& a, const Array& b) {
+    check(a.ndim() == 1 && b.ndim() == 1, "dot: 1D tensors expected, but got ", a.ndim(), "D and ",
+          b.ndim(), "D tensors");
+    check(a.dtype() == b.dtype(), "dot: expected both vectors to have same dtype, but found ",
+          name_of(a.dtype()), " and ", name_of(b.dtype()));
+    check_dtypes("dot", a, b);
+    check(a.size(0) == b.size(0), "dot: inconsistent tensor size, expected tensor [", a.size(0),
+          "] and src [", b.size(0), "] to have the same number of elements, but got ", a.size(0),
+          " and ", b.size(0), " elements respectively");
+    return product(a.unsqueeze(0), b.unsqueeze(1), {}).view({});
+}
+
+Array addmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta,
+            const Scalar& alpha) {
+    check_rank("addmm", "mat1", a, 2);
+    check_rank("addmm", "mat2", b, 2);
+    check_dtypes("addmm", a, b);
+    check_bias_dtype("addmm", bias, b);
+    check_inner("addmm", a.size(0), a.size(1), b.size(0), b.size(1));
+    const Start start{bias.expand({a.size(0), b.size(1)}), alpha, beta};
+    return product(a, b, {}, &start);
+}
+
+Array addmv(const Array& bias, const Array& a, const Array& v, const Scalar& beta,
+            const Scalar& alpha) {
+    check(a.ndim() == 2 && v.ndim() == 1, "addmv: vector + matrix @ vector expected, got ",
+          bias.ndim(), ", ", a.ndim(), ", ", v.ndim());
+    check_dtypes("addmv", a, v);
+    check_bias_dtype("addmv", bias, v);
+    check(a.size(1) == v.size(0), "addmv: size mismatch, got input (", a.size(0), "), mat (",
+          a.size(0), "x", a.size(1), "), vec (", v.size(0), ")");
+    const Start start{bias.expand({a.size(0)}).unsqueeze(1), alpha, beta};
+    return product(a, v.unsqueeze(1), {}, &start).view({a.size(0)});
+}
+
+Array baddbmm(const Array& bias, const Array& a, const Array& b, const Scalar& beta,
+              const Scalar& alpha) {
+    check_rank("baddbmm", "batch1", a, 3);
+    check_rank("baddbmm", "batch2", b, 3);
+    check_dtypes("baddbmm", a, b);
+    check_bias_dtype("baddbmm", bias, b);
+    check_batches("baddbmm", a, b);
+    const Start start{bias.expand({a.size(0), a.size(1), b.size(2)}), alpha, beta};
+    return product(a, b, {a.size(0)}, &start);
+}
+
+Array linear(const Array& x, const Array& weight, const std::optional<Array>& bias) {
+    check(x.ndim() > 0 && weight.ndim() > 0,
+          "linear: both arguments to linear need to be at least 1D, but they are ", x.ndim(),
+          "D and ", weight.ndim(), "D");
+    check(weight.ndim() <= 2, "linear: weight must be (out_features, in_features), got shape ",
+          weight.shape());
+    check_dtypes("linear", x, weight);
+    if (weight.ndim() == 1) {
+        check(!bias, "linear: with a bias the weight must be a matrix, got shape ", weight.shape());
+        return matmul(x, weight);
+    }
+    const Index k = weight.size(1), n = weight.size(0);
+    check_inner("linear", vectors_in(x), x.shape().back(), k, n);
+    const Array turned = with_geometry(weight, {k, n}, {weight.stride(1), weight.stride(0)});
+    const Array folded = x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x);
+    const Dims shape = followed_by(leading(x, 1), n);
+    Array result;
+    if (bias) {
+        check_bias_dtype("linear", *bias, weight);
+        Start start{*bias};
+        if (bias->ndim() > 1) start.array = bias->expand(shape).reshape({folded.size(0), n});
+        result = product(folded, turned, {}, &start);
+    } else {
+        result = product(folded, turned, {});
+    }
+    return x.ndim() == 2 ? result : result.view(shape);
+}
+
+std::tuple<Array, Array, Array> linear_backward(const Array& grad, const Array& x,
+                                                const Array& weight, bool need_x, bool need_weight,
+                                                bool need_bias) {
+    if (weight.ndim() == 1) {
+        auto [dx, dw, db] = linear_backward(grad.unsqueeze(grad.ndim()), x, weight.unsqueeze(0),
+                                            need_x, need_weight, need_bias);
+        if (need_weight) dw = dw.view({weight.size(0)});
+        return {dx, dw, db};
+    }
+    const DType dtype = grad.dtype();
+    if (is_half(dtype)) {
+        auto [dx, dw, db] = linear_backward(cast(grad, DType::F32), cast(x, DType::F32),
+                                            cast(weight, DType::F32), need_x, need_weight,
+                                            need_bias);
+        const auto back = [&](const Array& wide) { return wide ? cast(wide, dtype) : wide; };
+        return {back(dx), back(dw), back(db)};
+    }
+    check_as(ErrorKind::Type, is_floating(dtype) || is_complex(dtype),
+             "linear_backward: expected a floating or complex dtype, got ", name_of(dtype));
+    check_dtypes("linear_backward", grad, x);
+    check_dtypes("linear_backward", grad, weight);
+    const Index n = weight.size(0), k = weight.size(1);
+    check(grad.ndim() == x.ndim() && grad.ndim() > 0 && grad.shape().back() == n &&
+              x.shape().back() == k && leading(grad, 1) == leading(x, 1),
+          "linear_backward: gradient ", grad.shape(), " does not fit input ", x.shape(),
+          " and weight ", weight.shape());
+
+    const Array g2 = grad.ndim() == 1 ? grad.unsqueeze(0) : fold_rows(grad);
+    const Index rows = g2.size(0);
+    const bool readable_rows = col_step(g2) == 1 && row_step(g2) >= n;
+    const Array g = readable_rows || rows == 0 || n == 0 ? g2 : clone(g2);
+    std::array<Product, 2> products;
+    std::array<Array, 4> kept;  // memory of the operands
+    int count = 0;
+    Array dx, dw, db;
+    if (need_x) {
+        dx = Array::empty(x.shape(), dtype);
+        if (dx.numel() > 0) {
+            Product& p = products[std::size_t(count++)];
+            p.dtype = dtype, p.m = rows, p.n = k, p.k = n;
+            kept[0] = readable(conjugate(weight), is_small_product(dtype, rows, k, n) || n == 0);
+            p.a = matrix_view(g);
+            p.b = matrix_view(kept[0]);
+            p.c = dx.bytes();
+        }
+    }
+    if (need_weight) {
+        dw = Array::empty(weight.shape(), dtype);
+        if (dw.numel() > 0) {
+            Product& p = products[std::size_t(count++)];
+            p.dtype = dtype, p.m = n, p.n = k, p.k = rows;
+            const Array x2 = conjugate(x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x));
+            kept[1] = readable(x2, is_small_product(dtype, n, k, rows) || rows == 0);
+            p.a = {g.bytes(), 1, row_step(g)};
+            p.b = matrix_view(kept[1]);
+            p.c = dw.bytes();
+        }
+    }
+    ColumnSums sums;
+    if (need_bias) {
+        db = Array::empty({n}, dtype);
+        const int parts = is_complex(dtype) ? 2 : 1;  // a complex sum is two real ones
+        sums = {real_of(dtype), rows, n * parts, g.bytes(), row_step(g) * parts, db.bytes()};
+    }
+    run_together(std::span(products.data(), std::size_t(count)),
+                 need_bias && n > 0 ? &sums : nullptr);
+    return {dx, dw, db};
+}
+
+void bind_matmul(nanobind::module_& m) {
+    using namespace nanobind::literals;
+    m.def("matmul", &matmul, "input"_a, "other"_a);
+    m.def("mm", &mm, "input"_a, "mat2"_a);
+    m.def("bmm", &bmm, "input"_a, "mat2"_a);
+    m.def("mv", &mv, "input"_a, "vec"_a);
+    m.def("dot", &dot, "input"_a, "tensor"_a);
+    m.def("addmm", &addmm, "input"_a, "mat1"_a, "mat2"_a, "beta"_a, "alpha"_a);
+    m.def("addmv", &addmv, "input"_a, "mat"_a, "vec"_a, "beta"_a, "alpha"_a);
+    m.def("baddbmm", &baddbmm, "input"_a, "batch1"_a, "batch2"_a, "beta"_a, "alpha"_a);
+    m.def("linear", &linear, "input"_a, "weight"_a, "bias"_a.none());
+    m.def("linear_backward", &linear_backward, "grad"_a, "input"_a, "weight"_a, "need_input"_a,
+          "need_weight"_a, "need_bias"_a);
+    m.def("set_blas_path", &set_blas_path, "path"_a);
+    m.def("blas_info", [] {
+        const BlasInfo info = blas_info();
+        return std::make_tuple(info.path, info.config, info.core);
+    });
+}
+
+}  // namespace rushlight

@@ -1,0 +1,338 @@
+// Choosing elements by their value: argmax and argmin, max and min with positions, nonzero,
+// masked_select and masked_scatter.
+#include "bind/casters.h"
+#include "kernels/axis_walk.h"
+
+namespace rushlight {
+
+namespace {
+
+// --- extremes and where they are ---------------------------------------------------------------
+
+// Whether a candidate that comes later takes the place of the best: NaN beats all, ties change
+// nothing.
+template <bool largest, class C>
+bool beats(C candidate, C best) {
+    if (is_nan(best)) return false;
+    return is_nan(candidate) || (largest ? candidate > best : candidate < best);
+}
+
+// First position of the extreme of a row that lies side by side.
+template <bool largest, class T>
+Index extreme_of_row(const T* in, Index length) {
+    using C = Compute<T>;
+    Index best = 0;
+    if constexpr (!is_half_type<T> && !std::is_same_v<T, bool>) {
+        // Blocks first find their extreme with independent accumulators, then only the blocks that
+        // improve on the best so far look for the position.
+        constexpr Index kLanes = 64 / sizeof(T), kBlock = 4096;
+        for (Index begin = 0; length >= 2 * kLanes && begin < length; begin += kBlock) {
+            const Index end = std::min(length, begin + kBlock);
+            T extreme[kLanes];
+            std::fill_n(extreme, kLanes, in[begin]);
+            bool any_nan = false;
+            Index i = begin;
+            for (; i + kLanes <= end; i += kLanes) {
+                for (Index k = 0; k < kLanes; ++k) {
+                    const T value = in[i + k];
+                    extreme[k] = (largest ? value > extreme[k] : value < extreme[k]) ? value : extreme[k];
+                    if constexpr (std::is_floating_point_v<T>) any_nan |= value != value;
+                }
+            }
+            T block_best = extreme[0];
+            for (Index k = 1; k < kLanes; ++k) {
+                if (largest ? extreme[k] > block_best : extreme[k] < block_best) block_best = extreme[k];
+            }
+            for (; i < end; ++i) {
+                if (is_nan(in[i])) any_nan = true;
+                if (largest ? in[i] > block_best : in[i] < block_best) block_best = in[i];
+            }
+            if (any_nan) {
+                while (!is_nan(in[begin])) ++begin;
+                return begin;
+            }
+            if (begin > 0 && !(largest ? block_best > in[best] : block_best < in[best])) continue;
+            for (best = begin; in[best] != block_best;) ++best;
+        }
+        if (length >= 2 * kLanes) return best;
+    }
+    for (Index i = 1; i < length; ++i) {
+        if (beats<largest>(C(in[i]), C(in[best]))) best = i;
+    }
+    return best;
+}
+
+// Positions of the extremes of neighbouring lanes, `stride` between the elements of each.
+template <bool largest, class T>
+void extremes_of_lanes(const T* in, Index length, Index stride, Index lanes, Index* position) {
+    using C = Compute<T>;
+    C best[64];
+    for (Index i = 0; i < lanes; ++i) {
+        best[i] = C(in[i]);
+        position[i] = 0;
+    }
+    for (Index l = 1; l < length; ++l) {
+        const T* row = in + l * stride;
+        for (Index i = 0; i < lanes; ++i) {
+            const C value = C(row[i]);
+            const bool takes = beats<largest>(value, best[i]);
+            best[i] = takes ? value : best[i];
+            position[i] = takes ? l : position[i];
+        }
+    }
+}
+
+template <class F>
+void dispatch_extreme(DType dtype, bool largest, F&& f) {
+    dispatch(dtype, [&]<class T>() {
+        if constexpr (!is_complex_type<T>) {
+            if (largest) {
+                f.template operator()<T, true>();
+            } else {
+                f.template operator()<T, false>();
+            }
+        }
+    });
+}
+
+// The positions along an axis of a contiguous array, (outer, inner).
+void extreme_positions(const Array& x, const Lanes& at, bool largest, Index* positions) {
+    dispatch_extreme(x.dtype(), largest, [&]<class T, bool kLargest>() {
+        const T* from = x.data<T>();
+        if (at.inner == 1) {
+            for_ranges(at.outer, grain_for(at.length), 5e-10 * double(at.length) + 2e-9,
+                       [&](Index begin, Index end) {
+                           for (Index o = begin; o < end; ++o) {
+                               positions[o] =
+                                   extreme_of_row<kLargest>(from + o * at.length, at.length);
+                           }
+                       });
+            return;
+        }
+        constexpr Index kBlock = 64;
+        const Index blocks = (at.inner + kBlock - 1) / kBlock;
+        const Index work = at.length * std::min(at.inner, kBlock);
+        for_ranges(at.outer * blocks, grain_for(work), 1e-9 * double(work), [&](Index begin, Index end) {
+            for (Index task = begin; task < end; ++task) {
+                const Index lane = task % blocks * kBlock, outer = task / blocks;
+                extremes_of_lanes<kLargest>(from + outer * at.length * at.inner + lane, at.length,
+                                            at.inner, std::min(kBlock, at.inner - lane),
+                                            positions + outer * at.inner + lane);
+            }
+        });
+    });
+}
+
+void check_ordered(std::string_view what, const Array& x) {
+    check(!is_complex(x.dtype()), what, "(): does not support complex input");
+}
+
+void check_axis_not_empty(std::string_view what, const Array& x, int axis) {
+    check_as(ErrorKind::Index, lane_size(x, axis) > 0, what, "(): Expected reduction dim ", axis,
+             " to have non-zero size.");
+}
+
+std::pair<Array, Array> extreme_with_index(std::string_view what, const Array& x, Index dim, bool keepdim,
+                                           bool largest) {
+    const int axis = lane_axis(what, dim, x);
+    check_ordered(what, x);
+    check_axis_not_empty(what, x, axis);
+    const Dims shape = reduced_shape(x.shape(), axis, keepdim);
+    const Array values = Array::empty(shape, x.dtype()), indices = Array::empty(shape, DType::I64);
+    if (x.numel() == 0) return {values, indices};
+    const Array source = contiguous(x);
+    const Lanes at = lanes_of(x.shape(), axis);
+    auto* position = indices.data<Index>();
+    extreme_positions(source, at, largest, position);
+    dispatch_size(x.itemsize(), [&]<class T>() {
+        const T* from = source.data<T>();
+        T* to = values.data<T>();
+        for (Index o = 0; o < at.outer; ++o) {
+            for (Index i = 0; i < at.inner; ++i) {
+                const Index lane = o * at.inner + i;
+                to[lane] = from[(o * at.length + position[lane]) * at.inner + i];
+            }
+        }
+    });
+    return {values, indices};
+}
+
+std::pair<Array, Array> max_with_index(const Array& x, Index dim, bool keepdim) {
+    return extreme_with_index("max", x, dim, keepdim, true);
+}
+std::pair<Array, Array> min_with_index(const Array& x, Index dim, bool keepdim) {
+    return extreme_with_index("min", x, dim, keepdim, false);
+}
+
+// Position in the flattened tensor: blocks side by side, the best of them in their order.
+Index flat_extreme(const Array& x, bool largest) {
+    constexpr Index kBlock = 1 << 16;
+    const Index blocks = (x.numel() + kBlock - 1) / kBlock;
+    std::vector<Index> best(static_cast<std::size_t>(blocks));
+    dispatch_extreme(x.dtype(), largest, [&]<class T, bool kLargest>() {
+        const T* from = x.data<T>();
+        for_ranges(x.numel(), kBlock, 5e-10, [&](Index begin, Index end) {
+            best[std::size_t(begin / kBlock)] =
+                begin + extreme_of_row<kLargest>(from + begin, end - begin);
+        });
+        for (Index b : best) {
+            if (beats<kLargest>(Compute<T>(from[b]), Compute<T>(from[best[0]]))) best[0] = b;
+        }
+    });
+    return best[0];
+}
+
+Array arg_extreme(std::string_view what, const Array& x, std::optional<Index> dim, bool keepdim,
+                  bool largest) {
+    check_ordered(what, x);
+    check(x.dtype() != DType::Bool, what, "(): does not support bool input");
+    if (!dim) {
+        check_as(ErrorKind::Index, x.numel() > 0, what,
+                 "(): Expected reduction dim to be specified for input.numel() == 0.");
+        const Index position = flat_extreme(contiguous(x), largest);
+        return Array::full(keepdim ? Dims(x.ndim(), 1) : Dims{}, DType::I64,
+                           Scalar(std::int64_t(position)));
+    }
+    const int axis = lane_axis(what, *dim, x);
+    check_axis_not_empty(what, x, axis);
+    const Array indices = Array::empty(reduced_shape(x.shape(), axis, keepdim), DType::I64);
+    if (x.numel() > 0) {
+        extreme_positions(contiguous(x), lanes_of(x.shape(), axis), largest, indices.data<Index>());
+    }
+    return indices;
+}
+
+Array argmax(const Array& x, std::optional<Index> dim, bool keepdim) {
+    return arg_extreme("argmax", x, dim, keepdim, true);
+}
+Array argmin(const Array& x, std::optional<Index> dim, bool keepdim) {
+    return arg_extreme("argmin", x, dim, keepdim, false);
+}
+
+// --- masks -----------------------------------------------------------------------------------
+
+constexpr Index kMaskBlock = 1 << 15;
+
+// How many flags are set before each block of kMaskBlock, and in all.
+std::vector<Index> counts_before(const std::uint8_t* flag, Index total) {
+    std::vector<Index> before(static_cast<std::size_t>((total + kMaskBlock - 1) / kMaskBlock) + 1, 0);
+    for_ranges(total, kMaskBlock, 2e-10, [&](Index begin, Index end) {
+        Index count = 0;
+        for (Index i = begin; i < end; ++i) count += flag[i] != 0;
+        before[std::size_t(begin / kMaskBlock) + 1] = count;
+    });
+    for (std::size_t b = 1; b < before.size(); ++b) before[b] += before[b - 1];
+    return before;
+}
+
+// The coordinates of the elements that are not zero, in row-major order: (count, ndim).
+Array nonzero(const Array& x) {
+    const Array flags = contiguous(cast(x, DType::Bool));
+    const auto* flag = flags.data<std::uint8_t>();
+    const std::vector<Index> before = counts_before(flag, x.numel());
+    const int rank = x.ndim();
+    const Array result = Array::empty(Dims{before.back(), rank}, DType::I64);
+    if (result.numel() == 0) return result;
+    auto* out = result.data<Index>();
+    const Dims& shape = x.shape();
+    const Index width = shape.back();
+    for_ranges(x.numel(), kMaskBlock, 1e-9, [&](Index begin, Index end) {
+        Index* to = out + before[std::size_t(begin / kMaskBlock)] * rank;
+        Index row = begin / width;
+        for (Index i = begin; i < end; ++row) {
+            const Index stop = std::min(end, (row + 1) * width);
+            for (; i < stop; ++i) {
+                if (!flag[i]) continue;
+                Index rest = row;
+                to[rank - 1] = i - row * width;
+                for (int d = rank - 2; d >= 0; --d) {
+                    to[d] = rest % shape[d];
+                    rest /= shape[d];
+                }
+                to += rank;
+            }
+        }
+    });
+    return result;
+}
+
+void check_mask(std::string_view what, const Array& mask) {
+    check(mask.dtype() == DType::Bool, what, ": expected a mask of dtype bool, got ",
+          name_of(mask.dtype()));
+}
+
+Array spread(const Array& x, const Dims& shape) {
+    return contiguous(x.shape() == shape ? x : x.expand(shape));
+}
+
+// The elements where the mask, broadcast against x, is set: (count,).
+Array masked_select(const Array& x, const Array& mask) {
+    check_mask("masked_select", mask);
+    const Dims shape = broadcast_shapes("masked_select", x.shape(), mask.shape());
+    const Array flags = spread(mask, shape), source = spread(x, shape);
+    const auto* flag = flags.data<std::uint8_t>();
+    const std::vector<Index> before = counts_before(flag, flags.numel());
+    const Array result = Array::empty(Dims{before.back()}, x.dtype());
+    if (result.numel() == 0) return result;
+    dispatch_size(x.itemsize(), [&]<class T>() {
+        const T* from = source.data<T>();
+        T* to = result.data<T>();
+        for_ranges(flags.numel(), kMaskBlock, 1e-9, [&](Index begin, Index end) {
+            T* out = to + before[std::size_t(begin / kMaskBlock)];
+            for (Index i = begin; i < end; ++i) {
+                if (flag[i]) *out++ = from[i];
+            }
+        });
+    });
+    return result;
+}
+
+// x[mask] = the first elements of source, in row-major order; in place.
+void masked_scatter_(const Array& x, const Array& mask, const Array& source) {
+    check(mask.dtype() == DType::Bool, "masked_scatter_: expected a mask of dtype bool, got ",
+          name_of(mask.dtype()));
+    check(x.dtype() == source.dtype(), "masked_scatter_: the input has dtype ", name_of(x.dtype()),
+          " but the source has ", name_of(source.dtype()), "; they must be the same");
+    check_writable("masked_scatter_", x);
+    const Dims shape = broadcast_shapes("masked_scatter_", x.shape(), mask.shape());
+    check(shape == x.shape(), "masked_scatter_: a mask of shape ", mask.shape(),
+          " does not broadcast to the input's shape ", x.shape());
+    const Array flags = spread(mask, shape);
+    const auto* flag = flags.data<std::uint8_t>();
+    const std::vector<Index> before = counts_before(flag, flags.numel());
+    check(source.numel() >= before.back(), "masked_scatter_: Number of elements of source (",
+          source.numel(), ") < number of ones in mask (", before.back(), ")");
+    if (before.back() == 0) return;
+    const Array values = &source.storage() == &x.storage() ? clone(source) : contiguous(source);
+    values.bytes();
+    x.bytes();
+    prepare_write(x);
+    const bool packed = x.is_contiguous();
+    const std::vector<Index> places =
+        packed ? std::vector<Index>() : element_offsets(x.shape(), x.strides());
+    dispatch_size(x.itemsize(), [&]<class T>() {
+        T* to = x.data<T>();
+        const T* from = values.data<T>();
+        for_ranges(flags.numel(), kMaskBlock, 1e-9, [&](Index begin, Index end) {
+            const T* in = from + before[std::size_t(begin / kMaskBlock)];
+            for (Index i = begin; i < end; ++i) {
+                if (flag[i]) to[packed ? i : places[std::size_t(i)]] = *in++;
+            }
+        });
+    });
+}
+
+}  // namespace
+
+void bind_select(nanobind::module_& m) {
+    using namespace nanobind::literals;
+    m.def("argmax", &argmax, "x"_a, "dim"_a = nanobind::none(), "keepdim"_a = false);
+    m.def("argmin", &argmin, "x"_a, "dim"_a = nanobind::none(), "keepdim"_a = false);
+    m.def("max_with_index", &max_with_index, "x"_a, "dim"_a, "keepdim"_a = false);
+    m.def("min_with_index", &min_with_index, "x"_a, "dim"_a, "keepdim"_a = false);
+    m.def("nonzero", &nonzero, "x"_a);
+    m.def("masked_select", &masked_select, "x"_a, "mask"_a);
+    m.def("masked_scatter_", &masked_scatter_, "x"_a, "mask"_a, "source"_a);
+}
+
+}  // namespace rushlight

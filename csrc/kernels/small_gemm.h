@@ -1,0 +1,51 @@
+// The product loops that are ours: products too small for a call of BLAS to pay, integer products,
+// and column sums. Compiled per instruction set.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/isa.h"
+
+namespace rushlight {
+
+// C (m, n) = alpha * A (m, k) B (k, n), plus `from` (m, n) if it is not null. C and `from` have
+// contiguous rows `c_row` and `from_row` apart, and may be the same; A and B may have any strides.
+// All strides are in elements.
+template <class T>
+struct GemmArgs {
+    std::int64_t m, n, k;
+    const T* a;
+    std::int64_t a_row, a_col;
+    const T* b;
+    std::int64_t b_row, b_col;
+    T* c;
+    std::int64_t c_row;
+    T alpha;
+    const T* from;
+    std::int64_t from_row;
+};
+
+// sums[j] = sum over i of x[i * x_row + j], for rows by cols values; float accumulates in double.
+template <class T>
+struct ColumnSumArgs {
+    std::int64_t rows, cols;
+    const T* x;
+    std::int64_t x_row;
+    T* sums;
+};
+
+struct GemmTable {
+    void (*f32)(const GemmArgs<float>&);
+    void (*f64)(const GemmArgs<double>&);
+    // Modulo 2^bits, which is right for signed and unsigned integers alike.
+    void (*u8)(const GemmArgs<std::uint8_t>&);
+    void (*u16)(const GemmArgs<std::uint16_t>&);
+    void (*u32)(const GemmArgs<std::uint32_t>&);
+    void (*u64)(const GemmArgs<std::uint64_t>&);
+    void (*column_sums_f32)(const ColumnSumArgs<float>&);
+    void (*column_sums_f64)(const ColumnSumArgs<double>&);
+};
+
+RUSHLIGHT_ISA_TABLE(GemmTable, gemm_table)
+
+}  // namespace rushlight

@@ -1,0 +1,285 @@
+// Register-blocked product loops over the compiler's vector types.
+#include "kernels/small_gemm.h"
+
+#include <type_traits>
+
+#if defined(__FMA__)
+#include <immintrin.h>
+#endif
+
+namespace rushlight::RUSHLIGHT_ISA {
+namespace {
+
+using Index = std::int64_t;
+
+// Vector width, and rows of C held in registers beside two vectors per row.
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64, kRows = 8;
+#elif defined(__AVX__)
+constexpr int kVectorBytes = 32, kRows = 6;
+#else
+constexpr int kVectorBytes = 16, kRows = 4;
+#endif
+
+template <class T>
+struct Vector {
+    typedef T type __attribute__((vector_size(kVectorBytes)));
+    typedef T loose __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias));
+    static constexpr int lanes = kVectorBytes / int(sizeof(T));
+};
+using Floats = Vector<float>::type;
+using Doubles = Vector<double>::type;
+
+template <class T>
+inline typename Vector<T>::type load(const T* from) {
+    return *reinterpret_cast<const typename Vector<T>::loose*>(from);
+}
+template <class T>
+inline void store(T* to, typename Vector<T>::type value) {
+    *reinterpret_cast<typename Vector<T>::loose*>(to) = value;
+}
+
+// c + a * b, in one rounding where the instruction set has it (the build forbids the compiler to
+// contract by itself).
+#if defined(__AVX512F__)
+inline Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+inline Doubles fma(Doubles a, Doubles b, Doubles c) { return _mm512_fmadd_pd(a, b, c); }
+#elif defined(__FMA__)
+inline Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+inline Doubles fma(Doubles a, Doubles b, Doubles c) { return _mm256_fmadd_pd(a, b, c); }
+#else
+inline Floats fma(Floats a, Floats b, Floats c) { return c + a * b; }
+inline Doubles fma(Doubles a, Doubles b, Doubles c) { return c + a * b; }
+#endif
+
+// Halves are added to halves: the rotation by `Step` lanes brings the partners together.
+template <class T, int Step = Vector<T>::lanes / 2>
+inline T sum_of_lanes(typename Vector<T>::type v) {
+    constexpr int W = Vector<T>::lanes;
+    if constexpr (Step == 0) {
+        return v[0];
+    } else {
+        using Lane = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+        typedef Lane Lanes __attribute__((vector_size(kVectorBytes)));
+        Lanes partner;
+#pragma GCC unroll 16
+        for (int lane = 0; lane < W; ++lane) partner[lane] = (lane + Step) % W;
+        return sum_of_lanes<T, Step / 2>(v + __builtin_shuffle(v, partner));
+    }
+}
+
+// R rows of C by `cols` columns, at most V vectors; B's rows are `b_row` apart and can be read to
+// the full V vectors.
+template <class T, int R, int V>
+void block(const GemmArgs<T>& g, Index k, const T* a, const T* b, Index b_row, T* c, Index cols,
+           const T* from) {
+    using Vec = typename Vector<T>::type;
+    constexpr int W = Vector<T>::lanes;
+    Vec acc[R][V] = {};
+    for (Index p = 0; p < k; ++p) {
+        Vec right[V];
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) right[v] = load(b + p * b_row + v * W);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+            const Vec left = a[r * g.a_row + p * g.a_col] - Vec{};  // x - 0 is x for every x
+#pragma GCC unroll 8
+            for (int v = 0; v < V; ++v) acc[r][v] = fma(left, right[v], acc[r][v]);
+        }
+    }
+    const T alpha = g.alpha;
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+        T* row = c + r * g.c_row;
+        const T* begin = from + r * g.from_row;
+        if (cols == V * W) {
+#pragma GCC unroll 8
+            for (int v = 0; v < V; ++v) {
+                Vec value = acc[r][v] * alpha;
+                if (from) value += load(begin + v * W);
+                store(row + v * W, value);
+            }
+        } else {
+            T values[V * W];
+#pragma GCC unroll 8
+            for (int v = 0; v < V; ++v) store(values + v * W, acc[r][v] * alpha);
+            for (Index j = 0; j < cols; ++j) row[j] = from ? begin[j] + values[j] : values[j];
+        }
+    }
+}
+
+template <class T, int R, int V>
+void rows_left(const GemmArgs<T>& g, Index rows, Index k, const T* a, const T* b, Index b_row,
+               T* c, Index cols, const T* from) {
+    if (rows == R) {
+        block<T, R, V>(g, k, a, b, b_row, c, cols, from);
+    } else if constexpr (R > 1) {
+        rows_left<T, R - 1, V>(g, rows, k, a, b, b_row, c, cols, from);
+    }
+}
+
+template <class T, int V>
+void panel_product(const GemmArgs<T>& g, Index k, const T* a, const T* b, Index b_row, T* c,
+                   Index cols, const T* from, Index from_row) {
+    GemmArgs<T> args = g;
+    args.from_row = from_row;
+    for (Index i = 0; i < g.m; i += kRows) {
+        const Index rows = g.m - i < kRows ? g.m - i : kRows;
+        rows_left<T, kRows, V>(args, rows, k, a + i * g.a_row, b, b_row, c + i * g.c_row, cols,
+                               from ? from + i * from_row : nullptr);
+    }
+}
+
+// k rows of `cols` columns of B, made contiguous and filled up with zeros to `width`.
+template <class T>
+void pack(const GemmArgs<T>& g, Index k, const T* b, Index cols, Index width, T* panel) {
+    if (g.b_row == 1) {  // B is a transposed matrix: read along its rows
+        for (Index j = 0; j < cols; ++j) {
+            const T* column = b + j * g.b_col;
+            for (Index p = 0; p < k; ++p) panel[p * width + j] = column[p];
+        }
+    } else {
+        for (Index p = 0; p < k; ++p) {
+            for (Index j = 0; j < cols; ++j) panel[p * width + j] = b[p * g.b_row + j * g.b_col];
+        }
+    }
+    if (cols < width) {
+        for (Index p = 0; p < k; ++p) {
+            for (Index j = cols; j < width; ++j) panel[p * width + j] = T(0);
+        }
+    }
+}
+
+// One row of A times J columns of B, all of them contiguous: nothing to pack.
+template <class T, int J>
+void dots(const GemmArgs<T>& g, const T* a, const T* b, T* c, const T* from) {
+    using Vec = typename Vector<T>::type;
+    constexpr int W = Vector<T>::lanes;
+    T sums[J] = {};
+    const Index whole = g.k / W * W;
+    if (whole > 0) {
+        Vec acc[J] = {};
+        for (Index p = 0; p < whole; p += W) {
+            const Vec left = load(a + p);
+#pragma GCC unroll 8
+            for (int j = 0; j < J; ++j) acc[j] = fma(left, load(b + j * g.b_col + p), acc[j]);
+        }
+#pragma GCC unroll 8
+        for (int j = 0; j < J; ++j) sums[j] = sum_of_lanes<T>(acc[j]);
+    }
+    for (Index p = whole; p < g.k; ++p) {
+        for (int j = 0; j < J; ++j) sums[j] += a[p] * b[j * g.b_col + p];
+    }
+    for (int j = 0; j < J; ++j) c[j] = from ? from[j] + g.alpha * sums[j] : g.alpha * sums[j];
+}
+
+template <class T>
+void dot_products(const GemmArgs<T>& g) {
+    constexpr int J = 4;
+    for (Index i = 0; i < g.m; ++i) {
+        const T* a = g.a + i * g.a_row;
+        T* c = g.c + i * g.c_row;
+        const T* from = g.from ? g.from + i * g.from_row : nullptr;
+        Index j = 0;
+        for (; j + J <= g.n; j += J) {
+            dots<T, J>(g, a, g.b + j * g.b_col, c + j, from ? from + j : nullptr);
+        }
+        for (; j < g.n; ++j) {
+            dots<T, 1>(g, a, g.b + j * g.b_col, c + j, from ? from + j : nullptr);
+        }
+    }
+}
+
+template <class T>
+void small_product(const GemmArgs<T>& g) {
+    if ((g.m <= 2 || g.n == 1) && (g.a_col == 1 || g.k == 1) && (g.b_row == 1 || g.k == 1) &&
+        (g.b_col != 1 || g.n <= 2)) {
+        return dot_products(g);
+    }
+    constexpr int W = Vector<T>::lanes, V = 2;
+    constexpr Index kPanelBytes = 32 << 10;
+    constexpr Index kDepth = kPanelBytes / (V * kVectorBytes);
+    alignas(64) T panel[kPanelBytes / sizeof(T)];
+    for (Index k0 = 0; k0 < g.k || k0 == 0; k0 += kDepth) {
+        const Index k = g.k - k0 < kDepth ? g.k - k0 : kDepth;
+        const T* from = k0 > 0 ? g.c : g.from;
+        const Index from_row = k0 > 0 ? g.c_row : g.from_row;
+        const T* a = g.a + k0 * g.a_col;
+        for (Index j = 0; j < g.n;) {
+            const Index left = g.n - j;
+            const Index width = left > W ? V * W : W;
+            const Index cols = left < width ? left : width;
+            const T* b = g.b + k0 * g.b_row + j * g.b_col;
+            Index b_row = g.b_row;
+            if (g.b_col != 1 || cols < width) {
+                pack(g, k, b, cols, width, panel);
+                b = panel;
+                b_row = width;
+            }
+            if (width == W) {
+                panel_product<T, 1>(g, k, a, b, b_row, g.c + j, cols, from, from_row);
+            } else {
+                panel_product<T, V>(g, k, a, b, b_row, g.c + j, cols, from, from_row);
+            }
+            j += cols;
+            if (from) from += cols;
+        }
+    }
+}
+
+// Whole rows of C at a time, in vectors where B's rows are contiguous.
+template <class T>
+void integer_product(const GemmArgs<T>& g) {
+    for (Index i = 0; i < g.m; ++i) {
+        T* c = g.c + i * g.c_row;
+        const T* from = g.from ? g.from + i * g.from_row : nullptr;
+        for (Index j = 0; j < g.n; ++j) c[j] = from ? from[j] : T(0);
+        for (Index p = 0; p < g.k; ++p) {
+            const auto left = 1u * g.a[i * g.a_row + p * g.a_col] * g.alpha;  // never a signed int
+            const T* b = g.b + p * g.b_row;
+            if (g.b_col == 1) {
+                for (Index j = 0; j < g.n; ++j) c[j] = T(c[j] + left * b[j]);
+            } else {
+                for (Index j = 0; j < g.n; ++j) c[j] = T(c[j] + left * b[j * g.b_col]);
+            }
+        }
+    }
+}
+
+// Eight rows are added in T, their sum in double: the error does not grow with the rows.
+template <class T>
+void column_sums(const ColumnSumArgs<T>& g) {
+    constexpr Index kBlock = 64, kRowsAtOnce = 8;
+    double total[kBlock];
+    T partial[kBlock];
+    for (Index j0 = 0; j0 < g.cols; j0 += kBlock) {
+        const Index cols = g.cols - j0 < kBlock ? g.cols - j0 : kBlock;
+        for (Index j = 0; j < cols; ++j) total[j] = 0;
+        for (Index i0 = 0; i0 < g.rows; i0 += kRowsAtOnce) {
+            const Index rows = g.rows - i0 < kRowsAtOnce ? g.rows - i0 : kRowsAtOnce;
+            const T* x = g.x + i0 * g.x_row + j0;
+            for (Index j = 0; j < cols; ++j) partial[j] = x[j];
+            for (Index i = 1; i < rows; ++i) {
+                for (Index j = 0; j < cols; ++j) partial[j] += x[i * g.x_row + j];
+            }
+            for (Index j = 0; j < cols; ++j) total[j] += double(partial[j]);
+        }
+        for (Index j = 0; j < cols; ++j) g.sums[j0 + j] = T(total[j]);
+    }
+}
+
+}  // namespace
+
+const GemmTable& gemm_table() {
+    static constexpr GemmTable table{small_product<float>,
+                                     small_product<double>,
+                                     integer_product<std::uint8_t>,
+                                     integer_product<std::uint16_t>,
+                                     integer_product<std::uint32_t>,
+                                     integer_product<std::uint64_t>,
+                                     column_sums<float>,
+                                     column_sums<double>};
+    return table;
+}
+
+}  // namespace rushlight::RUSHLIGHT_ISA

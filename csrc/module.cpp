@@ -1,0 +1,64 @@
+// rushlight._core: one line per family.
+#include <nanobind/nanobind.h>
+
+#include "array/error.h"
+#include "tape/python.h"
+
+namespace nb = nanobind;
+
+namespace rushlight {
+
+void add_dtypes(PyObject* module);
+void add_tensor_type(PyObject* module);
+void add_node_type(PyObject* module);
+void add_op_type(PyObject* module);
+void bind_tape(nb::module_& m);
+void bind_arrays(nb::module_& m);
+void bind_elementwise(nb::module_& m);
+void bind_matmul(nb::module_& m);
+void bind_index(nb::module_& m);
+void bind_gather(nb::module_& m);
+void bind_join(nb::module_& m);
+void bind_sort(nb::module_& m);
+void bind_scan(nb::module_& m);
+void bind_select(nb::module_& m);
+void bind_softmax(nb::module_& m);
+void bind_loss(nb::module_& m);
+void bind_norm(nb::module_& m);
+void bind_random(nb::module_& m);
+void bind_optim(nb::module_& m);
+void bind_runtime(nb::module_& m);
+
+namespace {
+
+NB_MODULE(_core, m) {
+    nb::register_exception_translator([](const std::exception_ptr& error, void*) {
+        try {
+            std::rethrow_exception(error);
+        } catch (const Error&) {
+            set_python_error();
+        } catch (const PythonError&) {
+        }
+    });
+    add_dtypes(m.ptr());
+    add_tensor_type(m.ptr());
+    add_node_type(m.ptr());
+    add_op_type(m.ptr());
+    bind_tape(m);
+    bind_arrays(m);
+    bind_elementwise(m);
+    bind_matmul(m);
+    bind_index(m);
+    bind_gather(m);
+    bind_join(m);
+    bind_sort(m);
+    bind_scan(m);
+    bind_select(m);
+    bind_softmax(m);
+    bind_loss(m);
+    bind_norm(m);
+    bind_runtime(m);
+}
+
+}  // namespace
+}  // namespace rushlight

@@ -1,0 +1,394 @@
+// The engine. A node is created after the nodes it takes its inputs from, so visiting nodes by
+// falling number of creation visits each one after everything that it sends values to: no counts of
+// uses are needed. Nothing recurses, so graphs may be of any depth.
+#include "tape/engine.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "elementwise/pending.h"
+#include "elementwise/shapes.h"
+#include "tape/node.h"
+#include "tape/values.h"
+
+namespace rushlight {
+
+namespace {
+
+bool has_hooks(PyObject* hooks) {
+    return hooks && PyDict_Check(hooks) && PyDict_GET_SIZE(hooks) > 0;
+}
+
+}  // namespace
+
+// One call of backward(): the nodes that wait, and the gradients that have arrived at them.
+class BackwardRun {
+public:
+    BackwardRun(bool keep_graph, bool create_graph)
+        : keep_graph_(keep_graph), create_graph_(create_graph) {}
+    BackwardRun(const BackwardRun&) = delete;
+    BackwardRun& operator=(const BackwardRun&) = delete;
+    ~BackwardRun() {
+        for (auto& ready : heap_) release_buffer(as_node(ready.node.get()));
+    }
+
+    // Only the gradients of these are wanted.
+    void capture(const std::vector<PyRef>& roots, const std::vector<PyRef>& inputs) {
+        capturing_ = true;
+        captured_.resize(inputs.size());
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+            Edge edge = edge_to(as_tensor(inputs[i].get()));
+            captures_[edge.target.get()].push_back({edge.output_nr, i});
+            held_.push_back(edge.target);
+        }
+        find_needed(roots);
+    }
+
+    void start(TensorObject* root, PyRef gradient) { send(edge_to(root), std::move(gradient)); }
+
+    std::vector<PyRef> run(bool accumulate) {
+        GradModeGuard guard(create_graph_);
+        while (!heap_.empty()) {
+            std::pop_heap(heap_.begin(), heap_.end());
+            PyRef node = std::move(heap_.back().node);
+            heap_.pop_back();
+            visit(as_node(node.get()));
+        }
+        finish_leaves(accumulate);
+        return std::move(captured_);
+    }
+
+private:
+    struct Ready {
+        std::uint64_t sequence;
+        PyRef node;
+        bool operator<(const Ready& other) const { return sequence < other.sequence; }
+    };
+    struct LeafSum {
+        PyRef leaf, sum;
+    };
+    struct Capture {
+        std::uint32_t output_nr;
+        std::size_t index;
+    };
+
+    // ---- which nodes lead to the wanted inputs
+
+    void find_needed(const std::vector<PyRef>& roots) {
+        enum : char { kOpen, kNo, kYes };
+        std::unordered_map<PyObject*, char> state;
+        std::vector<PyObject*> stack;
+        for (const PyRef& root : roots) {
+            Edge edge = edge_to(as_tensor(root.get()));
+            if (edge.target) {
+                held_.push_back(edge.target);
+                stack.push_back(edge.target.get());
+            }
+        }
+        while (!stack.empty()) {
+            PyObject* at = stack.back();
+            auto [entry, fresh] = state.try_emplace(at, kOpen);
+            if (!fresh && entry->second != kOpen) {
+                stack.pop_back();
+                continue;
+            }
+            if (!is_node(at)) {
+                entry->second = captures_.count(at) ? kYes : kNo;
+                stack.pop_back();
+                continue;
+            }
+            if (fresh) {
+                for (const Edge& edge : as_node(at)->edges)
+                    if (edge.target && !state.count(edge.target.get()))
+                        stack.push_back(edge.target.get());
+                continue;
+            }
+            bool leads = false;
+            for (const Edge& edge : as_node(at)->edges) {
+                if (!edge.target) continue;
+                auto found = state.find(edge.target.get());
+                leads |= found != state.end() && found->second == kYes;
+                leads |= captures_.count(edge.target.get()) > 0;
+            }
+            state[at] = leads ? kYes : kNo;
+            if (leads) needed_.insert(at);
+            stack.pop_back();
+        }
+    }
+
+    bool wanted(const Edge& edge) const {
+        if (!edge.target) return false;
+        if (!capturing_) return true;
+        return needed_.count(edge.target.get()) || captures_.count(edge.target.get());
+    }
+
+    // ---- gradients on their way
+
+    std::vector<PyRef>& buffer_of(NodeObject* node) {
+        if (node->run == this) return node->incoming;
+        if (node->run == nullptr) {
+            node->run = this;
+            node->incoming.resize(node->outputs.size());
+            push(node);
+            return node->incoming;
+        }
+        // Another pass (around us, or of another thread) is using the node's own buffer.
+        auto [entry, fresh] = overflow_.try_emplace(node);
+        if (fresh) {
+            entry->second.resize(node->outputs.size());
+            push(node);
+        }
+        return entry->second;
+    }
+
+    void push(NodeObject* node) {
+        heap_.push_back({node->sequence, PyRef::borrow(as_object(node))});
+        std::push_heap(heap_.begin(), heap_.end());
+    }
+
+    std::vector<PyRef> release_buffer(NodeObject* node) {
+        std::vector<PyRef> gradients;
+        if (node->run == this) {
+            gradients = std::move(node->incoming);
+            node->incoming.clear();
+            node->run = nullptr;
+        } else if (auto found = overflow_.find(node); found != overflow_.end()) {
+            gradients = std::move(found->second);
+            overflow_.erase(found);
+        }
+        return gradients;
+    }
+
+    // Sums, or takes over; a gradient that is part of a graph is added by the op.
+    PyRef add(PyRef have, PyRef more) {
+        if (!have) return more;
+        if (create_graph_)
+            return PyRef::check(PyObject_CallFunctionObjArgs(callbacks().add.get(), have.get(),
+                                                             more.get(), nullptr));
+        const Operand operands[2] = {{as_tensor(have.get())->array, Scalar()},
+                                     {as_tensor(more.get())->array, Scalar()}};
+        static const int row = row_named("add");
+        return PyRef::check(wrap(pointwise(row, operands)));
+    }
+
+    // Gradients get the shape and dtype of what they are the gradient of: broadcasting is undone
+    // here, once, and not in each formula.
+    PyRef fit(PyRef gradient, const Dims& shape, DType dtype, PyObject* from) {
+        const Array& array = as_tensor(gradient.get())->array;
+        if (array.shape() == shape && array.dtype() == dtype) return gradient;
+        if (!(array.shape() == shape)) {
+            check(can_sum_to(array.shape(), shape), "backward: ", describe(from),
+                  " returned a gradient of shape ", array.shape(),
+                  " for an input of shape ", shape);
+            if (create_graph_) {
+                PyRef target = PyRef::check(dims_to_python(shape));
+                gradient = PyRef::check(PyObject_CallFunctionObjArgs(
+                    callbacks().sum_to.get(), gradient.get(), target.get(), nullptr));
+            } else {
+                gradient = PyRef::check(wrap(sum_to(array, shape)));
+            }
+        }
+        const DType have = as_tensor(gradient.get())->array.dtype();
+        if (have == dtype) return gradient;
+        if (create_graph_) {
+            PyRef target = PyRef::check(dtype_to_python(dtype));
+            return PyRef::check(PyObject_CallFunctionObjArgs(callbacks().cast.get(), gradient.get(),
+                                                             target.get(), nullptr));
+        }
+        return PyRef::check(wrap(cast(as_tensor(gradient.get())->array, dtype)));
+    }
+
+    static std::string describe(PyObject* node) {
+        if (!node || !is_node(node)) return "the caller";
+        NodeObject* n = as_node(node);
+        PyObject* name = n->op ? n->op->backward_name.get() : n->name;
+        return name ? PyUnicode_AsUTF8(name) : "a node";
+    }
+
+    void send(const Edge& edge, PyRef gradient, PyObject* from = nullptr) {
+        PyObject* target = edge.target.get();
+        if (is_node(target)) {
+            NodeObject* node = as_node(target);
+            const OutputInfo& info = node->outputs[edge.output_nr];
+            gradient = fit(std::move(gradient), info.shape, info.dtype, from);
+            PyRef& slot = buffer_of(node)[edge.output_nr];
+            slot = add(std::move(slot), std::move(gradient));
+            return;
+        }
+        const Array& array = as_tensor(target)->array;
+        gradient = fit(std::move(gradient), array.shape(), array.dtype(), from);
+        auto [entry, fresh] = leaf_index_.try_emplace(target, leaves_.size());
+        if (fresh) {
+            leaves_.push_back({edge.target, std::move(gradient)});
+        } else {
+            PyRef& sum = leaves_[entry->second].sum;
+            sum = add(std::move(sum), std::move(gradient));
+        }
+    }
+
+    // ---- one node
+
+    void visit(NodeObject* node) {
+        std::vector<PyRef> gradients = release_buffer(node);
+        if (has_hooks(node->pre_hooks))
+            gradients = call_hooks(callbacks().run_pre_hooks, node, gradients, nullptr);
+        if (capturing_) {
+            if (auto found = captures_.find(as_object(node)); found != captures_.end())
+                for (const Capture& capture : found->second)
+                    captured_[capture.index] = gradients[capture.output_nr];
+            if (!needed_.count(as_object(node))) return;
+        }
+        std::vector<bool> needed;
+        needed.reserve(node->edges.size());
+        for (const Edge& edge : node->edges) needed.push_back(wanted(edge));
+        std::vector<PyRef> results;
+        const bool post = has_hooks(node->post_hooks);
+        std::vector<PyRef> sent = post ? gradients : std::vector<PyRef>();
+        try {
+            results = apply_node(node, std::move(gradients), needed);
+            if (modes.anomaly && modes.check_nan) check_nan(node, results);
+        } catch (...) {
+            report(node);
+            throw;
+        }
+        if (post) results = call_hooks(callbacks().run_post_hooks, node, results, &sent);
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            if (!results[i] || !needed[i]) continue;
+            check_as(ErrorKind::Type, is_tensor(results[i].get()), describe(as_object(node)),
+                     ": expected a Tensor or None as gradient of input ", i, ", got ",
+                     Py_TYPE(results[i].get())->tp_name);
+            send(node->edges[i], std::move(results[i]), as_object(node));
+        }
+        if (!keep_graph_) release_saved(node);
+    }
+
+    std::vector<PyRef> call_hooks(const PyRef& caller, NodeObject* node,
+                                  const std::vector<PyRef>& values,
+                                  const std::vector<PyRef>* more) {
+        auto tuple_of = [](const std::vector<PyRef>& items) {
+            PyRef all = PyRef::check(PyTuple_New(Py_ssize_t(items.size())));
+            for (std::size_t i = 0; i < items.size(); ++i)
+                PyTuple_SET_ITEM(all.get(), Py_ssize_t(i),
+                                 Py_NewRef(items[i] ? items[i].get() : Py_None));
+            return all;
+        };
+        PyRef first = tuple_of(values);
+        PyRef second = more ? tuple_of(*more) : PyRef();
+        PyRef returned = PyRef::check(PyObject_CallFunctionObjArgs(
+            caller.get(), as_object(node), first.get(), second.get(), nullptr));
+        std::vector<PyRef> results(values.size());
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            PyObject* item = PyTuple_GetItem(returned.get(), Py_ssize_t(i));
+            if (!item) throw PythonError();
+            if (item != Py_None) results[i] = PyRef::borrow(item);
+        }
+        return results;
+    }
+
+    // ---- anomaly mode
+
+    void check_nan(NodeObject* node, const std::vector<PyRef>& results) {
+        static const int isnan = row_named("isnan");
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            if (!results[i] || !is_tensor(results[i].get())) continue;
+            const Operand operands[1] = {{as_tensor(results[i].get())->array, Scalar()}};
+            const Array found = pointwise(isnan, operands);
+            const Array any = reduce(Reduction::Max, found, all_axes(found.ndim()), false, false,
+                                     DType::Bool);
+            check(found.numel() == 0 || !*any.data<bool>(), "Function '",
+                  describe(as_object(node)), "' returned nan values in its ", i, "th output.");
+        }
+    }
+
+    void report(NodeObject* node) {
+        if (!modes.anomaly || !callbacks().anomaly_report) return;
+        PyObject *type, *value, *trace;
+        PyErr_Fetch(&type, &value, &trace);
+        PyRef done = PyRef::steal(
+            PyObject_CallOneArg(callbacks().anomaly_report.get(), as_object(node)));
+        if (!done) PyErr_Clear();
+        PyErr_Restore(type, value, trace);
+    }
+
+    // ---- leaves
+
+    void finish_leaves(bool accumulate) {
+        while (!leaves_.empty()) {
+            std::vector<LeafSum> leaves = std::move(leaves_);
+            leaves_.clear();
+            leaf_index_.clear();
+            for (auto& leaf : leaves) {
+                TensorObject* tensor = as_tensor(leaf.leaf.get());
+                PyRef gradient = std::move(leaf.sum);
+                if (has_hooks(tensor->leaf_hooks))
+                    gradient = PyRef::check(PyObject_CallFunctionObjArgs(
+                        callbacks().run_leaf_hooks.get(), leaf.leaf.get(), gradient.get(),
+                        nullptr));
+                if (capturing_) {
+                    auto found = captures_.find(leaf.leaf.get());
+                    if (found == captures_.end()) continue;
+                    for (const Capture& capture : found->second)
+                        captured_[capture.index] = gradient;
+                    if (!accumulate) continue;
+                }
+                accumulate_into(tensor, std::move(gradient));
+                if (has_hooks(tensor->post_accumulate_hooks))
+                    PyRef::check(PyObject_CallOneArg(callbacks().accumulated.get(),
+                                                     leaf.leaf.get()));
+            }
+        }
+    }
+
+    void accumulate_into(TensorObject* leaf, PyRef gradient) {
+        if (!leaf->grad) {
+            if (!create_graph_) {
+                // Take the tensor over when nobody else can see it, else copy: two leaves must
+                // not share a gradient.
+                const Array& array = as_tensor(gradient.get())->array;
+                const bool alone = Py_REFCNT(gradient.get()) == 1 &&
+                                   array.body()->ref_count() == 1 + array.body()->pending_uses &&
+                                   (array.is_pending() ||
+                                    (array.body()->storage->ref_count() == 1 &&
+                                     array.is_contiguous()));
+                if (!alone) gradient = PyRef::check(wrap(clone(array)));
+            }
+            leaf->grad = gradient.release();
+            return;
+        }
+        if (create_graph_) {
+            PyRef sum = add(PyRef::borrow(leaf->grad), std::move(gradient));
+            PyObject* old = std::exchange(leaf->grad, sum.release());
+            Py_DECREF(old);
+            return;
+        }
+        TensorObject* have = as_tensor(leaf->grad);
+        const Operand operands[2] = {{have->array, Scalar()},
+                                     {as_tensor(gradient.get())->array, Scalar()}};
+        static const int row = row_named("add");
+        assign(have->array, pointwise(row, operands));
+    }
+
+    bool keep_graph_, create_graph_, capturing_ = false;
+    std::vector<Ready> heap_;
+    std::unordered_map<NodeObject*, std::vector<PyRef>> overflow_;
+    std::vector<LeafSum> leaves_;
+    std::unordered_map<PyObject*, std::size_t> leaf_index_;
+    std::unordered_map<PyObject*, std::vector<Capture>> captures_;
+    std::unordered_set<PyObject*> needed_;
+    std::vector<PyRef> held_;
+    std::vector<PyRef> captured_;
+};
+
+std::vector<PyRef> run_backward(const std::vector<PyRef>& roots,
+                                const std::vector<PyRef>& gradients,
+                                const std::vector<PyRef>& inputs, bool keep_graph,
+                                bool create_graph, bool accumulate) {
+    BackwardRun run(keep_graph, create_graph);
+    if (!inputs.empty()) run.capture(roots, inputs);
+    for (std::size_t i = 0; i < roots.size(); ++i)
+        run.start(as_tensor(roots[i].get()), gradients[i]);
+    return run.run(accumulate);
+}
+
+}  // namespace rushlight

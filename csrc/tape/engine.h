@@ -1,0 +1,17 @@
+// backward(): walks recorded operations in reverse order of their creation.
+#pragma once
+
+#include <vector>
+
+#include "tape/python.h"
+
+namespace rushlight {
+
+// Gradients of `roots` (with `gradients` as their own) flow back. With `inputs` empty they are
+// accumulated into the leaves' .grad; otherwise they are returned, one per input (empty: unused).
+std::vector<PyRef> run_backward(const std::vector<PyRef>& roots,
+                                const std::vector<PyRef>& gradients,
+                                const std::vector<PyRef>& inputs, bool keep_graph,
+                                bool create_graph, bool accumulate);
+
+}  // namespace rushlight

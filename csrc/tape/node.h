@@ -1,0 +1,83 @@
+// NodeObject: one recorded operation. It keeps the edges to what its inputs came from, what its
+// formulas need, and the shapes of its outputs.
+#pragma once
+
+#include <vector>
+
+#include "tape/op.h"
+#include "tape/python.h"
+#include "tape/tensor.h"
+
+namespace rushlight {
+
+// Where the gradient of one input goes: a node's output, a leaf tensor, or nowhere.
+struct Edge {
+    PyRef target;  // Node, Tensor (a leaf), or empty
+    std::uint32_t output_nr = 0;
+};
+
+// A value kept for backward. Tensors remember the version they had.
+struct Saved {
+    PyRef value;        // any Python object; empty for an output of the node itself
+    Array output;       // the output, which must not keep its node alive through a cycle
+    std::uint32_t output_nr = 0;
+    std::uint32_t version = 0;
+    bool is_tensor = false;
+    PyRef unpack;       // of saved_tensors_hooks: value is what pack returned
+};
+
+struct OutputInfo {
+    Dims shape;
+    DType dtype;
+};
+
+class BackwardRun;
+
+struct NodeObject {
+    PyObject_HEAD
+    OpSpec* op;                  // null for a node with a Python backward
+    PyObject* function;          // that backward: (*gradients) -> gradients; or null
+    PyObject* name;              // of nodes without op
+    std::vector<Edge> edges;     // one per differentiable input
+    std::vector<Saved> saved;    // in the order of op->saves
+    std::vector<OutputInfo> outputs;
+    std::uint64_t sequence;      // order of creation
+    bool released;               // a backward pass freed what it saved
+    PyObject* pre_hooks;         // dict, or null
+    PyObject* post_hooks;        // dict, or null
+    PyObject* metadata;          // dict, or null
+    PyObject* trace;             // anomaly mode: where it was made
+    PyObject* dict;
+    PyObject* weakrefs;
+    BackwardRun* run;            // the pass that holds gradients in `incoming`
+    std::vector<PyRef> incoming; // gradient of each output so far
+};
+
+extern PyTypeObject* node_type;
+
+inline bool is_node(PyObject* object) { return PyObject_TypeCheck(object, node_type); }
+inline NodeObject* as_node(PyObject* object) { return reinterpret_cast<NodeObject*>(object); }
+template <class T>
+PyObject* as_object(T* object) {
+    return reinterpret_cast<PyObject*>(object);
+}
+
+PyRef new_node(OpSpec* op);
+
+// The edge to a tensor's history; brings a view whose base was changed in place up to date.
+Edge edge_to(TensorObject* tensor);
+void refresh_view(TensorObject* tensor);
+
+// After a write in place: the tensor, or the base that it is a view of, comes from `node` now.
+void rebase_history(TensorObject* tensor, PyRef node);
+
+// The saved value as a Python object; raises if the tensor was changed since.
+PyRef unpack(NodeObject* node, const Saved& saved);
+Saved save_value(PyObject* value);
+
+// The gradients of the inputs from those of the outputs (empty: none arrived).
+std::vector<PyRef> apply_node(NodeObject* node, std::vector<PyRef> gradients,
+                              const std::vector<bool>& needed);
+void release_saved(NodeObject* node);
+
+}  // namespace rushlight

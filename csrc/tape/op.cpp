@@ -1,0 +1,611 @@
+// Calling an Op: bind the arguments, run the kernel, record a node when gradients are wanted.
+#include "tape/op.h"
+
+#include <structmember.h>
+
+#include <cstring>
+
+#include "elementwise/pending.h"
+#include "tape/node.h"
+
+namespace rushlight {
+
+PyTypeObject* op_type = nullptr;
+
+namespace {
+
+OpObject* as_op(PyObject* object) { return reinterpret_cast<OpObject*>(object); }
+
+std::string text(PyObject* unicode) {
+    const char* utf8 = PyUnicode_AsUTF8(unicode);
+    if (!utf8) throw PythonError();
+    return utf8;
+}
+
+std::string name_of(const OpObject* op) {
+    return text(op->spec->name.get()) + (op->inplace ? "_" : "");
+}
+
+// ---- arguments
+
+// The call's arguments by position; `held` keeps what had to be made for it.
+struct Bound {
+    PyObject* values[kMaxArguments] = {};
+    PyObject* out = nullptr;
+    PyRef held;
+};
+
+int position_of(const OpSpec& spec, PyObject* keyword) {
+    PyObject* names = spec.arguments.get();
+    for (int i = 0; i < spec.count; ++i)
+        if (PyTuple_GET_ITEM(names, i) == keyword) return i;
+    for (int i = 0; i < spec.count; ++i)
+        if (PyUnicode_Compare(PyTuple_GET_ITEM(names, i), keyword) == 0) return i;
+    // PyTorch takes NumPy's names for the first arguments too.
+    if (PyUnicode_CompareWithASCIIString(keyword, "axis") == 0)
+        for (int i = 0; i < spec.count; ++i)
+            if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), "dim") == 0) return i;
+    if (PyUnicode_CompareWithASCIIString(keyword, "keepdims") == 0)
+        for (int i = 0; i < spec.count; ++i)
+            if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), "keepdim") == 0)
+                return i;
+    if (spec.count > 0 && (PyUnicode_CompareWithASCIIString(keyword, "x") == 0 ||
+                           PyUnicode_CompareWithASCIIString(keyword, "a") == 0))
+        return 0;
+    if (spec.count > 1 && PyUnicode_CompareWithASCIIString(keyword, "x2") == 0) return 1;
+    return -1;
+}
+
+[[noreturn]] void wrong_arguments(const OpObject* op, const std::string& what) {
+    std::string signature = "(";
+    for (int i = 0; i < op->spec->count; ++i)
+        signature += (i ? ", " : "") + text(PyTuple_GET_ITEM(op->spec->arguments.get(), i));
+    fail(ErrorKind::Type, name_of(op), "(): ", what, "; it takes ", signature, ")");
+}
+
+void bind(const OpObject* op, PyObject* const* args, Py_ssize_t given, PyObject* keywords,
+          Bound& bound) {
+    const OpSpec& spec = *op->spec;
+    Py_ssize_t positional = given;
+    if (spec.variadic >= 0 && given > spec.variadic &&
+        (given > spec.variadic + 1 || PyLong_Check(args[spec.variadic]))) {
+        // sizes given one by one: view(2, 3)
+        bound.held = PyRef::check(PyTuple_New(given - spec.variadic));
+        for (Py_ssize_t i = spec.variadic; i < given; ++i)
+            PyTuple_SET_ITEM(bound.held.get(), i - spec.variadic, Py_NewRef(args[i]));
+        positional = spec.variadic;
+        bound.values[spec.variadic] = bound.held.get();
+    }
+    if (positional > spec.count)
+        wrong_arguments(op, std::to_string(given) + " positional arguments are too many");
+    for (Py_ssize_t i = 0; i < positional; ++i) bound.values[i] = args[i];
+    const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
+    for (Py_ssize_t k = 0; k < named; ++k) {
+        PyObject* keyword = PyTuple_GET_ITEM(keywords, k);
+        const int at = position_of(spec, keyword);
+        if (at >= 0) {
+            if (bound.values[at]) wrong_arguments(op, "argument '" + text(keyword) + "' given twice");
+            bound.values[at] = args[given + k];
+        } else if (spec.takes_out && !op->inplace &&
+                   PyUnicode_CompareWithASCIIString(keyword, "out") == 0) {
+            if (args[given + k] != Py_None) bound.out = args[given + k];
+        } else {
+            wrong_arguments(op, "unexpected keyword argument '" + text(keyword) + "'");
+        }
+    }
+    const Py_ssize_t defaults = PyTuple_GET_SIZE(spec.defaults.get());
+    for (int i = 0; i < spec.count; ++i) {
+        if (bound.values[i]) continue;
+        const Py_ssize_t d = i - (spec.count - defaults);
+        if (d < 0)
+            wrong_arguments(op, "missing argument '" +
+                                    text(PyTuple_GET_ITEM(spec.arguments.get(), i)) + "'");
+        bound.values[i] = PyTuple_GET_ITEM(spec.defaults.get(), d);
+    }
+}
+
+// ---- the kernel
+
+// nanobind's "incompatible function arguments" told in the op's terms.
+void explain_type_error(const OpObject* op, PyObject* const* values) {
+    if (!PyErr_ExceptionMatches(PyExc_TypeError)) return;
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    PyRef message = PyRef::steal(PyObject_Str(value));
+    const char* utf8 = message ? PyUnicode_AsUTF8(message.get()) : nullptr;
+    if (!utf8 || !std::strstr(utf8, "incompatible function arguments")) {
+        PyErr_Restore(type, value, trace);
+        return;
+    }
+    std::string got;
+    for (int i = 0; i < op->spec->count; ++i)
+        got += (i ? ", " : "") + text(PyTuple_GET_ITEM(op->spec->arguments.get(), i)) + ": " +
+               Py_TYPE(values[i])->tp_name;
+    const char* wanted = std::strstr(utf8, "1. ");
+    std::string expected = wanted ? std::string(wanted + 3) : std::string();
+    expected = expected.substr(0, expected.find('\n'));
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(trace);
+    PyErr_Format(PyExc_TypeError, "%s(): got (%s), expected %s", name_of(op).c_str(), got.c_str(),
+                 expected.c_str());
+}
+
+PyRef call_kernel(const OpObject* op, PyObject* const* values) {
+    const OpSpec& spec = *op->spec;
+    PyObject* result;
+    if (spec.python_body) {
+        GradModeGuard guard(false);
+        result = PyObject_Vectorcall(spec.kernel.get(), values, std::size_t(spec.count), nullptr);
+    } else {
+        result = PyObject_Vectorcall(spec.kernel.get(), values, std::size_t(spec.count), nullptr);
+    }
+    if (!result) {
+        explain_type_error(op, values);
+        throw PythonError();
+    }
+    return PyRef::steal(result);
+}
+
+// ---- recording
+
+bool wants_gradient(PyObject* value) {
+    if (!is_tensor(value)) return false;
+    TensorObject* tensor = as_tensor(value);
+    if (tensor->base) refresh_view(tensor);
+    return requires_grad(tensor);
+}
+
+bool wants_gradient(const OpSpec& spec, PyObject* const* values) {
+    for (int at : spec.differentiable) {
+        if (at == spec.list_argument) {
+            PyRef items = PyRef::check(PySequence_Fast(values[at], "expected a sequence of tensors"));
+            for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i)
+                if (wants_gradient(PySequence_Fast_GET_ITEM(items.get(), i))) return true;
+        } else if (wants_gradient(values[at])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void add_edge(NodeObject* node, PyObject* value) {
+    node->edges.push_back(is_tensor(value) ? edge_to(as_tensor(value)) : Edge());
+}
+
+// A node with its edges and saved arguments; outputs are added when they are known.
+// `before`: what an in-place op's first argument was, for formulas that need it.
+PyRef record(OpSpec* spec, PyObject* const* values, PyObject* before) {
+    PyRef made = new_node(spec);
+    NodeObject* node = as_node(made.get());
+    for (int at : spec->differentiable) {
+        if (at == spec->list_argument) {
+            PyRef items = PyRef::check(PySequence_Fast(values[at], "expected a sequence of tensors"));
+            for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i)
+                add_edge(node, PySequence_Fast_GET_ITEM(items.get(), i));
+        } else {
+            add_edge(node, values[at]);
+        }
+    }
+    node->saved.reserve(spec->saves.size());
+    for (int at : spec->saves) {
+        if (at < 0) node->saved.emplace_back();  // filled from the result
+        else node->saved.push_back(save_value(at == 0 && before ? before : values[at]));
+    }
+    return made;
+}
+
+bool can_have_gradient(DType dtype) { return is_floating(dtype) || is_complex(dtype); }
+
+void add_output(NodeObject* node, PyObject* value) {
+    const std::uint32_t number = std::uint32_t(node->outputs.size());
+    if (!is_tensor(value)) {
+        node->outputs.push_back({Dims(), DType::F32});
+        return;
+    }
+    TensorObject* tensor = as_tensor(value);
+    node->outputs.push_back({tensor->array.shape(), tensor->array.dtype()});
+    if (!can_have_gradient(tensor->array.dtype())) return;
+    tensor->node = as_node(Py_NewRef(as_object(node)));
+    tensor->output_nr = number;
+}
+
+void save_results(NodeObject* node, PyObject* result) {
+    for (std::size_t i = 0; i < node->saved.size(); ++i) {
+        if (node->op->saves[i] >= 0) continue;
+        Saved& saved = node->saved[i];
+        if (is_tensor(result)) {
+            TensorObject* tensor = as_tensor(result);
+            if (modes.saved_tensor_hooks && PyList_GET_SIZE(modes.saved_tensor_hooks)) {
+                saved = save_value(result);
+                continue;
+            }
+            saved.output = tensor->array;
+            saved.output_nr = tensor->output_nr;
+            saved.version = tensor->array.is_pending() ? 0 : tensor->array.storage().version();
+            saved.is_tensor = true;
+        } else {  // several results: detached from the node by their arrays
+            PyRef parts = PyRef::check(PyTuple_New(PySequence_Size(result)));
+            for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(parts.get()); ++k) {
+                PyRef item = PyRef::check(PySequence_GetItem(result, k));
+                PyTuple_SET_ITEM(parts.get(), k,
+                                 is_tensor(item.get()) ? wrap(as_tensor(item.get())->array)
+                                                       : Py_NewRef(item.get()));
+            }
+            saved.value = std::move(parts);
+        }
+    }
+}
+
+void mark_view(PyObject* result, PyObject* source, bool several) {
+    if (!is_tensor(result)) return;
+    TensorObject* view = as_tensor(result);
+    TensorObject* parent = as_tensor(source);
+    view->base = Py_NewRef(parent->base ? parent->base : source);
+    view->attached_version = view->array.storage().version();
+    view->view_kind = several        ? ViewKind::MultiOutput
+                      : !modes.grad  ? ViewKind::NoGrad
+                      : parent->base ? parent->view_kind
+                                     : ViewKind::Plain;
+}
+
+template <class F>
+void for_each_result(PyObject* result, F&& f) {
+    if (is_tensor(result) || !(PyTuple_Check(result) || PyList_Check(result))) {
+        f(result);
+        return;
+    }
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i)
+        f(PySequence_Fast_GET_ITEM(result, i));
+}
+
+PyRef call_out_of_place(OpObject* op, PyObject* const* values) {
+    OpSpec* spec = op->spec;
+    const bool recording = modes.grad && wants_gradient(*spec, values);
+    PyRef result = call_kernel(op, values);
+    if (spec->view && is_tensor(values[0]) && result.get() != values[0]) {
+        const bool several = !is_tensor(result.get());
+        for_each_result(result.get(),
+                        [&](PyObject* item) { mark_view(item, values[0], several); });
+    }
+    if (recording && result.get() != values[0]) {
+        PyRef made = record(spec, values, nullptr);
+        NodeObject* node = as_node(made.get());
+        for_each_result(result.get(), [&](PyObject* item) { add_output(node, item); });
+        save_results(node, result.get());
+    }
+    return result;
+}
+
+// ---- in place
+
+void check_inplace(const OpObject* op, TensorObject* self) {
+    if (!modes.grad) return;
+    if (self->base) refresh_view(self);
+    if (!self->node && self->requires_grad)
+        fail(ErrorKind::Runtime, name_of(op),
+             ": a leaf Variable that requires grad is being used in an in-place operation; use the "
+             "out-of-place form, or wrap the update in torch.no_grad()");
+    if (!self->base || !requires_grad(self)) return;
+    TensorObject* base = as_tensor(self->base);
+    if (!base->node && base->requires_grad)
+        fail(ErrorKind::Runtime, name_of(op),
+             ": a view of a leaf Variable that requires grad is being used in an in-place "
+             "operation; use the out-of-place form, or wrap the update in torch.no_grad()");
+    if (self->view_kind == ViewKind::MultiOutput)
+        fail(ErrorKind::Runtime, name_of(op),
+             ": this view is one of several outputs of one function (split, chunk, unbind) and is "
+             "being modified in place, which autograd cannot follow; clone() it first");
+}
+
+void set_history(TensorObject* tensor, PyRef node, std::uint32_t output_nr) {
+    PyObject* old = as_object(tensor->node);
+    tensor->node = as_node(node.release());
+    tensor->output_nr = output_nr;
+    Py_XDECREF(old);
+}
+
+}  // namespace
+
+// After a write in place: the tensor, or the base that it is a view of, comes from `node` now.
+void rebase_history(TensorObject* self, PyRef node) {
+    if (!self->base) {
+        set_history(self, std::move(node), 0);
+        return;
+    }
+    TensorObject* base = as_tensor(self->base);
+    PyRef result = PyRef::check(PyObject_CallFunctionObjArgs(
+        callbacks().copy_slices.get(), node.get(), as_object(self), nullptr));
+    NodeObject* slices = as_node(result.get());
+    NodeObject* inner = as_node(node.get());
+    slices->edges.push_back(edge_to(base));
+    for (std::size_t i = 1; i < inner->edges.size(); ++i) slices->edges.push_back(inner->edges[i]);
+    slices->outputs.push_back({base->array.shape(), base->array.dtype()});
+    set_history(base, std::move(result), 0);
+    self->attached_version = self->array.storage().version() - 1;  // stale on purpose
+    refresh_view(self);
+}
+
+namespace {
+
+PyRef call_inplace(OpObject* op, PyObject* const* values) {
+    OpSpec* spec = op->spec;
+    if (!is_tensor(values[0]))
+        fail(ErrorKind::Type, name_of(op), ": the first argument must be a Tensor, not ",
+             Py_TYPE(values[0])->tp_name);
+    TensorObject* self = as_tensor(values[0]);
+    check_inplace(op, self);
+    const bool recording = modes.grad && wants_gradient(*spec, values);
+    PyRef node;
+    if (recording) {
+        PyRef before;
+        for (int at : spec->saves)
+            if (at == 0 && !before) {  // the formula needs the value that is about to go
+                before = PyRef::check(wrap(clone(self->array)));
+                Edge edge = edge_to(self);
+                if (edge.target && is_node(edge.target.get())) {
+                    as_tensor(before.get())->node = as_node(edge.target.release());
+                    as_tensor(before.get())->output_nr = edge.output_nr;
+                }
+            }
+        node = record(spec, values, before.get());
+    }
+    PyRef result = call_kernel(op, values);
+    if (!is_tensor(result.get()))
+        fail(ErrorKind::Type, name_of(op), ": has no in-place form");
+    const Array& made = as_tensor(result.get())->array;
+    check(made.shape() == self->array.shape(), name_of(op), ": output with shape ",
+          self->array.shape(), " doesn't match the broadcast shape ", made.shape());
+    check(category_of(made.dtype()) <= category_of(self->array.dtype()), name_of(op),
+          ": result type ", rushlight::name_of(made.dtype()),
+          " can't be cast to the desired output type ", rushlight::name_of(self->array.dtype()));
+    assign(self->array, made);
+    if (recording) {
+        NodeObject* recorded = as_node(node.get());
+        recorded->outputs.push_back({self->array.shape(), self->array.dtype()});
+        save_results(recorded, as_object(self));
+        for (auto& saved : recorded->saved) saved.output_nr = saved.output ? 0 : saved.output_nr;
+        rebase_history(self, std::move(node));
+    }
+    return PyRef::borrow(values[0]);
+}
+
+// ---- out=
+
+PyRef write_out(const OpObject* op, PyRef result, PyObject* out) {
+    if (PyTuple_Check(out) || PyList_Check(out)) {
+        const Py_ssize_t n = PySequence_Fast_GET_SIZE(out);
+        if (!PyTuple_Check(result.get()) || PyTuple_GET_SIZE(result.get()) != n)
+            fail(ErrorKind::Type, name_of(op), "(): out= needs one tensor per result");
+        for (Py_ssize_t i = 0; i < n; ++i)
+            write_out(op, PyRef::borrow(PyTuple_GET_ITEM(result.get(), i)),
+                      PySequence_Fast_GET_ITEM(out, i));
+        return PyRef::borrow(out);
+    }
+    if (!is_tensor(out) || !is_tensor(result.get()))
+        fail(ErrorKind::Type, name_of(op), "(): argument 'out' must be Tensor, not ",
+             Py_TYPE(out)->tp_name);
+    TensorObject* target = as_tensor(out);
+    const Array& made = as_tensor(result.get())->array;
+    check(!(modes.grad && (requires_grad(target) || requires_grad(as_tensor(result.get())))),
+          name_of(op), "(): functions with out=... arguments don't support automatic "
+          "differentiation, but one of the arguments requires grad");
+    check(category_of(made.dtype()) <= category_of(target->array.dtype()), name_of(op),
+          ": result type ", rushlight::name_of(made.dtype()),
+          " can't be cast to the desired output type ",
+          rushlight::name_of(target->array.dtype()));
+    if (!(target->array.shape() == made.shape())) {
+        // resized like PyTorch's out=: the tensor gets memory of its own in the new shape
+        target->array = Array::empty(made.shape(), target->array.dtype());
+    }
+    assign(target->array, made);
+    return PyRef::borrow(out);
+}
+
+PyObject* op_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargsf,
+                        PyObject* keywords) {
+    return guarded([&]() -> PyObject* {
+        OpObject* op = as_op(self);
+        const Py_ssize_t given = PyVectorcall_NARGS(nargsf);
+        Bound bound;
+        PyObject* const* values = args;
+        if (given != op->spec->count || keywords || op->spec->variadic >= 0) {
+            bind(op, args, given, keywords, bound);
+            values = bound.values;
+        }
+        PyRef result = op->inplace ? call_inplace(op, values) : call_out_of_place(op, values);
+        if (bound.out) result = write_out(op, std::move(result), bound.out);
+        return result.release();
+    });
+}
+
+// ---- the type
+
+// Op(name, kernel, arguments, defaults, variadic=-1, python_body=False, view=False, out=False)
+PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
+    return guarded([&]() -> PyObject* {
+        static const char* names[] = {"name",        "kernel", "arguments", "defaults",
+                                      "variadic",    "python_body", "view", "out",
+                                      "backward_name", nullptr};
+        PyObject *name, *kernel, *arguments, *defaults, *backward_name;
+        int variadic = -1, python_body = 0, view = 0, out = 0;
+        if (!PyArg_ParseTupleAndKeywords(args, keywords, "UOO!O!ipppU",
+                                         const_cast<char**>(names), &name, &kernel, &PyTuple_Type,
+                                         &arguments, &PyTuple_Type, &defaults, &variadic,
+                                         &python_body, &view, &out, &backward_name))
+            throw PythonError();
+        check_as(ErrorKind::Value, PyTuple_GET_SIZE(arguments) <= kMaxArguments,
+                 "an op takes at most ", kMaxArguments, " arguments");
+        PyRef made = PyRef::check(type->tp_alloc(type, 0));
+        OpObject* op = as_op(made.get());
+        op->vectorcall = op_vectorcall;
+        op->spec = new OpSpec();
+        op->owns_spec = true;
+        OpSpec& spec = *op->spec;
+        spec.name = PyRef::borrow(name);
+        spec.backward_name = PyRef::borrow(backward_name);
+        spec.kernel = PyRef::borrow(kernel);
+        spec.arguments = PyRef::borrow(arguments);
+        spec.defaults = PyRef::borrow(defaults);
+        spec.count = int(PyTuple_GET_SIZE(arguments));
+        spec.variadic = variadic;
+        spec.python_body = python_body;
+        spec.view = view;
+        spec.takes_out = out;
+        return made.release();
+    });
+}
+
+// Where a formula's argument comes from; adds to what the node saves.
+Formula make_formula(OpSpec& spec, PyObject* call, PyObject* names) {
+    Formula formula{PyRef::borrow(call), {}};
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); ++i) {
+        PyObject* name = PyTuple_GET_ITEM(names, i);
+        if (PyUnicode_CompareWithASCIIString(name, "needs") == 0) {
+            formula.sources.push_back({Source::Needs, 0});
+            continue;
+        }
+        const bool is_result = PyUnicode_CompareWithASCIIString(name, "result") == 0;
+        int at = -1;
+        for (int k = 0; k < spec.count && !is_result; ++k)
+            if (PyUnicode_Compare(PyTuple_GET_ITEM(spec.arguments.get(), k), name) == 0) at = k;
+        if (!is_result && at < 0)
+            fail(ErrorKind::Value, text(spec.name.get()), ": the formula asks for '", text(name),
+                 "', which is neither an argument of the op nor 'result'");
+        auto found = std::find(spec.saves.begin(), spec.saves.end(), at);
+        if (found == spec.saves.end()) found = spec.saves.insert(spec.saves.end(), at);
+        formula.sources.push_back({is_result ? Source::Result : Source::Argument,
+                                   int(found - spec.saves.begin())});
+    }
+    return formula;
+}
+
+// set_formulas(positions, [(callable, names), ...], joint, list_argument): one formula per
+// differentiable argument, or a single joint one.
+PyObject* op_set_formulas(PyObject* self, PyObject* args) {
+    return guarded([&]() -> PyObject* {
+        PyObject *positions, *formulas;
+        int joint = 0, list_argument = -1;
+        if (!PyArg_ParseTuple(args, "O!O!pi", &PyTuple_Type, &positions, &PyList_Type, &formulas,
+                              &joint, &list_argument))
+            throw PythonError();
+        OpSpec& spec = *as_op(self)->spec;
+        spec.differentiable.clear();
+        spec.formulas.clear();
+        spec.saves.clear();
+        spec.list_argument = list_argument;
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(positions); ++i)
+            spec.differentiable.push_back(int(PyLong_AsLong(PyTuple_GET_ITEM(positions, i))));
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(formulas); ++i) {
+            PyObject* pair = PyList_GET_ITEM(formulas, i);
+            Formula formula =
+                make_formula(spec, PyTuple_GetItem(pair, 0), PyTuple_GetItem(pair, 1));
+            if (joint) spec.joint = std::move(formula);
+            else spec.formulas.push_back(std::move(formula));
+        }
+        Py_RETURN_NONE;
+    });
+}
+
+PyObject* op_inplace_form(PyObject* self, PyObject*) {
+    return guarded([&]() -> PyObject* {
+        OpObject* op = as_op(self);
+        PyRef made = PyRef::check(op_type->tp_alloc(op_type, 0));
+        OpObject* form = as_op(made.get());
+        form->vectorcall = op_vectorcall;
+        form->spec = op->spec;
+        form->owns_spec = false;
+        form->inplace = true;
+        form->origin = Py_NewRef(self);
+        return made.release();
+    });
+}
+
+int op_traverse(PyObject* self, visitproc visit, void* arg) {
+    OpObject* op = as_op(self);
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(op->dict);
+    Py_VISIT(op->origin);
+    if (op->owns_spec && op->spec) {
+        Py_VISIT(op->spec->kernel.get());
+        for (const Formula& formula : op->spec->formulas) Py_VISIT(formula.call.get());
+        Py_VISIT(op->spec->joint.call.get());
+    }
+    return 0;
+}
+
+void op_dealloc(PyObject* self) {
+    PyTypeObject* type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    OpObject* op = as_op(self);
+    Py_CLEAR(op->dict);
+    Py_CLEAR(op->origin);
+    if (op->owns_spec) delete op->spec;
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+// A bound method where the call protocol asks for one (getattr(x, "mul")).
+PyObject* op_get(PyObject* self, PyObject* instance, PyObject*) {
+    if (!instance || instance == Py_None) return Py_NewRef(self);
+    return PyMethod_New(self, instance);
+}
+
+PyObject* op_repr(PyObject* self) {
+    return guarded([&] {
+        return PyUnicode_FromFormat("<op %s>", name_of(as_op(self)).c_str());
+    });
+}
+
+PyObject* op_is_differentiable(PyObject* self, void*) {
+    return PyBool_FromLong(!as_op(self)->spec->differentiable.empty());
+}
+PyObject* op_arguments(PyObject* self, void*) {
+    return Py_NewRef(as_op(self)->spec->arguments.get());
+}
+PyObject* op_is_inplace(PyObject* self, void*) { return PyBool_FromLong(as_op(self)->inplace); }
+
+PyMethodDef op_methods[] = {
+    {"set_formulas", op_set_formulas, METH_VARARGS, "Gives the op its derivative formulas."},
+    {"inplace_form", op_inplace_form, METH_NOARGS, "The form that writes to its first argument."},
+    {nullptr, nullptr, 0, nullptr}};
+
+PyMemberDef op_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
+    {"__dictoffset__", T_PYSSIZET, offsetof(OpObject, dict), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+
+PyGetSetDef op_getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {"is_differentiable", op_is_differentiable, nullptr, "Whether it has formulas.", nullptr},
+    {"is_inplace", op_is_inplace, nullptr, "Whether it writes to its first argument.", nullptr},
+    {"arguments", op_arguments, nullptr, "The names of its arguments.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+PyType_Slot op_slots[] = {{Py_tp_new, reinterpret_cast<void*>(op_new)},
+                          {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                          {Py_tp_traverse, reinterpret_cast<void*>(op_traverse)},
+                          {Py_tp_dealloc, reinterpret_cast<void*>(op_dealloc)},
+                          {Py_tp_descr_get, reinterpret_cast<void*>(op_get)},
+                          {Py_tp_repr, reinterpret_cast<void*>(op_repr)},
+                          {Py_tp_methods, op_methods},
+                          {Py_tp_members, op_members},
+                          {Py_tp_getset, op_getset},
+                          {0, nullptr}};
+
+PyType_Spec op_type_spec = {"rushlight._core.Op", sizeof(OpObject), 0,
+                            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+                                Py_TPFLAGS_METHOD_DESCRIPTOR,
+                            op_slots};
+
+}  // namespace
+
+void add_op_type(PyObject* module) {
+    PyRef type = PyRef::check(PyType_FromSpec(&op_type_spec));
+    op_type = reinterpret_cast<PyTypeObject*>(type.get());
+    check_status(PyModule_AddObjectRef(module, "Op", type.get()));
+    type.release();  // for the life of the process
+}
+
+}  // namespace rushlight

@@ -1,0 +1,57 @@
+// An Op: what a declaration in Python says about one operation, and the call that runs its kernel
+// and records it. Generic plumbing; the kernel and the derivative formulas are given to it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tape/python.h"
+#include "tape/tensor.h"
+
+namespace rushlight {
+
+inline constexpr int kMaxArguments = 24;
+
+// What a formula takes after the gradient: a saved argument, the result, or `needs`.
+struct Source {
+    enum Kind : std::uint8_t { Argument, Result, Needs } kind;
+    int index;  // position in OpSpec::saves
+};
+
+struct Formula {
+    PyRef call;
+    std::vector<Source> sources;
+    explicit operator bool() const { return bool(call); }
+};
+
+struct OpSpec {
+    PyRef name;           // "mul"
+    PyRef backward_name;  // "MulBackward0"
+    PyRef arguments;      // tuple of interned names
+    PyRef defaults;       // tuple, for the last arguments
+    PyRef kernel;         // callable(*arguments)
+    int count = 0;        // of arguments
+    int variadic = -1;    // the argument that takes the remaining positional integers
+    bool python_body = false;  // the kernel is Python: run it without recording
+    bool view = false;         // the result shares the storage of the first argument
+    bool takes_out = false;
+    std::vector<int> differentiable;  // argument positions with a formula
+    int list_argument = -1;           // a differentiable sequence of tensors
+    std::vector<Formula> formulas;    // one per differentiable argument, or
+    Formula joint;                    // one for all
+    std::vector<int> saves;           // argument positions kept; -1 is the result
+};
+
+struct OpObject {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    OpSpec* spec;
+    bool owns_spec;  // the in-place form borrows that of the op
+    bool inplace;
+    PyObject* origin;  // of an in-place form: the op
+    PyObject* dict;    // __doc__, __name__, ...
+};
+
+extern PyTypeObject* op_type;
+
+}  // namespace rushlight

@@ -1,0 +1,97 @@
+// PyRef: an owned reference to a Python object; and the state that the tape keeps per thread.
+#pragma once
+
+#include <Python.h>
+
+#include <utility>
+
+#include "array/error.h"
+
+namespace rushlight {
+
+class PyRef {
+public:
+    PyRef() = default;
+    static PyRef steal(PyObject* object) noexcept { return PyRef(object); }
+    static PyRef borrow(PyObject* object) noexcept {
+        Py_XINCREF(object);
+        return PyRef(object);
+    }
+    // The result of a Python API call: null means that an exception is set.
+    static PyRef check(PyObject* object) {
+        if (!object) throw PythonError();
+        return PyRef(object);
+    }
+    PyRef(const PyRef& other) noexcept : object_(other.object_) { Py_XINCREF(object_); }
+    PyRef(PyRef&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+    PyRef& operator=(PyRef other) noexcept {
+        std::swap(object_, other.object_);
+        return *this;
+    }
+    ~PyRef() { Py_XDECREF(object_); }
+
+    PyObject* get() const noexcept { return object_; }
+    PyObject* release() noexcept { return std::exchange(object_, nullptr); }
+    explicit operator bool() const noexcept { return object_ != nullptr; }
+
+private:
+    explicit PyRef(PyObject* object) noexcept : object_(object) {}
+    PyObject* object_ = nullptr;
+};
+
+inline void check_status(int status) {
+    if (status < 0) throw PythonError();
+}
+
+// Sets the Python exception for the C++ exception in flight; returns null.
+PyObject* set_python_error() noexcept;
+
+// Runs f, turning C++ exceptions into Python ones: what every slot of a type starts with.
+template <class F>
+auto guarded(F&& f) noexcept -> decltype(f()) {
+    try {
+        return f();
+    } catch (...) {
+        set_python_error();
+        if constexpr (std::is_pointer_v<decltype(f())>) return nullptr;
+        else return -1;
+    }
+}
+
+struct Modes {
+    bool grad = true;
+    bool inference = false;
+    bool anomaly = false;
+    bool check_nan = true;              // in anomaly mode
+    PyObject* saved_tensor_hooks = nullptr;  // list of (pack, unpack), innermost last
+};
+extern thread_local Modes modes;
+
+class GradModeGuard {
+public:
+    explicit GradModeGuard(bool on) : before_(std::exchange(modes.grad, on)) {}
+    ~GradModeGuard() { modes.grad = before_; }
+    GradModeGuard(const GradModeGuard&) = delete;
+    GradModeGuard& operator=(const GradModeGuard&) = delete;
+
+private:
+    bool before_;
+};
+
+// What the tape asks of Python, registered at import: rare paths that read better there.
+struct Callbacks {
+    PyRef size_class;        // rushlight.Size
+    PyRef add, sum_to, cast; // ops, for gradients that are part of a graph themselves
+    PyRef as_strided;        // op: the history of a view of a tensor changed in place
+    PyRef copy_slices;       // (node of the slice, view) -> backward of the base
+    PyRef run_pre_hooks;     // (node, gradients) -> gradients
+    PyRef run_post_hooks;    // (node, results, gradients) -> results
+    PyRef run_leaf_hooks;    // (leaf, gradient) -> gradient
+    PyRef accumulated;       // (leaf): post-accumulate hooks
+    PyRef accumulate_node;   // (leaf) -> AccumulateGrad, for next_functions
+    PyRef anomaly_report;    // (node): prints where its forward was called
+    PyRef anomaly_trace;     // () -> str: the stack, when a node is made in anomaly mode
+};
+Callbacks& callbacks();
+
+}  // namespace rushlight

@@ -1,0 +1,47 @@
+// TensorObject: the Python object of a tensor. An Array plus what autograd keeps with it. Python's
+// class rushlight.Tensor derives from its type, and every result is an instance of that class.
+#pragma once
+
+#include <Python.h>
+
+#include "array/array.h"
+
+namespace rushlight {
+
+struct NodeObject;
+
+enum class ViewKind : std::uint8_t { Plain, MultiOutput, NoGrad };
+
+struct TensorObject {
+    PyObject_HEAD
+    Array array;
+    PyObject* grad;        // Tensor, or null
+    NodeObject* node;      // what made this tensor (grad_fn), or null for leaves
+    PyObject* base;        // the tensor that this one is a view of, or null
+    PyObject* leaf_hooks;  // dict of hooks of a leaf, or null (non-leaves keep theirs in the node)
+    PyObject* post_accumulate_hooks;  // dict, or null
+    PyObject* dict;
+    PyObject* weakrefs;
+    std::uint32_t output_nr;          // which output of the node
+    std::uint32_t attached_version;   // of a view: storage version for which `node` is right
+    bool requires_grad;               // of a leaf; a tensor with a node always requires grad
+    bool retains_grad;
+    bool inference;                   // made in inference mode
+    ViewKind view_kind;
+};
+
+extern PyTypeObject* tensor_base_type;   // _core.TensorBase
+extern PyTypeObject* tensor_class;       // rushlight.Tensor, once registered
+
+inline bool is_tensor(PyObject* object) {
+    return PyObject_TypeCheck(object, tensor_base_type);
+}
+inline TensorObject* as_tensor(PyObject* object) {
+    return reinterpret_cast<TensorObject*>(object);
+}
+inline bool requires_grad(const TensorObject* t) { return t->node || t->requires_grad; }
+
+// A new Tensor without history; a new reference. Throws PythonError when out of memory.
+PyObject* wrap(Array array);
+
+}  // namespace rushlight

@@ -1,0 +1,234 @@
+"""Reading: opens the archive, reads its storages and has the pickle put together."""
+
+from __future__ import annotations
+
+import mmap as memory_map
+import os
+import pickle
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any, Protocol
+
+import rushlight
+from rushlight.io.archive import ArchiveReader
+from rushlight.io.rebuild import Rebuilder
+from rushlight.io.storages import (
+    StorageType,
+    empty_storage,
+    mapped_storage,
+    storage_bytes,
+    swap_bytes,
+)
+from rushlight.io.unpickler import RestrictedUnpickler
+from rushlight.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    class _ByteSource(Protocol):
+        def read(self, size: int = ..., /) -> bytes: ...
+        def seek(self, offset: int, whence: int = ..., /) -> Any: ...
+
+    Readable = str | os.PathLike[str] | _ByteSource
+
+__all__ = ["load_object"]
+
+# how a file of PyTorch before 1.6 begins: a pickle of this number
+_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+
+
+# ---- devices -------------------------------------------------------------------------------------
+
+
+def _check_device(location: Any, given: bool) -> None:
+    """RuntimeError unless a location is the CPU."""
+    name = str(getattr(location, "type", location))
+    if name.partition(":")[0] == "cpu":
+        return
+    if given:
+        raise RuntimeError(f"load: map_location gives {name!r}, but rushlight has the CPU only")
+    raise RuntimeError(
+        f"load: the file has tensors of device {name!r}, but rushlight has the CPU only; pass "
+        'map_location="cpu"'
+    )
+
+
+def _placer(map_location: Any) -> Callable[[Tensor, str], Tensor]:
+    """The function (flat tensor, location in the file) -> flat tensor where it should be."""
+    if callable(map_location) and not isinstance(map_location, rushlight.device):
+
+        def place(flat: Tensor, location: str) -> Tensor:
+            answer = map_location(flat, location)
+            if answer is None:
+                _check_device(location, given=False)
+                return flat
+            if not isinstance(answer, Tensor) or answer.numel() != flat.numel():
+                raise RuntimeError(
+                    "load: map_location returned "
+                    f"{type(answer).__name__}; it must return the storage it was given, or None"
+                )
+            return answer
+
+        return place
+
+    def place_by_name(flat: Tensor, location: str) -> Tensor:
+        if map_location is None:
+            _check_device(location, given=False)
+        elif isinstance(map_location, dict):
+            _check_device(map_location.get(location, location), given=location in map_location)
+        else:
+            _check_device(map_location, given=True)
+        return flat
+
+    return place_by_name
+
+
+# ---- storages ------------------------------------------------------------------------------------
+
+
+class _Loader:
+    """The storages of one archive, read as the pickle asks for them."""
+
+    def __init__(
+        self, archive: ArchiveReader, map_location: Any, mapping: memory_map.mmap | None
+    ) -> None:
+        self._archive = archive
+        self._place = _placer(map_location)
+        self._mapping = mapping
+        self.where: Callable[[], str] = lambda: ""
+        order = archive.read("byteorder") if "byteorder" in archive else b"little"
+        if order not in (b"little", b"big"):
+            raise ValueError(f"load: the byte order of the file, {order!r}, is not known")
+        self._foreign = order.decode() != sys.byteorder
+
+    def read_storage(self, key: str, kind: StorageType, numel: int, location: str) -> Tensor:
+        """The flat tensor of the storage of this key, filled with its bytes."""
+        record = self._archive.find(f"data/{key}")
+        size = empty_storage(0, kind.dtype).element_size()
+        if record.size != numel * size:
+            raise pickle.UnpicklingError(
+                f"record {record.name!r} has {record.size} bytes, but {numel} elements of "
+                f"{kind.dtype} take {numel * size}: the file is damaged or malicious"
+            )
+        if not numel:
+            return self._place(empty_storage(0, kind.dtype), location)
+        if self._mapping is not None and not self._foreign:
+            start = self._archive.place(record)
+            if start % size == 0:
+                return self._place(
+                    mapped_storage(self._mapping, start, numel, kind.dtype), location
+                )
+        flat = empty_storage(numel, kind.dtype)
+        memory = storage_bytes(flat)[: record.size]
+        path = self.where()
+        self._archive.read_into(record, memory, f" (tensor {path!r} or near it)" if path else "")
+        if self._foreign:
+            swap_bytes(memory, kind.dtype)
+        return self._place(flat, location)
+
+
+class _TrustingUnpickler(pickle.Unpickler):
+    """Runs whatever the pickle says; PyTorch's names lead to this package's objects."""
+
+    def __init__(self, data: bytes, rebuilder: Rebuilder, arguments: dict[str, Any]) -> None:
+        import io
+
+        super().__init__(io.BytesIO(data), **arguments)
+        self._rebuilder = rebuilder
+        self._names = rebuilder.names()
+
+    def persistent_load(self, pid: Any) -> Any:
+        return self._rebuilder.storage(pid)
+
+    def find_class(self, module: str, name: str) -> Any:
+        known = self._names.get(f"{module}.{name}")
+        if known is not None:
+            return known[0]
+        if module == "torch" or module.startswith("torch."):
+            module = "rushlight" + module.removeprefix("torch")
+        return super().find_class(module, name)
+
+
+# ---- file ----------------------------------------------------------------------------------------
+
+
+def _check_kind(head: bytes, name: str) -> None:
+    """A helpful error for files that are no zip archive at all."""
+    if head.startswith(b"PK\x03\x04"):
+        return
+    if not head:
+        raise EOFError(f"load: {name} is empty")
+    if head.startswith(_LEGACY):
+        raise pickle.UnpicklingError(
+            f"load: {name} is in the format that PyTorch wrote before 1.6, which is not read; load "
+            "and save it once with a newer PyTorch"
+        )
+    raise pickle.UnpicklingError(
+        f"load: {name} is not a file that save wrote: it begins with {head[:8]!r} instead of the "
+        "signature of a zip archive"
+    )
+
+
+def _load_opened(
+    file: Any,
+    name: str,
+    map_location: Any,
+    weights_only: bool,
+    mmap: bool,
+    pickle_load_args: dict[str, Any],
+) -> Any:
+    file.seek(0)
+    head = file.read(len(_LEGACY))
+    if not isinstance(head, bytes):
+        raise TypeError(f"load: {name} gives {type(head).__name__}; open it in binary mode ('rb')")
+    _check_kind(head, name)
+    archive = ArchiveReader(file)
+    if "constants.pkl" in archive:
+        raise RuntimeError(
+            f"load: {name} is a TorchScript archive; load it with torch.jit.load and save its "
+            "state_dict()"
+        )
+    if "data.pkl" not in archive:
+        raise RuntimeError(
+            f"load: {name} is a zip archive, but has no record data.pkl: save did not write it"
+        )
+    mapping = None
+    if mmap:
+        mapping = memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_COPY)
+    loader = _Loader(archive, map_location, mapping)
+    rebuilder = Rebuilder(loader.read_storage)
+    data = archive.read("data.pkl")
+    if not weights_only:
+        return _TrustingUnpickler(data, rebuilder, pickle_load_args).load()
+    machine = RestrictedUnpickler(data, rebuilder.names(), rebuilder.storage)
+    loader.where = machine.path
+    return machine.load()
+
+
+def load_object(
+    f: Readable,
+    map_location: Any,
+    *,
+    weights_only: bool,
+    mmap: bool,
+    pickle_load_args: dict[str, Any],
+) -> Any:
+    """``rushlight.load`` behind its checks of options."""
+    if weights_only and pickle_load_args:
+        warnings.warn(
+            f"load: {', '.join(pickle_load_args)} only matters with weights_only=False",
+            stacklevel=3,
+        )
+    if isinstance(f, (str, os.PathLike)):
+        with open(f, "rb") as file:
+            name = repr(os.fspath(f))
+            return _load_opened(file, name, map_location, weights_only, mmap, pickle_load_args)
+    if mmap:
+        raise ValueError("load: mmap=True needs a path, not an open file")
+    missing = [method for method in ("read", "seek", "tell") if not hasattr(f, method)]
+    if missing:
+        raise AttributeError(
+            f"load: f must be a path or a binary file that can seek; {type(f).__name__} has no "
+            f"{missing[0]!r}: read it into io.BytesIO first"
+        )
+    return _load_opened(f, "the file", map_location, weights_only, mmap, pickle_load_args)

@@ -1,0 +1,41 @@
+"""Layers, losses and the Module they are made of; PyTorch's ``torch.nn``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .parameter import Buffer, Parameter  # first: the modules need it
+from . import functional, init, modules, parameter  # noqa: I001
+from .modules import *
+
+_LATER = ("attention", "parallel", "utils")  # imported when they are first asked for
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        from importlib import import_module
+        from importlib.util import find_spec
+
+        if find_spec(f"{__name__}.{name}") is not None:
+            return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def factory_kwargs(kwargs: dict | None) -> dict:
+    """The arguments `device`, `dtype` and `memory_format` out of `kwargs`, for a factory function.
+
+    They may also stand in a dict ``kwargs["factory_kwargs"]``. Raises TypeError for any other
+    name, and for one that is given twice.
+    """
+    if kwargs is None:
+        return {}
+    simple = {"device", "dtype", "memory_format"}
+    unexpected = kwargs.keys() - simple - {"factory_kwargs"}
+    if unexpected:
+        raise TypeError(f"unexpected kwargs {unexpected}")
+    found = dict(kwargs.get("factory_kwargs", {}))
+    for name in simple & kwargs.keys():
+        if name in found:
+            raise TypeError(f"{name} specified twice, in **kwargs and in factory_kwargs")
+        found[name] = kwargs[name]
+    return found

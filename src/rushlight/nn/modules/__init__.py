@@ -1,0 +1,13 @@
+"""The modules of rushlight.nn, one family per file."""
+
+from .activation import *
+from .container import *
+from .distance import *
+from .dropout import *
+from .flatten import *
+from .linear import *
+from .linear_cross_entropy_options import *
+from .loss import *
+from .module import Module
+from .normalization import *
+from .sparse import *

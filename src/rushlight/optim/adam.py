@@ -1,0 +1,314 @@
+"""Adam: steps scaled by running averages of the gradient and of its square."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import rushlight
+from rushlight import _core
+from rushlight.optim.optimizer import (
+    Optimizer,
+    _check_fused,
+    _scalar_dtype,
+    _to_scalar,
+    _with_hooks,
+)
+from rushlight.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rushlight.optim.optimizer import ParamsT
+
+__all__ = ["Adam", "adam"]
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, https://arxiv.org/abs/1412.6980).
+
+    With gradient g (negated for `maximize`) and step number t, a step is::
+
+        g = g + weight_decay * p                    # or p = p * (1 - lr * weight_decay), decoupled
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        w = max(w, v)  if amsgrad else  v
+        p = p - lr / (1 - beta1**t) * m / (sqrt(w / (1 - beta2**t)) + eps)
+
+    Args:
+        params: parameters, `(name, parameter)` pairs, or dicts that define groups.
+        lr: learning rate, a number or a 1-element Tensor.
+        betas: decay of the two averages, in [0, 1): two floats or two 1-element Tensors.
+        eps: added to the denominator.
+        weight_decay: factor of the L2 penalty, or of the decay if decoupled.
+        amsgrad: divide by the largest average so far (Reddi et al.,
+            https://openreview.net/forum?id=ryQu7f-RZ).
+        foreach, fused: accepted; all parameters of a group are always updated in one pass.
+        maximize: climb instead of descending.
+        capturable: for accelerators that record graphs; `step()` refuses it on the CPU.
+        differentiable: record the update on the tape. `step()` then works on non-leaf parameters.
+        decoupled_weight_decay: shrink the parameters directly, as `AdamW` does.
+
+    State of a parameter: "step" (0-dim Tensor), "exp_avg", "exp_avg_sq", with amsgrad also
+    "max_exp_avg_sq".
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        if isinstance(lr, Tensor):
+            if foreach and not capturable:
+                raise ValueError(
+                    "lr as a Tensor is not supported for capturable=False and foreach=True"
+                )
+            if lr.numel() != 1:
+                raise ValueError("Tensor lr must be 1-element")
+        if not lr >= 0.0:
+            raise ValueError(f"Invalid learning rate: {lr}")
+        if not eps >= 0.0:
+            raise ValueError(f"Invalid epsilon value: {eps}")
+        if not weight_decay >= 0.0:
+            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        _check_betas(betas, bool(foreach and not capturable))
+        if fused and differentiable:
+            raise RuntimeError("`fused` does not support `differentiable`")
+        if fused and foreach:
+            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+        defaults = {
+            "lr": lr,
+            "betas": tuple(_to_scalar(beta) for beta in betas),
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.setdefault("amsgrad", False)
+            group.setdefault("maximize", False)
+            group.setdefault("foreach", None)
+            group.setdefault("capturable", False)
+            group.setdefault("differentiable", False)
+            group.setdefault("decoupled_weight_decay", False)
+            fused = group.setdefault("fused", None)
+            for p in group["params"]:
+                own = self.state.get(p)
+                if own and not isinstance(own["step"], Tensor):  # numbers in old checkpoints
+                    own["step"] = rushlight.tensor(float(own["step"]), dtype=_scalar_dtype(fused))
+
+    @_with_hooks
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update the parameters once; see `Optimizer.step`."""
+        loss = None
+        if closure is not None:
+            with rushlight.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            if group["differentiable"] or group["capturable"] or type(beta1) is not float:
+                rest = group["params"]
+                self._init_state(group, rest)
+            else:
+                rest = self._run_kernel(group, group["params"], beta1, beta2)
+                if rest is None:
+                    continue
+                # First the state that is not there yet; what is left then has an unusual layout.
+                self._init_state(group, rest)
+                rest = self._run_kernel(group, rest, beta1, beta2)
+            if rest is not None:
+                self._step_by_ops(group, rest)
+        return loss
+
+    def _run_kernel(
+        self, group: dict[str, Any], params: list[Tensor], beta1: float, beta2: float
+    ) -> list[Tensor] | None:
+        """Update in one pass; gives the parameters that it left alone, or None."""
+        return _core.adam_step(
+            params,
+            self.state,
+            group["lr"],
+            beta1,
+            beta2,
+            group["eps"],
+            group["weight_decay"],
+            group["decoupled_weight_decay"],
+            group["amsgrad"],
+            group["maximize"],
+        )
+
+    def _init_state(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        """Zero state for parameters that get their first gradient."""
+        for p in params:
+            if p.grad is None:
+                continue
+            state = self.state[p]
+            if state:
+                continue
+            if group["fused"]:
+                _check_fused([p])
+            state["step"] = rushlight.zeros((), dtype=_scalar_dtype(group["fused"]))
+            state["exp_avg"] = rushlight.zeros_like(p)
+            state["exp_avg_sq"] = rushlight.zeros_like(p)
+            if group["amsgrad"]:
+                state["max_exp_avg_sq"] = rushlight.zeros_like(p)
+
+    def _step_by_ops(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        """Update some parameters of a group, with their state in place, by tensor operations."""
+        params = [p for p in params if p.grad is not None]
+        states = [self.state[p] for p in params]
+        amsgrad = group["amsgrad"]
+        beta1, beta2 = group["betas"]
+        with rushlight.set_grad_enabled(self.defaults["differentiable"]):
+            adam(
+                params,
+                [p.grad for p in params],
+                [state["exp_avg"] for state in states],
+                [state["exp_avg_sq"] for state in states],
+                [state["max_exp_avg_sq"] for state in states] if amsgrad else [],
+                [state["step"] for state in states],
+                capturable=group["capturable"],
+                differentiable=group["differentiable"],
+                fused=group["fused"],
+                decoupled_weight_decay=group["decoupled_weight_decay"],
+                amsgrad=amsgrad,
+                beta1=beta1,
+                beta2=beta2,
+                lr=group["lr"],
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                maximize=group["maximize"],
+            )
+
+
+def _check_betas(betas: tuple[float | Tensor, float | Tensor], float_only: bool) -> None:
+    for i, beta in enumerate(betas):
+        if isinstance(beta, Tensor) and beta.numel() != 1:
+            raise ValueError(f"Tensor betas[{i}] must be 1-element")
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+    if not (
+        all(isinstance(beta, float) for beta in betas)
+        or all(isinstance(beta, Tensor) for beta in betas)
+    ):
+        raise ValueError("betas must be either both floats or both Tensors")
+    if float_only and isinstance(betas[0], Tensor):
+        raise ValueError(
+            "betas[0] as a Tensor is not supported for capturable=False and foreach=True"
+        )
+
+
+def adam(
+    params: list[Tensor],
+    grads: list[Tensor],
+    exp_avgs: list[Tensor],
+    exp_avg_sqs: list[Tensor],
+    max_exp_avg_sqs: list[Tensor],
+    state_steps: list[Tensor],
+    foreach: bool | None = None,
+    capturable: bool = False,
+    differentiable: bool = False,
+    fused: bool | None = None,
+    grad_scale: Tensor | None = None,
+    found_inf: Tensor | None = None,
+    has_complex: bool = False,
+    decoupled_weight_decay: bool = False,
+    *,
+    amsgrad: bool,
+    beta1: float | Tensor,
+    beta2: float | Tensor,
+    lr: float | Tensor,
+    weight_decay: float | Tensor,
+    eps: float,
+    maximize: bool,
+) -> None:
+    """One step of `Adam` as a function, in plain tensor operations.
+
+    Slower than the kernel behind `Adam.step`, for any dtype and layout, and differentiable.
+    Updates all lists in place. Runs in the caller's grad mode.
+    """
+    if grad_scale is not None or found_inf is not None:
+        raise NotImplementedError("adam: grad_scale and found_inf; unscale the gradients instead")
+    if not all(isinstance(step, Tensor) for step in state_steps):
+        raise RuntimeError(
+            "API has changed, `state_steps` argument must contain a list of singleton tensors"
+        )
+    if capturable and not fused and params:
+        raise AssertionError(
+            "If capturable=True, params and state_steps must be on supported devices: none here, "
+            "the CPU has no graphs to capture; leave capturable=False"
+        )
+    lr, beta1, beta2 = _to_scalar(lr), _to_scalar(beta1), _to_scalar(beta2)
+    for i, param in enumerate(params):
+        grad, step = grads[i], state_steps[i]
+        exp_avg, exp_avg_sq = exp_avgs[i], exp_avg_sqs[i]
+        max_exp_avg_sq = max_exp_avg_sqs[i] if amsgrad else None
+        if maximize:
+            grad = -grad
+        step += 1
+        if decoupled_weight_decay and weight_decay != 0:
+            param.mul_(1 - lr * weight_decay)
+        elif isinstance(weight_decay, Tensor) and weight_decay.requires_grad:
+            grad = grad.addcmul(param.clone(), weight_decay)
+        elif weight_decay != 0:
+            grad = grad.add(param, alpha=float(weight_decay))
+
+        if param.is_complex():  # the real and the imaginary part are two independent parameters
+            param, grad = rushlight.view_as_real(param), rushlight.view_as_real(grad)
+            exp_avg, exp_avg_sq = map(rushlight.view_as_real, (exp_avg, exp_avg_sq))
+            if max_exp_avg_sq is not None:
+                max_exp_avg_sq = rushlight.view_as_real(max_exp_avg_sq)
+
+        one_minus_beta1 = 1 - beta1
+        if isinstance(one_minus_beta1, Tensor):
+            one_minus_beta1 = one_minus_beta1.to(param.dtype)
+        exp_avg.lerp_(grad, one_minus_beta1)
+        if isinstance(beta2, Tensor) and beta2.requires_grad:
+            exp_avg_sq.lerp_(grad * grad, 1 - beta2)
+        else:
+            exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=float(1 - beta2))
+
+        if max_exp_avg_sq is not None:
+            latest = max_exp_avg_sq.clone() if differentiable else max_exp_avg_sq
+            max_exp_avg_sq.copy_(rushlight.maximum(latest, exp_avg_sq))
+            exp_avg_sq = max_exp_avg_sq
+        if differentiable:
+            _move_recorded(param, exp_avg, exp_avg_sq, step, beta1, beta2, lr, eps)
+        else:
+            _move(param, exp_avg, exp_avg_sq, step.item(), beta1, beta2, lr, eps)
+
+
+def _move(param, exp_avg, exp_avg_sq, step, beta1, beta2, lr, eps) -> None:
+    """The last line of the update. Bias corrections are Python floats."""
+    bias_correction1 = 1 - beta1**step
+    bias_correction2 = 1 - beta2**step
+    denominator = (exp_avg_sq.sqrt() / bias_correction2**0.5).add_(eps)
+    param.addcdiv_(exp_avg, denominator, value=-float(lr / bias_correction1))
+
+
+def _move_recorded(param, exp_avg, exp_avg_sq, step, beta1, beta2, lr, eps) -> None:
+    """The same with Tensors for all scalars, so that gradients reach lr and betas."""
+    step = step.clone()  # the counter itself changes at the next step
+    step_size = -(lr / (1 - beta1**step))
+    root = (1 - beta2**step).sqrt()
+    denominator = exp_avg_sq.sqrt() / (root * step_size) + eps / step_size
+    param.addcdiv_(exp_avg.clone(), denominator)
