@@ -27,6 +27,9 @@ void bind_loss(nb::module_& m);
 void bind_norm(nb::module_& m);
 void bind_random(nb::module_& m);
 void bind_optim(nb::module_& m);
+void bind_histogram(nb::module_& m);
+void bind_unique(nb::module_& m);
+void bind_variance(nb::module_& m);
 void bind_runtime(nb::module_& m);
 
 namespace {
@@ -57,6 +60,11 @@ NB_MODULE(_core, m) {
     bind_softmax(m);
     bind_loss(m);
     bind_norm(m);
+    bind_random(m);
+    bind_optim(m);
+    bind_histogram(m);
+    bind_unique(m);
+    bind_variance(m);
     bind_runtime(m);
 }
 

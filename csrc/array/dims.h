@@ -2,9 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <initializer_list>
-#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,15 +24,23 @@ public:
     Dims(std::initializer_list<Index> values) : Dims(std::span(values.begin(), values.size())) {}
     explicit Dims(std::span<const Index> values) {
         resize(int(values.size()));
-        std::copy(values.begin(), values.end(), begin());
+        Index* to = begin();
+        for (Index value : values) *to++ = value;
     }
-    Dims(const Dims& other) : Dims(std::span<const Index>(other.begin(), other.end())) {}
+    Dims(const Dims& other) {
+        if (other.heap_) {
+            resize(other.size_);
+            std::copy(other.begin(), other.end(), begin());
+        } else {  // a copy of fixed length is cheaper than one of the right length
+            size_ = other.size_;
+            inline_ = other.inline_;
+        }
+    }
     Dims(Dims&& other) noexcept
         : size_(std::exchange(other.size_, 0)),
           capacity_(std::exchange(other.capacity_, kInline)),
-          heap_(std::move(other.heap_)) {
-        std::copy(std::begin(other.inline_), std::end(other.inline_), inline_);
-    }
+          inline_(other.inline_),
+          heap_(std::move(other.heap_)) {}
     Dims& operator=(const Dims& other) {
         if (this != &other) *this = Dims(other);
         return *this;
@@ -40,16 +48,16 @@ public:
     Dims& operator=(Dims&& other) noexcept {
         size_ = std::exchange(other.size_, 0);
         capacity_ = std::exchange(other.capacity_, kInline);
+        inline_ = other.inline_;
         heap_ = std::move(other.heap_);
-        std::copy(std::begin(other.inline_), std::end(other.inline_), inline_);
         return *this;
     }
 
     int size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
-    Index* begin() noexcept { return heap_ ? heap_.get() : inline_; }
+    Index* begin() noexcept { return heap_ ? heap_.get() : inline_.data(); }
     Index* end() noexcept { return begin() + size_; }
-    const Index* begin() const noexcept { return heap_ ? heap_.get() : inline_; }
+    const Index* begin() const noexcept { return heap_ ? heap_.get() : inline_.data(); }
     const Index* end() const noexcept { return begin() + size_; }
     Index& operator[](int i) noexcept { return begin()[i]; }
     Index operator[](int i) const noexcept { return begin()[i]; }
@@ -82,7 +90,11 @@ public:
         size_ = size;
     }
     bool operator==(const Dims& other) const noexcept {
-        return size_ == other.size_ && std::equal(begin(), end(), other.begin());
+        if (size_ != other.size_) return false;
+        for (int i = 0; i < size_; ++i) {
+            if ((*this)[i] != other[i]) return false;
+        }
+        return true;
     }
 
     Index product() const noexcept {
@@ -101,7 +113,7 @@ private:
     static constexpr int kInline = 5;
     int size_ = 0;
     int capacity_ = kInline;
-    Index inline_[kInline] = {};
+    std::array<Index, kInline> inline_ = {};
     std::unique_ptr<Index[]> heap_;
 };
 

@@ -67,6 +67,42 @@ Array truth(std::string_view what, Reduction kind, const Array& x, const std::op
     return x.dtype() == DType::U8 ? cast(found, DType::U8) : found;
 }
 
+// a + alpha * b, in the dtype that a and b meet in.
+Array add_scaled(const Operand& a, const Operand& b, const Scalar& alpha, bool subtract) {
+    static const int add = row_named("add"), sub = row_named("sub"), mul = row_named("mul");
+    const Operand operands[2] = {a, b};
+    const bool plain = alpha.category() < 2 && alpha.to<std::int64_t>() == 1;
+    if (!plain) {
+        const DType common = result_type(operands);
+        check(category_of(common) >= alpha.category(),
+              "For integral input tensors, argument alpha must not be a floating point number.");
+        const Operand product[2] = {b, {Array(), alpha}};
+        if (b.array) {
+            const Operand sum[2] = {a, {pointwise(mul, product), Scalar()}};
+            return pointwise(subtract ? sub : add, sum);
+        }
+        const Complex128 scaled = b.scalar.to<Complex128>() * alpha.to<Complex128>();
+        const Scalar number = category_of(common) == 3 ? Scalar(scaled)
+                              : b.scalar.category() < 2 && alpha.category() < 2
+                                  ? Scalar(b.scalar.to<std::int64_t>() * alpha.to<std::int64_t>())
+                                  : Scalar(scaled.real());
+        const Operand sum[2] = {a, {Array(), number}};
+        return pointwise(subtract ? sub : add, sum);
+    }
+    return pointwise(subtract ? sub : add, operands);
+}
+
+Array div_rounded(const Operand& a, const Operand& b, const std::optional<std::string>& mode) {
+    static const int div = row_named("div"), floor = row_named("floor_divide"),
+                     trunc = row_named("trunc_divide");
+    const Operand operands[2] = {a, b};
+    if (!mode) return pointwise(div, operands);
+    check(*mode == "floor" || *mode == "trunc",
+          "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '", *mode,
+          "'");
+    return pointwise(*mode == "floor" ? floor : trunc, operands);
+}
+
 }  // namespace
 
 void bind_elementwise(nb::module_& m) {
@@ -89,6 +125,13 @@ void bind_elementwise(nb::module_& m) {
             }, "a"_a, "b"_a, "c"_a);
         }
     }
+    m.def("add_scaled", [](const Operand& a, const Operand& b, const Scalar& alpha) {
+        return add_scaled(a, b, alpha, false);
+    }, "input"_a, "other"_a, "alpha"_a);
+    m.def("sub_scaled", [](const Operand& a, const Operand& b, const Scalar& alpha) {
+        return add_scaled(a, b, alpha, true);
+    }, "input"_a, "other"_a, "alpha"_a);
+    m.def("div_rounded", &div_rounded, "input"_a, "other"_a, "rounding_mode"_a.none());
     m.def("sum", &sum, "input"_a, "dim"_a.none() = nb::none(), "keepdim"_a = false,
           "dtype"_a.none() = nb::none());
     m.def("mean", &mean, "input"_a, "dim"_a.none() = nb::none(), "keepdim"_a = false,
@@ -107,6 +150,8 @@ void bind_elementwise(nb::module_& m) {
     m.def("all", [](const Array& x, const std::optional<Dims>& dim, bool keepdim) {
         return truth("all", Reduction::Min, x, dim, keepdim);
     }, "input"_a, "dim"_a.none() = nb::none(), "keepdim"_a = false);
+    m.def("one_like", [](const Array& x) { return Array::full(x.shape(), x.dtype(), Scalar(1.0)); },
+          "input"_a);
     m.def("sum_to_size", &sum_to, "input"_a, "size"_a);
     m.def("result_type", [](const std::vector<Operand>& operands) {
         return result_type(operands);

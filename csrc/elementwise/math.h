@@ -1,5 +1,6 @@
 // The scalar mathematics of the pointwise loops, overloaded for float and double, in
-// rushlight::math. A loop `dst[i] = math::exp(a[i])` is vectorised by the compiler: see math_float.h.
+// rushlight::math. A loop `dst[i] = math::exp(a[i])` is vectorised by the compiler; math_float.h
+// says how.
 //
 //   math_basic.h    bit views, mad, rounding, sqrt, fmod and remainder
 //   math_float.h    the transcendental functions of float

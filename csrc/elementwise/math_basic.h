@@ -1,4 +1,4 @@
-// The ground that math_float.h, math_double.h and math_special.h stand on: bit views, a multiply-add,
+// The ground that math_float.h, math_double.h and math_special.h stand on: bit views, multiply-add,
 // rounding, square roots and the division remainders. Not included on its own; include math.h.
 #pragma once
 
@@ -38,9 +38,9 @@ constexpr T kInvSqrt2 = static_cast<T>(0.70710678118654752440L);
     return __builtin_bit_cast(double, x);
 }
 
-// a > b for numbers that are not negative, by their bits; a NaN is above all. A choice repeated after
-// some work is written once with > and once with this: seeing the same condition twice, the compiler
-// would do the work twice, once for each outcome.
+// a > b for numbers that are not negative, by their bits; a NaN is above all. A choice repeated
+// after some work is written once with > and once with this: seeing the same condition twice, the
+// compiler would do the work twice, once for each outcome.
 [[gnu::always_inline]] inline bool above_positive(float a, float b) {
     return static_cast<std::int32_t>(bits_of(a)) > static_cast<std::int32_t>(bits_of(b));
 }
@@ -105,7 +105,7 @@ template <class T, class... More>
 [[gnu::always_inline]] inline double fmod(double a, double b) { return __builtin_fmod(a, b); }
 
 inline float fmod(float a, float b) {
-    // The product of a quotient below 2^29 and a float is exact in double, and so is the difference.
+    // A quotient below 2^29 times a float is exact in double, and so is the difference.
     const double dividend = __builtin_fabs(static_cast<double>(a));
     const double divisor = __builtin_fabs(static_cast<double>(b));
     const double quotient = __builtin_trunc(dividend / divisor);

@@ -1,18 +1,16 @@
-// double: the transcendental functions, in the manner of math_float.h: without branches, memory or
-// calls. The exceptions go through the C library, one element at a time: log2, log10, pow and erfc,
-// which need pairs of doubles throughout, and sin, cos and tan, whose arguments reach 2^1024.
+// double: the transcendental functions, in the manner of math_float.h: without branches or calls.
+// pow and erfc are the exceptions: they need pairs of doubles throughout, and go through the C
+// library, one element at a time.
 #pragma once
+
+#include <array>
+#include <cstddef>
 
 #include "elementwise/math_basic.h"
 
 namespace rushlight::math {
 namespace {
 
-inline double log2(double x) { return ::log2(x); }
-inline double log10(double x) { return ::log10(x); }
-inline double sin(double x) { return ::sin(x); }
-inline double cos(double x) { return ::cos(x); }
-inline double tan(double x) { return ::tan(x); }
 inline double erfc(double x) { return ::erfc(x); }
 inline double pow(double x, double y) { return ::pow(x, y); }
 
@@ -24,16 +22,16 @@ constexpr double kRoundMagic = 0x1.8p52;
     return from_bits((bits_of(magic_plus_n) + 1023) << 52);
 }
 
-// 2^n p, n given as kRoundMagic + n, in two factors: 2^n alone would overflow before the result does,
-// or be a denormal.
+// 2^n p, n given as kRoundMagic + n, in two factors: 2^n alone would overflow before the result
+// does, or be a denormal.
 [[gnu::always_inline]] inline double scale_twice(double p, double magic_plus_n) {
     const std::uint64_t biased = bits_of(magic_plus_n) - bits_of(kRoundMagic) + 2046;
     const std::uint64_t half = biased >> 1;
     return p * from_bits(half << 52) * from_bits((biased - half) << 52);
 }
 
-// An argument of exp cut as x = n ln 2 + high + low, |high + low| <= ln(2) / 2; high is exact, and n
-// is given as kRoundMagic + n.
+// An argument of exp cut as x = n ln 2 + high + low, |high + low| <= ln(2) / 2; high is exact, and
+// n is given as kRoundMagic + n.
 struct ExpReducedDouble {
     double high;
     double low;
@@ -97,16 +95,16 @@ struct ExpReducedDouble {
     const double scale = power_of_two(reduced.magic_plus_n - 1.0);  // half: 2^1024 would overflow
     const double half = mad(scale, expm1_polynomial(reduced), scale - 0.5);
     const double result = x > 709.8 ? kInfinity<double> : half + half;
-    return x == 0 ? x : result;
+    return abs(x) < 0x1p-54 ? x : result;
 }
 
 // The bits of a positive number as biased exponent and mantissa in [sqrt(1/2), sqrt(2)).
-struct LogReducedDouble {
+struct LogBits {
     std::uint64_t biased;
     double mantissa;
 };
 
-[[gnu::always_inline]] inline LogReducedDouble log_reduce_bits(double x) {
+[[gnu::always_inline]] inline LogBits log_bits(double x) {
     constexpr std::uint64_t root_half = 0x3fe6a09e667f3bcd;
     const std::uint64_t u = bits_of(x) + (0x3ff0000000000000 - root_half);
     return {u >> 52, from_bits((u & 0x000fffffffffffff) + root_half)};
@@ -117,28 +115,83 @@ struct LogReducedDouble {
     return from_bits(biased | 0x4330000000000000) - (0x1p52 + 1023.0);
 }
 
-// exponent ln 2 + log(1 + f), for f in [sqrt(1/2) - 1, sqrt(2) - 1], by way of s = f / (2 + f) and
-// log(1 + f) = f - f^2 / 2 + s (f^2 / 2 + R(s^2)), the form of fdlibm's e_log.c.
-[[gnu::always_inline]] inline double log_sum(double exponent, double f) {
+// log(1 + f) = f - (half_square - correction), for f in [sqrt(1/2) - 1, sqrt(2) - 1], by way of
+// s = f / (2 + f) and correction = s (f^2 / 2 + R(s^2)), the form of fdlibm's e_log.c.
+struct LogTerms {
+    double half_square;
+    double correction;
+};
+
+[[gnu::always_inline]] inline LogTerms log_terms(double f) {
     const double s = f / (2.0 + f);
     const double z = s * s;
     const double r = z * polynomial(z, 0.6666666666666734, 0.39999999999416397, 0.2857142874211704,
                                     0.2222219859328329, 0.18183563576008538, 0.1531406380324998,
                                     0.1479586615885121);
     const double half_square = 0.5 * f * f;
-    const double low = mad(s, half_square + r, exponent * 0x1.473de6af278edp-34);
-    return mad(exponent, 0x1.62e42fefp-1, f - (half_square - low));
+    return {half_square, s * (half_square + r)};
+}
+
+// exponent ln 2 + log(1 + f)
+[[gnu::always_inline]] inline double log_sum(double exponent, double f) {
+    const LogTerms terms = log_terms(f);
+    const double low = mad(exponent, 0x1.473de6af278edp-34, terms.correction);
+    return mad(exponent, 0x1.62e42fefp-1, f - (terms.half_square - low));
+}
+
+// A positive argument cut as x = 2^exponent (1 + f), f as above.
+struct LogReducedDouble {
+    double exponent;
+    double f;
+};
+
+[[gnu::always_inline]] inline LogReducedDouble log_reduce(double x) {
+    const bool tiny = x < 0x1p-1022;
+    const LogBits bits = log_bits(tiny ? x * 0x1p54 : x);
+    const double shift = above_positive(0x1p-1022, x) ? 54.0 : 0.0;
+    return {unbiased(bits.biased) - shift, bits.mantissa - 1.0};
+}
+
+// What a logarithm gives outside of (0, inf): -inf at 0, inf at inf, NaN below 0 and at NaN.
+[[gnu::always_inline]] inline double log_specials(double x, double result) {
+    result = x < kInfinity<double> ? result : x;
+    result = x == 0.0 ? -kInfinity<double> : result;
+    return x < 0.0 ? kNan<double> : result;
 }
 
 // log(x), within 1 ulp.
 [[gnu::always_inline]] inline double log(double x) {
-    const bool tiny = x < 0x1p-1022;
-    const LogReducedDouble reduced = log_reduce_bits(tiny ? x * 0x1p54 : x);
-    const double shift = above_positive(0x1p-1022, x) ? 54.0 : 0.0;
-    double result = log_sum(unbiased(reduced.biased) - shift, reduced.mantissa - 1.0);
-    result = x < kInfinity<double> ? result : x;
-    result = x == 0.0 ? -kInfinity<double> : result;
-    return x < 0.0 ? kNan<double> : result;
+    const LogReducedDouble reduced = log_reduce(x);
+    return log_specials(x, log_sum(reduced.exponent, reduced.f));
+}
+
+// exponent (exponent_high + exponent_low) + log(1 + f) (scale_high + scale_low), where the high parts
+// have few enough bits for exact products: the sum is kept in two doubles, so that powers of the base
+// come out exact. The form of FreeBSD's e_log2.c and e_log10.c.
+[[gnu::always_inline]] inline double log_scaled(const LogReducedDouble& reduced,
+                                                double exponent_high, double exponent_low,
+                                                double scale_high, double scale_low) {
+    const LogTerms terms = log_terms(reduced.f);
+    const double high =
+        from_bits(bits_of(reduced.f - terms.half_square) & 0xffffffff00000000);
+    const double low = ((reduced.f - high) - terms.half_square) + terms.correction;
+    const double whole = reduced.exponent * exponent_high;
+    const double part = high * scale_high;
+    const double sum = whole + part;
+    const double lost = (whole - sum) + part;
+    const double rest = mad(low + high, scale_low,
+                            mad(low, scale_high, reduced.exponent * exponent_low));
+    return sum + (lost + rest);
+}
+
+// log2(x), log10(x): within 1 ulp, exact at the powers of two and of ten.
+[[gnu::always_inline]] inline double log2(double x) {
+    return log_specials(
+        x, log_scaled(log_reduce(x), 1.0, 0.0, 0x1.71547652p+0, 0x1.705fc2eefa2p-33));
+}
+[[gnu::always_inline]] inline double log10(double x) {
+    return log_specials(x, log_scaled(log_reduce(x), 0x1.34413509p-2, 0x1.ef3fde623e256p-35,
+                                      0x1.bcb7b152p-2, 0x1.b9438ca9aadd5p-36));
 }
 
 // log(1 + x), within 2 ulp.
@@ -146,11 +199,12 @@ struct LogReducedDouble {
     const double sum = 1.0 + x;
     const double back = sum - 1.0;
     const double lost = (1.0 - (sum - back)) + (x - back);  // 1 + x = sum + lost, exactly
-    const LogReducedDouble reduced = log_reduce_bits(sum);
-    const std::int64_t biased = static_cast<std::int64_t>(reduced.biased);
-    const std::uint64_t inverse = static_cast<std::uint64_t>(2046 - (biased > 2045 ? 2045 : biased));
-    const double f = (reduced.mantissa - 1.0) + lost * from_bits(inverse << 52);
-    double result = log_sum(unbiased(reduced.biased), f);
+    const LogBits bits = log_bits(sum);
+    const std::int64_t biased = static_cast<std::int64_t>(bits.biased);
+    const std::int64_t inverse = 2046 - (biased > 2045 ? 2045 : biased);
+    const double scale = from_bits(static_cast<std::uint64_t>(inverse) << 52);
+    const double f = (bits.mantissa - 1.0) + lost * scale;
+    double result = log_sum(unbiased(bits.biased), f);
     result = x < kInfinity<double> ? result : x;
     result = x == 0.0 ? x : result;
     result = x == -1.0 ? -kInfinity<double> : result;
@@ -213,6 +267,116 @@ struct LogReducedDouble {
     const double p = exp2_polynomial(q - (shifted - kRoundMagic));
     const double far = 1.0 - p * power_of_two(shifted);
     return copysign(a < 0.85 ? near : far, x);
+}
+
+// 1 / pi in binary, after the point.
+constexpr std::uint32_t kInversePiWords[] = {
+    0x517cc1b7, 0x27220a94, 0xfe13abe8, 0xfa9a6ee0, 0x6db14acc, 0x9e21c820, 0xff28b1d5,
+    0xef5de2b0, 0xdb92371d, 0x2126e970, 0x03249775, 0x04e8c90e, 0x7f0ef58e, 0x5894d39f,
+    0x74411afa, 0x975da242, 0x74ce3813, 0x5a2fbf20, 0x9cc8eb1c, 0xc1a99cfa, 0x4e422fc5,
+    0xdefc941d, 0x8ffc4bff, 0xef02cc07, 0xf79788c5, 0xad05368f, 0xb69b3f67, 0x93e584db,
+    0xa7a31fb3, 0x4f2ff516, 0xba93dd63, 0xf5f2f8bd, 0x9e839cfb, 0xc5294975, 0x35fdafd8,
+    0x8fc6ae84, 0x2b019823, 0x7e3db5d5};
+
+// The 53 bits of 1 / pi that come after the first 8 k + 53 piece bits, times 2^(8 k), by k: for an
+// argument of 2^(53 + 8 k) or more, the product with the bits before the first 8 k is a multiple of 2.
+using InversePi = std::array<double, 122>;
+
+constexpr InversePi inverse_pi(std::size_t piece) {
+    InversePi table{};
+    for (std::size_t k = 0; k < table.size(); ++k) {
+        double weight = 1;
+        for (std::size_t bit = 0; bit < 53 * (piece + 1); ++bit) {
+            weight /= 2;
+            const std::size_t place = bit + 8 * k;
+            const bool set = ((kInversePiWords[place / 32] >> (31 - place % 32)) & 1) != 0;
+            if (set && bit >= 53 * piece) table[k] += weight;
+        }
+    }
+    return table;
+}
+constexpr InversePi kInversePiFirst = inverse_pi(0);
+constexpr InversePi kInversePiSecond = inverse_pi(1);
+constexpr InversePi kInversePiThird = inverse_pi(2);
+
+// A sum of two doubles, and what its rounding lost.
+struct DoubleSum {
+    double high;
+    double low;
+};
+
+[[gnu::always_inline]] inline DoubleSum two_sum(double a, double b) {
+    const double sum = a + b;
+    const double back = sum - a;
+    return {sum, (a - (sum - back)) + (b - back)};
+}
+
+[[gnu::always_inline]] inline DoubleSum two_product(double a, double b) {
+    const double product = a * b;
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    return {product, __builtin_fma(a, b, -product)};
+#else
+    // Dekker's product over halves of 26 and 27 bits
+    const double a_high = from_bits(bits_of(a) & 0xfffffffff8000000);
+    const double b_high = from_bits(bits_of(b) & 0xfffffffff8000000);
+    const double a_low = a - a_high;
+    const double b_low = b - b_high;
+    const double lost = ((product - a_high * b_high) - a_low * b_high) - a_high * b_low;
+    return {product, a_low * b_low - lost};
+#endif
+}
+
+// x / pi less a multiple of 2, as a sum: Payne and Hanek's reduction. Within 2^-97, and 2^-140 for
+// moderate x.
+struct HalfTurnsDouble {
+    double first;
+    double second;
+    double third;
+};
+
+[[gnu::always_inline]] inline HalfTurnsDouble half_turns_of_double(double x) {
+    const std::int64_t biased = static_cast<std::int64_t>((bits_of(x) >> 52) & 0x7ff);
+    const std::int64_t beyond = biased - (1023 + 53);
+    const std::uint64_t k = static_cast<std::uint64_t>(beyond < 0 ? 0 : beyond) >> 3;
+    const double scaled = from_bits(bits_of(x) - (k << 55));  // by 2^(-8 k)
+    const DoubleSum first = two_product(scaled, kInversePiFirst[k]);
+    const DoubleSum second = two_product(scaled, kInversePiSecond[k]);
+    const double turns = first.high - 2.0 * __builtin_rint(0.5 * first.high);
+    const DoubleSum rest = two_sum(first.low, second.high);
+    const double third = rest.low + (second.low + scaled * kInversePiThird[k]);
+    return {turns, rest.high, mad(x, 0.0, third)};  // NaN for inf, of which scaled knows nothing
+}
+
+// sin(pi (turns + offset)): sin(pi f) for the distance f to the nearest whole number n, with the sign
+// of (-1)^n. An offset of 1/2 makes it the cosine.
+[[gnu::always_inline]] inline double sin_half_turns(const HalfTurnsDouble& turns, double offset) {
+    const double shifted = ((turns.first + offset) + turns.second) + kRoundMagic;
+    const double n = shifted - kRoundMagic;
+    const DoubleSum near = two_sum(turns.first, offset - n);
+    const DoubleSum most = two_sum(near.high, turns.second);
+    const DoubleSum f = two_sum(most.high, (near.low + most.low) + turns.third);
+    const double z = f.high * f.high;
+    const double p = polynomial(z, -5.167712780049969, 2.550164039877269, -0.5992645293177656,
+                                0.08214588655280688, -0.007370430321749189, 0.0004662989048421493,
+                                -2.190117113748658e-05, 7.673864451804401e-07);
+    // pi in two pieces
+    const double low = mad(f.high * z, p, mad(f.high, 1.2246467991473532e-16, f.low * kPi<double>));
+    const double value = mad(f.high, kPi<double>, low);
+    return from_bits(bits_of(value) ^ (bits_of(shifted) << 63));
+}
+
+// sin(x), cos(x) within 2 ulp, tan(x) within 3, for every finite x.
+[[gnu::always_inline]] inline double sin(double x) {
+    const double result = sin_half_turns(half_turns_of_double(x), 0.0);
+    return abs(x) < 0x1p-27 ? x : result;  // -0 and the denormals
+}
+[[gnu::always_inline]] inline double cos(double x) {
+    return sin_half_turns(half_turns_of_double(x), 0.5);
+}
+[[gnu::always_inline]] inline double tan(double x) {
+    const HalfTurnsDouble turns = half_turns_of_double(x);
+    const double result = sin_half_turns(turns, 0.0) / sin_half_turns(turns, 0.5);
+    return abs(x) < 0x1p-27 ? x : result;
 }
 
 // asin(s) for s in [0, 1/2], given s and z = s^2.
@@ -294,7 +458,8 @@ struct LogReducedDouble {
     const double scale = power_of_two(reduced.magic_plus_n - 2.0);
     const double quarter = mad(scale, expm1_polynomial(reduced), scale - 0.25);
     const double h = quarter + quarter;
-    return copysign(h + (h < 0x1p60 ? h / (h + h + 1.0) : 0.5), x);
+    const double result = copysign(h + (h < 0x1p60 ? h / (h + h + 1.0) : 0.5), x);
+    return abs(x) < 0x1p-28 ? x : result;
 }
 [[gnu::always_inline]] inline double cosh(double x) {
     const ExpReducedDouble reduced = exp_reduce(abs(x) > 710.6 ? 710.6 : abs(x));

@@ -29,7 +29,8 @@ struct ExpReduced {
     const float shifted = mad(x, 1.44269504F, magic);
     const float n = shifted - magic;
     const float high = mad(n, -0.693145752F, x);  // 15 bits: n times it is exact
-    return {high, n * -1.42860677e-6F, static_cast<std::int32_t>(bits_of(shifted) - bits_of(magic))};
+    const std::int32_t whole = static_cast<std::int32_t>(bits_of(shifted) - bits_of(magic));
+    return {high, n * -1.42860677e-6F, whole};
 }
 
 // The smaller of x and high; NaN stays.
@@ -96,7 +97,7 @@ struct ExpReduced {
     const float scale = power_of_two(reduced.n - 1);  // half, so that n = 128 does not overflow
     const float half = mad(scale, expm1_polynomial(reduced), scale - 0.5F);
     const float result = x > 88.8F ? kInfinity<float> : half + half;
-    return x == 0 ? x : result;
+    return abs(x) < 0x1p-25F ? x : result;
 }
 
 // A positive argument of log cut as x = 2^exponent (1 + f), f in [-1/3, 1/3].
@@ -191,8 +192,8 @@ struct LogReduced {
     return (above ? 0.693145752F : 0.0F) + (f + low);
 }
 
-// 1 / (1 + e^-x), within 2 ulp: 2^-h / (2^-h + 2^(n - h) (1 + t)) for e^-x = 2^n (1 + t), h = n / 2,
-// where nothing overflows and a denormal result is rounded once.
+// 1 / (1 + e^-x), within 2 ulp: 2^-h / (2^-h + 2^(n - h) (1 + t)) for e^-x = 2^n (1 + t) and
+// h = n / 2. Nothing overflows there, and a denormal result is rounded once.
 [[gnu::always_inline]] inline float sigmoid(float x) {
     const ExpReduced reduced = exp_reduce(x < -104.0F ? 104.0F : -x);
     const float t = expm1_polynomial(reduced);
@@ -239,9 +240,9 @@ struct HalfTurns {
     double low;
 };
 
-// Payne and Hanek's reduction, for every finite float. 1 / pi is held in pieces of 27 bits or so: a
-// float times a piece is exact in double, and pieces whose products are multiples of 2 are left out.
-// Of the three pieces in use the last has full length: the sum is within 2^-56.
+// Payne and Hanek's reduction, for every finite float. 1 / pi is held in pieces of 27 bits or so:
+// a float times a piece is exact in double, and pieces whose products are multiples of 2 are left
+// out. Of the three pieces in use the last has full length: the sum is within 2^-56.
 [[gnu::always_inline]] inline HalfTurns half_turns(double x) {
     const double a = __builtin_fabs(x);
     double first = 0x1.45f306cp-2;
@@ -298,7 +299,7 @@ struct HalfTurns {
 }
 
 // x^y, within 1 ulp, with the special values of IEEE 754 (and C's annex F): by way of
-// 2^(y log2|x|) in double; what does not come out of that is put right in float, in twice the lanes.
+// 2^(y log2|x|) in double. What does not come out of that is put right in float, in more lanes.
 [[gnu::always_inline]] inline float pow(float x, float y) {
     constexpr float infinity = kInfinity<float>;
     const float a = abs(x);
@@ -393,7 +394,8 @@ struct HalfTurns {
     const float scale = power_of_two(reduced.n - 2);
     const float quarter = mad(scale, expm1_polynomial(reduced), scale - 0.25F);
     const float h = quarter + quarter;
-    return copysign(h + (h < 0x1p30F ? h / (h + h + 1.0F) : 0.5F), x);
+    const float result = copysign(h + (h < 0x1p30F ? h / (h + h + 1.0F) : 0.5F), x);
+    return abs(x) < 0x1p-13F ? x : result;
 }
 [[gnu::always_inline]] inline float cosh(float x) {
     const ExpReduced reduced = exp_reduce(at_most(abs(x), 89.6F));
@@ -401,7 +403,7 @@ struct HalfTurns {
     return (quarter + quarter) + 0.125F / quarter;
 }
 
-// erfc(x), within 1 ulp: e^(-x^2) P(1 / (1 + |x| / 2)) in double, for its relative accuracy far out.
+// erfc(x), within 1 ulp: e^(-x^2) P(1 / (1 + |x| / 2)), in double so as to be accurate far out.
 [[gnu::always_inline]] inline float erfc(float x) {
     const double y = x;
     double a = __builtin_fabs(y);

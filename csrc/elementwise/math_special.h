@@ -196,8 +196,8 @@ inline T trigamma(T x) {
 }
 
 // The normal quantile of 1/2 + q, where tail = 1/2 - |q| is given beside q because the difference
-// would have lost it. Wichura, "Algorithm AS 241: the percentage points of the normal distribution",
-// Applied Statistics 37 (1988); relative error 1e-16.
+// would have lost it. Wichura, "Algorithm AS 241: the percentage points of the normal
+// distribution", Applied Statistics 37 (1988); relative error 1e-16.
 inline double normal_quantile(double q, double tail) {
     if (__builtin_fabs(q) <= 0.425) {
         const double r = 0.180625 - q * q;

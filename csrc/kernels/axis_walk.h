@@ -167,6 +167,20 @@ inline Index find_outside(const Index* index, Index count, Index low, Index high
     return -1;
 }
 
+inline constexpr Index kMaskBlock = 1 << 15;
+
+// How many flags are set before each block of kMaskBlock, and in all.
+inline std::vector<Index> counts_before(const std::uint8_t* flag, Index total) {
+    std::vector<Index> before(static_cast<std::size_t>((total + kMaskBlock - 1) / kMaskBlock) + 1, 0);
+    for_ranges(total, kMaskBlock, 2e-10, [&](Index begin, Index end) {
+        Index count = 0;
+        for (Index i = begin; i < end; ++i) count += flag[i] != 0;
+        before[std::size_t(begin / kMaskBlock) + 1] = count;
+    });
+    for (std::size_t b = 1; b < before.size(); ++b) before[b] += before[b - 1];
+    return before;
+}
+
 // A write in place needs every element to have a place of its own.
 inline void check_writable(std::string_view what, const Array& x) {
     for (int d = 0; d < x.ndim(); ++d) {

@@ -22,8 +22,8 @@ constexpr double kTileCost = 6e6;
 constexpr double kTaskCost = 2e6;
 // No call of BLAS computes more, so that Ctrl-C gets its turn.
 constexpr double kCallCost = 4e9;
-// Multiply-adds up to which our own loops run; BLAS is not even loaded for them.
-constexpr double kSmall = 16384;
+// Multiply-adds up to which our own loops run, as fast as BLAS; it is not even loaded for them.
+constexpr double kSmall = 150000;
 
 double operation_cost(DType dtype) {
     switch (dtype) {
@@ -255,6 +255,22 @@ void prepare(const Product& product, const Plan& plan) {
     if (!plan.small && has_blas(product.dtype) && plan.units > 0 && product.k > 0) load_blas();
 }
 
+// A single small matrix: nothing to plan.
+bool is_tiny(const Product& product) {
+    return product.batch.empty() && has_blas(product.dtype) &&
+           is_small_product(product.dtype, product.m, product.n, product.k);
+}
+
+void run_tiny(const Product& product) {
+    Plan plan;
+    plan.small = true;
+    plan.tile_m = product.m;
+    plan.tile_n = product.n;
+    plan.depth = product.k;
+    plan.units = 1;
+    run_task(product, plan, 0, 0);
+}
+
 constexpr Index kColumnsEach = 256;
 
 void run_column_sums(const ColumnSums& sums, Index task) {
@@ -286,6 +302,7 @@ bool strides_fit_blas(Index rows, Index cols, Index row, Index col) noexcept {
 }
 
 void run_product(const Product& product) {
+    if (is_tiny(product)) return run_tiny(product);
     const Plan plan = make_plan(product);
     prepare(product, plan);
     for (Index round = 0; round < plan.rounds; ++round) {
@@ -301,6 +318,13 @@ void run_product(const Product& product) {
 void run_together(std::span<const Product> products, const ColumnSums* sums) {
     constexpr int kMost = 2;
     check(products.size() <= kMost, "run_together: at most two products");
+    const Index sum_tasks = sums ? divide_up(sums->cols, kColumnsEach) : 0;
+    if (std::all_of(products.begin(), products.end(), is_tiny) &&
+        (!sums || double(sums->rows) * double(sums->cols) <= kSmall)) {
+        for (const Product& product : products) run_tiny(product);
+        for (Index task = 0; task < sum_tasks; ++task) run_column_sums(*sums, task);
+        return;
+    }
     std::array<Plan, kMost> plans;
     Index tasks = 0, rounds = 1;
     double seconds = 0;
@@ -311,7 +335,6 @@ void run_together(std::span<const Product> products, const ColumnSums* sums) {
         rounds = std::max(rounds, plans[i].rounds);
         seconds += double(plans[i].tasks) * plans[i].seconds_each;
     }
-    const Index sum_tasks = sums ? divide_up(sums->cols, kColumnsEach) : 0;
     if (sums) {
         tasks += sum_tasks;
         const double bytes = double(size_of(sums->dtype)) * double(sums->rows) * double(sums->cols);

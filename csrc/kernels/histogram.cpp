@@ -112,6 +112,20 @@ void check_searchable(const Array& sorted, const Array& values, const std::optio
           " and got sorter tensor ", sorter->shape());
 }
 
+// The first place of a sorted row for which before(element) no longer holds. Without branches on
+// the data, which nothing could predict.
+template <class T, class Before>
+Index first_place(const T* row, const Index* order, Index length, Before before) {
+    Index start = 0, rest = length;
+    while (rest > 0) {
+        const Index half = rest / 2, middle = start + half;
+        const bool further = before(Compute<T>(row[order ? order[middle] : middle]));
+        start += further * (half + 1);
+        rest = further ? rest - half - 1 : half;
+    }
+    return start;
+}
+
 // For each value the first position of its row of `sorted` (or of the one row for all) at which it
 // could stand; with `right`, the last. `sorter` is the order in which `sorted` is sorted.
 Array searchsorted(const Array& sorted, const Array& values, bool right, bool out_int32,
@@ -135,32 +149,28 @@ Array searchsorted(const Array& sorted, const Array& values, bool right, bool ou
         if constexpr (!is_complex_type<T>) {
             const T* in = rows.data<T>();
             const T* value = wanted.data<T>();
-            const auto find = [&](Index i) {
-                const Index base = i / per_row * length;
-                const Compute<T> target = Compute<T>(value[i]);
-                Index start = 0, stop = length;
-                while (start < stop) {
-                    const Index middle = start + (stop - start) / 2;
-                    const Compute<T> there =
-                        Compute<T>(in[base + (place ? place[base + middle] : middle)]);
-                    if (right ? !(there > target) : !(there >= target)) {
-                        start = middle + 1;
-                    } else {
-                        stop = middle;
+            const auto search_all = [&](auto&& before) {
+                const double seconds = 2e-9 * std::log2(double(length) + 2);
+                for_ranges(values.numel(), 4096, seconds, [&](Index begin, Index end) {
+                    for (Index i = begin; i < end; ++i) {
+                        const Index base = i / per_row * length;
+                        const Index* order_of_row = place ? place + base : nullptr;
+                        const Index found = first_place(
+                            in + base, order_of_row, length,
+                            [&](Compute<T> there) { return before(there, Compute<T>(value[i])); });
+                        if (out_int32) {
+                            result.data<std::int32_t>()[i] = std::int32_t(found);
+                        } else {
+                            result.data<Index>()[i] = found;
+                        }
                     }
-                }
-                return start;
+                });
             };
-            const double seconds = 2e-9 * std::log2(double(length) + 2);
-            for_ranges(values.numel(), 4096, seconds, [&](Index begin, Index end) {
-                for (Index i = begin; i < end; ++i) {
-                    if (out_int32) {
-                        result.data<std::int32_t>()[i] = std::int32_t(find(i));
-                    } else {
-                        result.data<Index>()[i] = find(i);
-                    }
-                }
-            });
+            if (right) {
+                search_all([](auto there, auto wanted) { return !(there > wanted); });
+            } else {
+                search_all([](auto there, auto wanted) { return !(there >= wanted); });
+            }
         }
     });
     return result;

@@ -22,21 +22,27 @@ Pick pick_mask(const Array& x, int axis, const Array& mask) {
     Pick pick{axis, mask.ndim(), {}, {}};
     const Array flags = contiguous(mask);
     const auto* flag = flags.data<std::uint8_t>();
-    const Index total = flags.numel();
-    Index count = 0;
-    for (Index i = 0; i < total; ++i) count += flag[i] != 0;
-    pick.shape = {count};
-    pick.offsets.reserve(std::size_t(count));
-    if (count == 0) return pick;
+    const std::vector<Index> before = counts_before(flag, flags.numel());
+    pick.shape = {before.back()};
+    pick.offsets.resize(std::size_t(before.back()));
+    if (before.back() == 0) return pick;
     const int last = axis + mask.ndim() - 1;
     const std::vector<Index> rows =
         element_offsets(span_of(x.shape(), axis, last), span_of(x.strides(), axis, last));
     const Index width = x.size(last), step = x.stride(last);
-    for (std::size_t row = 0; row < rows.size(); ++row, flag += width) {
-        for (Index i = 0; i < width; ++i) {
-            if (flag[i]) pick.offsets.push_back(rows[row] + i * step);
+    for_ranges(flags.numel(), kMaskBlock, 1e-9, [&](Index begin, Index end) {
+        Index* out = pick.offsets.data() + before[std::size_t(begin / kMaskBlock)];
+        const Index* stop = pick.offsets.data() + before[std::size_t(begin / kMaskBlock) + 1];
+        for (Index i = begin; i < end;) {
+            const Index row = i / width, base = rows[std::size_t(row)] - row * width * step;
+            const Index row_end = std::min(end, (row + 1) * width);
+            for (; i < row_end && out < stop; ++i) {
+                *out = base + i * step;  // stays only if the flag is set
+                out += flag[i] != 0;
+            }
+            i = row_end;
         }
-    }
+    });
     return pick;
 }
 

@@ -120,6 +120,43 @@ Array stack(const std::vector<Array>& tensors, Index dim) {
 
 // --- axes taken in another order: repeat, flip, roll ---------------------------------------------
 
+// Consecutive entries of a map that rise, or fall, by one.
+struct Run {
+    Index first;
+    Index count;
+    bool falling;
+};
+
+std::vector<Run> runs_of(const std::vector<Index>& map) {
+    std::vector<Run> runs;
+    for (std::size_t i = 0; i < map.size();) {
+        std::size_t end = i + 1;
+        const bool falling = end < map.size() && map[end] == map[i] - 1;
+        const Index step = falling ? -1 : 1;
+        while (end < map.size() && map[end] == map[end - 1] + step) ++end;
+        runs.push_back({map[i], Index(end - i), falling});
+        i = end;
+    }
+    return runs;
+}
+
+// Copies a run of units of `unit` elements each; returns where the next one goes.
+template <class T>
+T* copy_run(T* out, const T* from, const Run& run, Index unit) {
+    const Index count = run.count * unit;
+    if (!run.falling) {
+        copy_bytes(out, from, std::size_t(count) * sizeof(T));
+    } else if (unit == 1) {
+        const T* last = from - count + 1;
+        for (Index i = 0; i < count; ++i) out[i] = last[count - 1 - i];
+    } else {
+        for (Index i = 0; i < run.count; ++i) {
+            copy_bytes(out + i * unit, from - i * unit, std::size_t(unit) * sizeof(T));
+        }
+    }
+    return out + count;
+}
+
 // result[c0, c1, ...] = x[maps[0][c0], maps[1][c1], ...]; an empty map keeps the axis as it is.
 Array remap_axes(const Array& x, const std::vector<std::vector<Index>>& maps) {
     Dims shape = x.shape();
@@ -147,23 +184,17 @@ Array remap_axes(const Array& x, const std::vector<std::vector<Index>>& maps) {
         }
         rows = std::move(wider);
     }
-    const std::vector<Index>& map = maps[std::size_t(last)];
-    const Index length = shape[last], run = lanes_of(shape, last).inner;
+    const std::vector<Run> runs = runs_of(maps[std::size_t(last)]);
+    const Index length = shape[last], unit = lanes_of(shape, last).inner;
     dispatch_size(x.itemsize(), [&]<class T>() {
         const T* from = source.data<T>();
         T* to = result.data<T>();
-        const Index* place = map.data();
-        const double seconds = double(length * run) * sizeof(T) * kSecondsPerByte + 1e-9;
-        for_ranges(Index(rows.size()), grain_for(length * run), seconds, [&](Index begin, Index end) {
+        const double seconds = double(length * unit) * sizeof(T) * kSecondsPerByte + 1e-9;
+        for_ranges(Index(rows.size()), grain_for(length * unit), seconds, [&](Index begin, Index end) {
             for (Index r = begin; r < end; ++r) {
-                const T* base = from + rows[std::size_t(r)];
-                T* out = to + r * length * run;
-                if (run == 1) {
-                    for (Index i = 0; i < length; ++i) out[i] = base[place[i]];
-                } else {
-                    for (Index i = 0; i < length; ++i) {
-                        copy_bytes(out + i * run, base + place[i] * run, std::size_t(run) * sizeof(T));
-                    }
+                T* out = to + r * length * unit;
+                for (const Run& run : runs) {
+                    out = copy_run(out, from + rows[std::size_t(r)] + run.first * unit, run, unit);
                 }
             }
         });

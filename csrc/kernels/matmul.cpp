@@ -14,7 +14,7 @@ namespace {
 
 // What PyTorch calls a dtype in the errors of its products.
 std::string_view c_name(DType dtype) {
-    constexpr std::array<std::string_view, kDTypes> names{
+    static constexpr std::array<std::string_view, kDTypes> names{
         "bool",  "unsigned char", "signed char", "short",           "int",
         "long",  "c10::Half",     "c10::BFloat16", "float",         "double",
         "c10::complex<float>", "c10::complex<double>"};
@@ -23,8 +23,8 @@ std::string_view c_name(DType dtype) {
 
 void check_dtypes(std::string_view op, const Array& a, const Array& b) {
     check(a.dtype() == b.dtype(), op, ": expected m1 and m2 to have the same dtype, but got: ",
-          c_name(a.dtype()), " != ", c_name(b.dtype()), ". Convert one of them, as in ",
-          "mat1.to(mat2.dtype)");
+          c_name(a.dtype()), " != ", c_name(b.dtype()),
+          ". Convert one of them, as in mat1.to(mat2.dtype)");
     check_as(ErrorKind::NotImplemented, a.dtype() != DType::Bool, op,
              ": not implemented for 'Bool'; convert the operands to an integer or floating dtype");
 }
@@ -87,6 +87,21 @@ struct Start {
     Scalar alpha{1.0}, beta{1.0};
 };
 
+// Fills in what a product starts from; returns what keeps its memory.
+Array begin_with(const Start& start, const Dims& shape, Product& p) {
+    const Array& bias = start.array;
+    p.alpha = start.alpha;
+    p.beta = start.beta;
+    if (shape.size() == 2 && bias.ndim() == 1 && bias.size(0) == p.n) {  // as most of them are
+        p.start = {bias.bytes(), 0, bias.stride(0)};
+        return bias;
+    }
+    Array expanded = bias.expand(shape);
+    p.start = matrix_view(expanded);
+    if (!p.batch.empty()) p.start_steps = batch_steps(expanded, p.batch);
+    return expanded;
+}
+
 // a (..., m, k) @ b (..., k, n), with batches that broadcast to `batch`; sizes are checked.
 Array product(const Array& a, const Array& b, const Dims& batch, const Start* start = nullptr) {
     if (is_half(a.dtype())) {
@@ -117,14 +132,8 @@ Array product(const Array& a, const Array& b, const Dims& batch, const Start* st
         p.a_steps = batch_steps(left, batch);
         p.b_steps = batch_steps(right, batch);
     }
-    Array begin;  // keeps the memory of p.start
-    if (start) {
-        begin = start->array.expand(shape);
-        p.alpha = start->alpha;
-        p.beta = start->beta;
-        p.start = matrix_view(begin);
-        if (!batch.empty()) p.start_steps = batch_steps(begin, batch);
-    }
+    Array kept;
+    if (start) kept = begin_with(*start, shape, p);
     run_product(p);
     return result;
 }
@@ -315,21 +324,38 @@ Array linear(const Array& x, const Array& weight, const std::optional<Array>& bi
         check(!bias, "linear: with a bias the weight must be a matrix, got shape ", weight.shape());
         return matmul(x, weight);
     }
-    const Index k = weight.size(1), n = weight.size(0);
-    check_inner("linear", vectors_in(x), x.shape().back(), k, n);
-    const Array turned = with_geometry(weight, {k, n}, {weight.stride(1), weight.stride(0)});
-    const Array folded = x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x);
-    const Dims shape = followed_by(leading(x, 1), n);
-    Array result;
-    if (bias) {
-        check_bias_dtype("linear", *bias, weight);
-        Start start{*bias};
-        if (bias->ndim() > 1) start.array = bias->expand(shape).reshape({folded.size(0), n});
-        result = product(folded, turned, {}, &start);
-    } else {
-        result = product(folded, turned, {});
+    if (bias) check_bias_dtype("linear", *bias, weight);
+    if (is_half(x.dtype())) {
+        const auto wide = [](const Array& half) { return cast(half, DType::F32); };
+        return cast(linear(wide(x), wide(weight), bias ? std::optional(wide(*bias)) : std::nullopt),
+                    x.dtype());
     }
-    return x.ndim() == 2 ? result : result.view(shape);
+    Product p;
+    p.dtype = x.dtype();
+    p.m = vectors_in(x);
+    p.k = weight.size(1);
+    p.n = weight.size(0);
+    check_inner("linear", p.m, x.shape().back(), p.k, p.n);
+    Dims shape = x.shape();
+    shape.back() = p.n;
+    Array result = Array::empty(shape, p.dtype);
+    if (result.numel() == 0) return result;
+
+    const bool small = p.k == 0 || is_small_product(p.dtype, p.m, p.n, p.k);
+    const Array left = readable(x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x), small);
+    const Array right = readable(weight, small);
+    p.a = matrix_view(left);
+    p.b = {right.bytes(), col_step(right), row_step(right)};  // transposed
+    p.c = result.bytes();
+    Array kept;
+    if (bias) {
+        // A bias with rows of its own broadcasts to the whole result.
+        const bool rows = bias->ndim() > 1;
+        const Array start = rows ? bias->expand(shape).reshape({p.m, p.n}) : *bias;
+        kept = begin_with({start}, {p.m, p.n}, p);
+    }
+    run_product(p);
+    return result;
 }
 
 std::tuple<Array, Array, Array> linear_backward(const Array& grad, const Array& x,

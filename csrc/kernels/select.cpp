@@ -62,22 +62,40 @@ Index extreme_of_row(const T* in, Index length) {
     return best;
 }
 
+constexpr Index kLaneBlock = 256;  // lanes that are walked together
+
 // Positions of the extremes of neighbouring lanes, `stride` between the elements of each.
 template <bool largest, class T>
 void extremes_of_lanes(const T* in, Index length, Index stride, Index lanes, Index* position) {
     using C = Compute<T>;
-    C best[64];
+    // Counts as wide as the values, so that a vector of one matches a vector of the other.
+    using Count = std::conditional_t<sizeof(C) == 8, std::int64_t, std::int32_t>;
+    constexpr Index kPiece = Index(1) << 30;
+    C best[kLaneBlock];
+    Count best_at[kLaneBlock];
     for (Index i = 0; i < lanes; ++i) {
         best[i] = C(in[i]);
         position[i] = 0;
     }
-    for (Index l = 1; l < length; ++l) {
-        const T* row = in + l * stride;
+    for (Index begin = 0; begin < length; begin += kPiece) {
+        const Count count = Count(std::min(kPiece, length - begin));
+        std::fill_n(best_at, lanes, Count(-1));
+        for (Count l = 0; l < count; ++l) {
+            const T* row = in + (begin + l) * stride;
+            for (Index i = 0; i < lanes; ++i) {
+                const C value = C(row[i]);
+                bool takes;
+                if constexpr (std::is_floating_point_v<C>) {  // without branches: NaN beats all
+                    takes = !(largest ? value <= best[i] : value >= best[i]) & (best[i] == best[i]);
+                } else {
+                    takes = largest ? value > best[i] : value < best[i];
+                }
+                best[i] = takes ? value : best[i];
+                best_at[i] = takes ? l : best_at[i];
+            }
+        }
         for (Index i = 0; i < lanes; ++i) {
-            const C value = C(row[i]);
-            const bool takes = beats<largest>(value, best[i]);
-            best[i] = takes ? value : best[i];
-            position[i] = takes ? l : position[i];
+            if (best_at[i] >= 0) position[i] = begin + best_at[i];
         }
     }
 }
@@ -109,14 +127,13 @@ void extreme_positions(const Array& x, const Lanes& at, bool largest, Index* pos
                        });
             return;
         }
-        constexpr Index kBlock = 64;
-        const Index blocks = (at.inner + kBlock - 1) / kBlock;
-        const Index work = at.length * std::min(at.inner, kBlock);
+        const Index blocks = (at.inner + kLaneBlock - 1) / kLaneBlock;
+        const Index work = at.length * std::min(at.inner, kLaneBlock);
         for_ranges(at.outer * blocks, grain_for(work), 1e-9 * double(work), [&](Index begin, Index end) {
             for (Index task = begin; task < end; ++task) {
-                const Index lane = task % blocks * kBlock, outer = task / blocks;
+                const Index lane = task % blocks * kLaneBlock, outer = task / blocks;
                 extremes_of_lanes<kLargest>(from + outer * at.length * at.inner + lane, at.length,
-                                            at.inner, std::min(kBlock, at.inner - lane),
+                                            at.inner, std::min(kLaneBlock, at.inner - lane),
                                             positions + outer * at.inner + lane);
             }
         });
@@ -211,20 +228,6 @@ Array argmin(const Array& x, std::optional<Index> dim, bool keepdim) {
 
 // --- masks -----------------------------------------------------------------------------------
 
-constexpr Index kMaskBlock = 1 << 15;
-
-// How many flags are set before each block of kMaskBlock, and in all.
-std::vector<Index> counts_before(const std::uint8_t* flag, Index total) {
-    std::vector<Index> before(static_cast<std::size_t>((total + kMaskBlock - 1) / kMaskBlock) + 1, 0);
-    for_ranges(total, kMaskBlock, 2e-10, [&](Index begin, Index end) {
-        Index count = 0;
-        for (Index i = begin; i < end; ++i) count += flag[i] != 0;
-        before[std::size_t(begin / kMaskBlock) + 1] = count;
-    });
-    for (std::size_t b = 1; b < before.size(); ++b) before[b] += before[b - 1];
-    return before;
-}
-
 // The coordinates of the elements that are not zero, in row-major order: (count, ndim).
 Array nonzero(const Array& x) {
     const Array flags = contiguous(cast(x, DType::Bool));
@@ -238,17 +241,18 @@ Array nonzero(const Array& x) {
     const Index width = shape.back();
     for_ranges(x.numel(), kMaskBlock, 1e-9, [&](Index begin, Index end) {
         Index* to = out + before[std::size_t(begin / kMaskBlock)] * rank;
-        Index row = begin / width;
-        for (Index i = begin; i < end; ++row) {
-            const Index stop = std::min(end, (row + 1) * width);
+        Dims place(rank);
+        for (Index i = begin; i < end;) {
+            Index row = i / width;
+            const Index start = row * width, stop = std::min(end, start + width);
+            for (int d = rank - 2; d >= 0; --d) {
+                place[d] = row % shape[d];
+                row /= shape[d];
+            }
             for (; i < stop; ++i) {
                 if (!flag[i]) continue;
-                Index rest = row;
-                to[rank - 1] = i - row * width;
-                for (int d = rank - 2; d >= 0; --d) {
-                    to[d] = rest % shape[d];
-                    rest /= shape[d];
-                }
+                for (int d = 0; d + 1 < rank; ++d) to[d] = place[d];
+                to[rank - 1] = i - start;
                 to += rank;
             }
         }
@@ -278,9 +282,19 @@ Array masked_select(const Array& x, const Array& mask) {
         const T* from = source.data<T>();
         T* to = result.data<T>();
         for_ranges(flags.numel(), kMaskBlock, 1e-9, [&](Index begin, Index end) {
+            // Through a buffer: every element is written, and only those that are chosen stay.
             T* out = to + before[std::size_t(begin / kMaskBlock)];
-            for (Index i = begin; i < end; ++i) {
-                if (flag[i]) *out++ = from[i];
+            constexpr Index kBuffer = 512;
+            T chosen[kBuffer];
+            for (Index start = begin; start < end; start += kBuffer) {
+                const Index stop = std::min(end, start + kBuffer);
+                Index held = 0;
+                for (Index i = start; i < stop; ++i) {
+                    chosen[held] = from[i];
+                    held += flag[i] != 0;
+                }
+                std::memcpy(out, chosen, std::size_t(held) * sizeof(T));
+                out += held;
             }
         });
     });

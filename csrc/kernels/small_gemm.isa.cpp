@@ -21,36 +21,53 @@ constexpr int kVectorBytes = 32, kRows = 6;
 constexpr int kVectorBytes = 16, kRows = 4;
 #endif
 
-template <class T>
+template <class T, int Bytes = kVectorBytes>
 struct Vector {
-    typedef T type __attribute__((vector_size(kVectorBytes)));
-    typedef T loose __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias));
-    static constexpr int lanes = kVectorBytes / int(sizeof(T));
+    typedef T type __attribute__((vector_size(Bytes)));
+    typedef T loose __attribute__((vector_size(Bytes), aligned(alignof(T)), may_alias));
+    static constexpr int lanes = Bytes / int(sizeof(T));
 };
-using Floats = Vector<float>::type;
-using Doubles = Vector<double>::type;
 
-template <class T>
-inline typename Vector<T>::type load(const T* from) {
-    return *reinterpret_cast<const typename Vector<T>::loose*>(from);
+template <class T, int Bytes = kVectorBytes>
+inline typename Vector<T, Bytes>::type load(const T* from) {
+    return *reinterpret_cast<const typename Vector<T, Bytes>::loose*>(from);
 }
-template <class T>
-inline void store(T* to, typename Vector<T>::type value) {
-    *reinterpret_cast<typename Vector<T>::loose*>(to) = value;
+template <int Bytes = kVectorBytes, class T>
+inline void store(T* to, typename Vector<T, Bytes>::type value) {
+    *reinterpret_cast<typename Vector<T, Bytes>::loose*>(to) = value;
 }
 
 // c + a * b, in one rounding where the instruction set has it (the build forbids the compiler to
 // contract by itself).
+template <class Vec>
+inline Vec fma(Vec a, Vec b, Vec c) {
+#if defined(__FMA__)
+    constexpr bool is_float = std::is_same_v<Vec, typename Vector<float, sizeof(Vec)>::type>;
+    if constexpr (sizeof(Vec) == 16) {
+        if constexpr (is_float) {
+            return _mm_fmadd_ps(a, b, c);
+        } else {
+            return _mm_fmadd_pd(a, b, c);
+        }
+    } else if constexpr (sizeof(Vec) == 32) {
+        if constexpr (is_float) {
+            return _mm256_fmadd_ps(a, b, c);
+        } else {
+            return _mm256_fmadd_pd(a, b, c);
+        }
+    } else {
 #if defined(__AVX512F__)
-inline Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
-inline Doubles fma(Doubles a, Doubles b, Doubles c) { return _mm512_fmadd_pd(a, b, c); }
-#elif defined(__FMA__)
-inline Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
-inline Doubles fma(Doubles a, Doubles b, Doubles c) { return _mm256_fmadd_pd(a, b, c); }
-#else
-inline Floats fma(Floats a, Floats b, Floats c) { return c + a * b; }
-inline Doubles fma(Doubles a, Doubles b, Doubles c) { return c + a * b; }
+        if constexpr (is_float) {
+            return _mm512_fmadd_ps(a, b, c);
+        } else {
+            return _mm512_fmadd_pd(a, b, c);
+        }
 #endif
+    }
+#else
+    return c + a * b;
+#endif
+}
 
 // Halves are added to halves: the rotation by `Step` lanes brings the partners together.
 template <class T, int Step = Vector<T>::lanes / 2>
@@ -70,16 +87,16 @@ inline T sum_of_lanes(typename Vector<T>::type v) {
 
 // R rows of C by `cols` columns, at most V vectors; B's rows are `b_row` apart and can be read to
 // the full V vectors.
-template <class T, int R, int V>
+template <class T, int Bytes, int V, int R>
 void block(const GemmArgs<T>& g, Index k, const T* a, const T* b, Index b_row, T* c, Index cols,
            const T* from) {
-    using Vec = typename Vector<T>::type;
-    constexpr int W = Vector<T>::lanes;
+    using Vec = typename Vector<T, Bytes>::type;
+    constexpr int W = Vector<T, Bytes>::lanes;
     Vec acc[R][V] = {};
     for (Index p = 0; p < k; ++p) {
         Vec right[V];
 #pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) right[v] = load(b + p * b_row + v * W);
+        for (int v = 0; v < V; ++v) right[v] = load<T, Bytes>(b + p * b_row + v * W);
 #pragma GCC unroll 8
         for (int r = 0; r < R; ++r) {
             const Vec left = a[r * g.a_row + p * g.a_col] - Vec{};  // x - 0 is x for every x
@@ -91,61 +108,68 @@ void block(const GemmArgs<T>& g, Index k, const T* a, const T* b, Index b_row, T
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
         T* row = c + r * g.c_row;
-        const T* begin = from + r * g.from_row;
+        const T* begin = from ? from + r * g.from_row : nullptr;
         if (cols == V * W) {
 #pragma GCC unroll 8
             for (int v = 0; v < V; ++v) {
                 Vec value = acc[r][v] * alpha;
-                if (from) value += load(begin + v * W);
-                store(row + v * W, value);
+                if (from) value += load<T, Bytes>(begin + v * W);
+                store<Bytes>(row + v * W, value);
             }
         } else {
             T values[V * W];
 #pragma GCC unroll 8
-            for (int v = 0; v < V; ++v) store(values + v * W, acc[r][v] * alpha);
+            for (int v = 0; v < V; ++v) store<Bytes>(values + v * W, acc[r][v] * alpha);
             for (Index j = 0; j < cols; ++j) row[j] = from ? begin[j] + values[j] : values[j];
         }
     }
 }
 
-template <class T, int R, int V>
+template <class T, int Bytes, int V, int R>
 void rows_left(const GemmArgs<T>& g, Index rows, Index k, const T* a, const T* b, Index b_row,
                T* c, Index cols, const T* from) {
     if (rows == R) {
-        block<T, R, V>(g, k, a, b, b_row, c, cols, from);
+        block<T, Bytes, V, R>(g, k, a, b, b_row, c, cols, from);
     } else if constexpr (R > 1) {
-        rows_left<T, R - 1, V>(g, rows, k, a, b, b_row, c, cols, from);
+        rows_left<T, Bytes, V, R - 1>(g, rows, k, a, b, b_row, c, cols, from);
     }
 }
 
-template <class T, int V>
+template <class T, int Bytes, int V>
 void panel_product(const GemmArgs<T>& g, Index k, const T* a, const T* b, Index b_row, T* c,
                    Index cols, const T* from, Index from_row) {
     GemmArgs<T> args = g;
     args.from_row = from_row;
     for (Index i = 0; i < g.m; i += kRows) {
         const Index rows = g.m - i < kRows ? g.m - i : kRows;
-        rows_left<T, kRows, V>(args, rows, k, a + i * g.a_row, b, b_row, c + i * g.c_row, cols,
+        rows_left<T, Bytes, V, kRows>(args, rows, k, a + i * g.a_row, b, b_row, c + i * g.c_row, cols,
                                from ? from + i * from_row : nullptr);
     }
 }
 
-// k rows of `cols` columns of B, made contiguous and filled up with zeros to `width`.
+// k rows of `cols` columns of B, made contiguous and filled up with zeros to `width`, a multiple of
+// 16 bytes; the panel has room for whole vectors.
 template <class T>
 void pack(const GemmArgs<T>& g, Index k, const T* b, Index cols, Index width, T* panel) {
-    if (g.b_row == 1) {  // B is a transposed matrix: read along its rows
-        for (Index j = 0; j < cols; ++j) {
+    constexpr int W = Vector<T>::lanes;
+    if (cols < width) {
+        for (Index at = 0; at < k * width; at += W) store(panel + at, typename Vector<T>::type{});
+    }
+    if (g.b_row == 1) {  // B is a transposed matrix: read along its rows, four at a time
+        Index j = 0;
+        for (; j + 4 <= cols; j += 4) {
             const T* column = b + j * g.b_col;
-            for (Index p = 0; p < k; ++p) panel[p * width + j] = column[p];
+            for (Index p = 0; p < k; ++p) {
+                T* to = panel + p * width + j;
+                for (int i = 0; i < 4; ++i) to[i] = column[i * g.b_col + p];
+            }
+        }
+        for (; j < cols; ++j) {
+            for (Index p = 0; p < k; ++p) panel[p * width + j] = b[j * g.b_col + p];
         }
     } else {
         for (Index p = 0; p < k; ++p) {
             for (Index j = 0; j < cols; ++j) panel[p * width + j] = b[p * g.b_row + j * g.b_col];
-        }
-    }
-    if (cols < width) {
-        for (Index p = 0; p < k; ++p) {
-            for (Index j = cols; j < width; ++j) panel[p * width + j] = T(0);
         }
     }
 }
@@ -197,6 +221,7 @@ void small_product(const GemmArgs<T>& g) {
         return dot_products(g);
     }
     constexpr int W = Vector<T>::lanes, V = 2;
+    constexpr int kShortest = 16 / int(sizeof(T));
     constexpr Index kPanelBytes = 32 << 10;
     constexpr Index kDepth = kPanelBytes / (V * kVectorBytes);
     alignas(64) T panel[kPanelBytes / sizeof(T)];
@@ -207,7 +232,10 @@ void small_product(const GemmArgs<T>& g) {
         const T* a = g.a + k0 * g.a_col;
         for (Index j = 0; j < g.n;) {
             const Index left = g.n - j;
-            const Index width = left > W ? V * W : W;
+            const Index width = left > W           ? V * W
+                                : left > W / 2     ? W
+                                : left > kShortest ? W / 2
+                                                   : kShortest;
             const Index cols = left < width ? left : width;
             const T* b = g.b + k0 * g.b_row + j * g.b_col;
             Index b_row = g.b_row;
@@ -216,10 +244,17 @@ void small_product(const GemmArgs<T>& g) {
                 b = panel;
                 b_row = width;
             }
-            if (width == W) {
-                panel_product<T, 1>(g, k, a, b, b_row, g.c + j, cols, from, from_row);
+            const auto run = [&]<int Bytes, int Vectors>() {
+                panel_product<T, Bytes, Vectors>(g, k, a, b, b_row, g.c + j, cols, from, from_row);
+            };
+            if (width == V * W) {
+                run.template operator()<kVectorBytes, V>();
+            } else if (width == W) {
+                run.template operator()<kVectorBytes, 1>();
+            } else if (kVectorBytes == 64 && width == W / 2) {
+                run.template operator()<kVectorBytes == 64 ? 32 : 16, 1>();
             } else {
-                panel_product<T, V>(g, k, a, b, b_row, g.c + j, cols, from, from_row);
+                run.template operator()<16, 1>();
             }
             j += cols;
             if (from) from += cols;

@@ -11,52 +11,68 @@ namespace {
 
 // --- sorting entries -------------------------------------------------------------------------
 
-constexpr Index kRadixFrom = 768;      // shorter lists are sorted by comparison
-constexpr Index kRadixBlock = 1 << 16;  // a long list is cut into blocks of this size
-constexpr int kDigitBits = 11;
-constexpr int kDigits = 1 << kDigitBits;
+constexpr Index kRadixFrom = 256;        // shorter lists are sorted by comparison
+constexpr Index kWideDigitsFrom = 8192;  // longer lists take fewer passes with wider digits
+constexpr Index kRadixBlock = 1 << 16;   // a list that threads share is cut into blocks of this size
 
-// Least significant digit first; every pass is stable, so positions stay in order. Each block counts
-// its digits, then writes to places of its own: the result does not depend on the threads.
-template <class E>
-void radix_sort(E* entries, E* spare, Index count, bool parallel) {
-    const Index blocks = parallel ? (count + kRadixBlock - 1) / kRadixBlock : 1;
-    const Index block_size = (count + blocks - 1) / blocks;
-    const auto each_block = [&](auto&& body) {
-        const auto task = [&](Index block) {
-            body(block, block * block_size, std::min(count, (block + 1) * block_size));
-        };
-        if (parallel) {
-            parallel_for(blocks, 2e-9 * double(block_size), task);
-        } else {
-            task(0);
+// Least significant digit first. Every pass is stable, so positions stay in order.
+template <int digit_bits, class E>
+void radix_sort(E* entries, E* spare, Index count) {
+    constexpr int kDigits = 1 << digit_bits;
+    constexpr int kPasses = (E::kKeyBits + digit_bits - 1) / digit_bits;
+    std::vector<std::uint32_t> counts(std::size_t(kPasses) * kDigits, 0);
+    for (Index i = 0; i < count; ++i) {
+        const auto key = entries[i].key();
+        for (int pass = 0; pass < kPasses; ++pass) {
+            ++counts[std::size_t(pass * kDigits) + (std::size_t(key >> (pass * digit_bits)) % kDigits)];
         }
-    };
-    std::vector<Index> counts(static_cast<std::size_t>(blocks) * kDigits);
+    }
+    E* from = entries;
+    E* to = spare;
+    for (int pass = 0; pass < kPasses; ++pass) {
+        std::uint32_t* place = counts.data() + pass * kDigits;
+        const auto digit_of = [pass](const E& entry) {
+            return std::size_t(entry.key() >> (pass * digit_bits)) % kDigits;
+        };
+        if (Index(place[digit_of(from[0])]) == count) continue;  // the same digit everywhere
+        std::uint32_t start = 0;
+        for (int digit = 0; digit < kDigits; ++digit) start += std::exchange(place[digit], start);
+        for (Index i = 0; i < count; ++i) to[place[digit_of(from[i])]++] = from[i];
+        std::swap(from, to);
+    }
+    if (from != entries) std::copy_n(from, count, entries);
+}
+
+// The same for a list that threads share: each block counts its digits, then writes to places of its
+// own, so the result does not depend on the threads.
+template <class E>
+void shared_radix_sort(E* entries, E* spare, Index count) {
+    constexpr int kDigitBits = 11, kDigits = 1 << kDigitBits;
+    const Index blocks = (count + kRadixBlock - 1) / kRadixBlock;
+    std::vector<std::uint32_t> counts(static_cast<std::size_t>(blocks) * kDigits);
     E* from = entries;
     E* to = spare;
     for (int shift = 0; shift < E::kKeyBits; shift += kDigitBits) {
         const auto digit_of = [shift](const E& entry) {
-            return std::size_t(entry.key() >> shift) & (kDigits - 1);
+            return std::size_t(entry.key() >> shift) % kDigits;
         };
         std::fill(counts.begin(), counts.end(), 0);
-        each_block([&](Index block, Index begin, Index end) {
-            Index* count_of = counts.data() + block * kDigits;
+        for_ranges(count, kRadixBlock, 1e-9, [&](Index begin, Index end) {
+            std::uint32_t* count_of = counts.data() + begin / kRadixBlock * kDigits;
             for (Index i = begin; i < end; ++i) ++count_of[digit_of(from[i])];
         });
         bool all_equal = false;
-        Index start = 0;
+        std::uint32_t start = 0;
         for (int digit = 0; digit < kDigits; ++digit) {
-            const Index before = start;
+            const std::uint32_t before = start;
             for (Index block = 0; block < blocks; ++block) {
-                Index& place = counts[std::size_t(block * kDigits + digit)];
-                start += std::exchange(place, start);
+                start += std::exchange(counts[std::size_t(block * kDigits + digit)], start);
             }
-            all_equal |= start - before == count;
+            all_equal |= Index(start - before) == count;
         }
-        if (all_equal) continue;  // this digit is the same everywhere
-        each_block([&](Index block, Index begin, Index end) {
-            Index* place_of = counts.data() + block * kDigits;
+        if (all_equal) continue;
+        for_ranges(count, kRadixBlock, 2e-9, [&](Index begin, Index end) {
+            std::uint32_t* place_of = counts.data() + begin / kRadixBlock * kDigits;
             for (Index i = begin; i < end; ++i) to[place_of[digit_of(from[i])]++] = from[i];
         });
         std::swap(from, to);
@@ -68,8 +84,12 @@ template <class E>
 void sort_any(E* entries, E* spare, Index count, bool parallel) {
     if (count < kRadixFrom) {
         std::sort(entries, entries + count);
+    } else if (count < kWideDigitsFrom) {
+        radix_sort<8>(entries, spare, count);
+    } else if (parallel) {
+        shared_radix_sort(entries, spare, count);
     } else {
-        radix_sort(entries, spare, count, parallel);
+        radix_sort<11>(entries, spare, count);
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "elementwise/pending.h"
 #include "tape/node.h"
+#include "tape/values.h"
 
 namespace rushlight {
 
@@ -403,11 +404,20 @@ PyRef write_out(const OpObject* op, PyRef result, PyObject* out) {
     return PyRef::borrow(out);
 }
 
+bool is_operand(PyObject* value) {
+    if (is_tensor(value) || PyFloat_Check(value) || PyLong_Check(value)) return true;
+    Scalar number;
+    return scalar_from_python(value, number);
+}
+
 PyObject* op_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargsf,
                         PyObject* keywords) {
     return guarded([&]() -> PyObject* {
         OpObject* op = as_op(self);
         const Py_ssize_t given = PyVectorcall_NARGS(nargsf);
+        if (op->is_operator)
+            for (Py_ssize_t i = 0; i < given; ++i)
+                if (!is_operand(args[i])) return Py_NewRef(Py_NotImplemented);
         Bound bound;
         PyObject* const* values = args;
         if (given != op->spec->count || keywords || op->spec->variadic >= 0) {
@@ -508,7 +518,7 @@ PyObject* op_set_formulas(PyObject* self, PyObject* args) {
     });
 }
 
-PyObject* op_inplace_form(PyObject* self, PyObject*) {
+PyObject* make_form(PyObject* self, bool inplace, bool is_operator) {
     return guarded([&]() -> PyObject* {
         OpObject* op = as_op(self);
         PyRef made = PyRef::check(op_type->tp_alloc(op_type, 0));
@@ -516,10 +526,16 @@ PyObject* op_inplace_form(PyObject* self, PyObject*) {
         form->vectorcall = op_vectorcall;
         form->spec = op->spec;
         form->owns_spec = false;
-        form->inplace = true;
+        form->inplace = inplace;
+        form->is_operator = is_operator;
         form->origin = Py_NewRef(self);
         return made.release();
     });
+}
+
+PyObject* op_inplace_form(PyObject* self, PyObject*) { return make_form(self, true, false); }
+PyObject* op_operator_form(PyObject* self, PyObject*) {
+    return make_form(self, as_op(self)->inplace, true);
 }
 
 int op_traverse(PyObject* self, visitproc visit, void* arg) {
@@ -569,6 +585,7 @@ PyObject* op_is_inplace(PyObject* self, void*) { return PyBool_FromLong(as_op(se
 PyMethodDef op_methods[] = {
     {"set_formulas", op_set_formulas, METH_VARARGS, "Gives the op its derivative formulas."},
     {"inplace_form", op_inplace_form, METH_NOARGS, "The form that writes to its first argument."},
+    {"operator_form", op_operator_form, METH_NOARGS, "The form behind Python's operator."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyMemberDef op_members[] = {

@@ -48,6 +48,7 @@ struct OpObject {
     OpSpec* spec;
     bool owns_spec;  // the in-place form borrows that of the op
     bool inplace;
+    bool is_operator;  // the form behind a + b: NotImplemented for what it cannot take
     PyObject* origin;  // of an in-place form: the op
     PyObject* dict;    // __doc__, __name__, ...
 };

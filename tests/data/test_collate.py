@@ -93,7 +93,7 @@ def test_types_may_be_added():
     def count(batch, *, collate_fn_map):
         return len(batch)
 
-    with pytest.raises(TypeError, match="found <class .*Token"):
+    with pytest.raises(TypeError, match=r"found <class .*Token"):
         default_collate([Token()])
     assert collate([Token(), Special()], collate_fn_map={Token: count}) == 2
     assert collate([[Special()]], collate_fn_map={(Token,): count}) == [1]

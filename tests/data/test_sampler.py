@@ -97,7 +97,7 @@ def test_distributed():
     assert list(dropped) == [1, 5] and len(dropped) == 2
     assert list(DistributedSampler(range(1), 3, 2, shuffle=False)) == [0]
     shuffled = [DistributedSampler(range(10), 2, r, seed=3) for r in range(2)]
-    assert sorted(sum(map(list, shuffled), [])) == list(range(10))
+    assert sorted([*shuffled[0], *shuffled[1]]) == list(range(10))
     before = list(shuffled[0])
     assert list(shuffled[0]) == before
     shuffled[0].set_epoch(1)

@@ -160,7 +160,7 @@ def test_before_init():
     for value, kind in ((nn.ReLU(), "module"), (nn.Parameter(rl.zeros(1)), "parameters")):
         with pytest.raises(AttributeError, match=rf"cannot assign {kind} before Module.__init__"):
             Early(value)
-    with pytest.raises(AttributeError, match="cannot assign buffer before Module.__init__"):
+    with pytest.raises(AttributeError, match=r"cannot assign buffer before Module.__init__"):
         Early(nn.Buffer(rl.zeros(1)))
 
 
@@ -293,11 +293,11 @@ def test_get_and_set_submodule():
     assert len(net[1]) == 2
     with pytest.raises(AttributeError, match="has no attribute `7`"):
         net.set_submodule("1.7", tanh, strict=True)
-    with pytest.raises(AttributeError, match="`training` is not an nn.Module"):
+    with pytest.raises(AttributeError, match=r"`training` is not an nn.Module"):
         net.set_submodule("1.training", tanh)
     with pytest.raises(ValueError, match="without a target name"):
         net.set_submodule("", tanh)
-    with pytest.raises(ValueError, match="`module` is not an nn.Module"):
+    with pytest.raises(ValueError, match=r"`module` is not an nn.Module"):
         net.set_submodule("1.0", 3)
 
 
@@ -402,7 +402,7 @@ def test_load_state_dict_reports_everything_at_once():
     assert repr(keys).startswith("_IncompatibleKeys(missing_keys=['fc1.weight'")
     with pytest.raises(TypeError, match="Expected state_dict to be dict-like, got <class 'list'>"):
         net.load_state_dict([])
-    with pytest.raises(RuntimeError, match="expected torch.Tensor or Tensor-like object"):
+    with pytest.raises(RuntimeError, match=r"expected torch.Tensor or Tensor-like object"):
         net.load_state_dict({**net.state_dict(), "steps": 3})
 
 
@@ -445,9 +445,9 @@ def test_extra_state():
     fresh = nn.Sequential(Counting())
     fresh.load_state_dict(state)
     assert fresh[0].count == 4
-    with pytest.raises(RuntimeError, match='Missing key.* "0._extra_state"'):
+    with pytest.raises(RuntimeError, match=r'Missing key.* "0._extra_state"'):
         fresh.load_state_dict({})
-    with pytest.raises(RuntimeError, match='Unexpected key.* "0._extra_state"'):
+    with pytest.raises(RuntimeError, match=r'Unexpected key.* "0._extra_state"'):
         nn.Sequential(nn.ReLU()).load_state_dict(state)
 
 

@@ -74,7 +74,7 @@ def test_update_bn():
 
 def test_errors():
     for make in (get_ema_avg_fn, get_ema_multi_avg_fn):
-        with pytest.raises(ValueError, match="Invalid decay value 1.5"):
+        with pytest.raises(ValueError, match=r"Invalid decay value 1\.5"):
             make(1.5)
     with pytest.raises(AssertionError, match="Only one"):
         AveragedModel(model_with(1.0), avg_fn=get_swa_avg_fn(), multi_avg_fn=print)

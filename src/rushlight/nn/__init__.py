@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .parameter import Buffer, Parameter  # first: the modules need it
-from . import functional, init, modules, parameter  # noqa: I001
-from .modules import *
+from . import functional as functional
+from . import init as init
+from . import modules as modules
+from . import parameter as parameter
+from .modules import *  # noqa: F403
+from .parameter import Buffer as Buffer
+from .parameter import Parameter as Parameter
 
 _LATER = ("attention", "parallel", "utils")  # imported when they are first asked for
 

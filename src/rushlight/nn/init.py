@@ -155,7 +155,9 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 # ------------------------------------------------------------------ scaled by fan
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+def xavier_uniform_(
+    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio, 2010)."""
     bound = math.sqrt(3.0) * _xavier_std(tensor, gain)
     return uniform_(tensor, -bound, bound, generator)

@@ -1,5 +1,7 @@
 """The modules of rushlight.nn, one family per file."""
 
+# ruff: noqa: F403
+
 from .activation import *
 from .container import *
 from .distance import *
@@ -8,6 +10,6 @@ from .flatten import *
 from .linear import *
 from .linear_cross_entropy_options import *
 from .loss import *
-from .module import Module
+from .module import Module as Module
 from .normalization import *
 from .sparse import *

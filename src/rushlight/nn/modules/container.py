@@ -166,8 +166,7 @@ class Sequential(_Numbered):
 def _check_sequential(other: Any) -> None:
     if not isinstance(other, Sequential):
         raise ValueError(
-            "add operator supports only objects of Sequential class, but "
-            f"{type(other)} is given."
+            f"add operator supports only objects of Sequential class, but {type(other)} is given."
         )
 
 
@@ -450,7 +449,9 @@ class ParameterDict(Module):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value under `key`, or `default`."""
-        return self[key] if key in self else default
+        if key in self:
+            return self[key]
+        return default
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
         """A new ParameterDict with `default` under each key."""

@@ -151,7 +151,7 @@ def _parse_to(*args: Any, **kwargs: Any) -> tuple:
         names = ("dtype", "non_blocking", "copy")
     else:
         names = ("device", "dtype", "non_blocking", "copy")
-    given = dict(zip(names, args))  # noqa: B905, the lengths may differ
+    given = dict(zip(names, args))
     dtype = {**given, **kwargs}.get("dtype")
     if (
         len(args) > len(names)

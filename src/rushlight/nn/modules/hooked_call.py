@@ -180,7 +180,8 @@ def _warn_of_missing_gradients(args: Any, result: Any, node: Any) -> None:
         return
     warnings.warn(
         f"Using a non-full backward {what} is deprecated and will be removed in future versions. "
-        f"This hook will be missing some {missing}. Please use register_full_backward_hook instead.",
+        f"This hook will be missing some {missing}. "
+        "Please use register_full_backward_hook instead.",
         FutureWarning,
         stacklevel=7,
     )

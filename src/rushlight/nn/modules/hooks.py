@@ -137,9 +137,7 @@ class Hooks:
         """
         return _hang(self, "_backward_pre_hooks", hook, prepend)
 
-    def register_full_backward_hook(
-        self, hook: Callable, prepend: bool = False
-    ) -> RemovableHandle:
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Run ``hook(module, grad_input, grad_output)`` when the input gradients are known.
 
         The hook may return another ``grad_input``, a tuple of the same length.

@@ -33,7 +33,8 @@ from .hooks import (
     restore_tables,
 )
 from .registry import KINDS, Registry, missing_attribute, registry_of, replace_registry
-from .state_dict import StateDict, _IncompatibleKeys
+from .state_dict import StateDict
+from .state_dict import _IncompatibleKeys as _IncompatibleKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -86,9 +87,7 @@ class Module(Hooks, Conversion, StateDict):
             name = f"{type(self).__name__}.__init__()"
             if kwargs:
                 raise TypeError(f"{name} got an unexpected keyword argument '{next(iter(kwargs))}'")
-            raise TypeError(
-                f"{name} takes 1 positional argument but {len(args) + 1} were given"
-            )
+            raise TypeError(f"{name} takes 1 positional argument but {len(args) + 1} were given")
         _set(self, "training", True)
         _set(self, "_hooked", False)
         _set(self, "_parameters", Registry(self))
@@ -115,20 +114,22 @@ class Module(Hooks, Conversion, StateDict):
 
     # One frame above forward is all that a call costs. The first arguments have names, because
     # passing *args and **kwargs on costs more than all the rest of this method.
-    def __call__(self, first: Any = _NONE, second: Any = _NONE, /, *rest: Any, **kwargs: Any) -> Any:
+    def __call__(
+        self, first: Any = _NONE, second: Any = _NONE, /, *rest: Any, **kwargs: Any
+    ) -> Any:
         try:
-            if self._hooked or ACTIVE_GLOBALS or rest or kwargs:
-                args = (first, second, *rest)
-                if second is _NONE:
-                    args = () if first is _NONE else (first,)
-                if self._hooked or ACTIVE_GLOBALS:
-                    return call_with_hooks(self, args, kwargs)
-                return self.forward(*args, **kwargs)
+            if self._hooked or ACTIVE_GLOBALS:
+                args = tuple(arg for arg in (first, second, *rest) if arg is not _NONE)
+                return call_with_hooks(self, args, kwargs)
             if second is not _NONE:
+                if rest or kwargs:
+                    return self.forward(first, second, *rest, **kwargs)
                 return self.forward(first, second)
             if first is not _NONE:
+                if kwargs:
+                    return self.forward(first, **kwargs)
                 return self.forward(first)
-            return self.forward()
+            return self.forward(**kwargs)
         except Exception as error:
             locate(self, error)
             raise
@@ -205,7 +206,8 @@ class Module(Hooks, Conversion, StateDict):
         if isinstance(value, Parameter):
             if params is None:
                 raise AttributeError("cannot assign parameters before Module.__init__() call")
-            self._make_room(name, "_parameters")
+            if name not in params:
+                self._make_room(name)
             self.register_parameter(name, value)
         elif params is not None and name in params:
             if value is not None:
@@ -215,7 +217,8 @@ class Module(Hooks, Conversion, StateDict):
             modules = registry_of(self, "_modules")
             if modules is None:
                 raise AttributeError("cannot assign module before Module.__init__() call")
-            self._make_room(name, "_modules")
+            if name not in modules:
+                self._make_room(name)
             modules[name] = _seen_by(_tables._global_module_registration_hooks, self, name, value)
         else:
             self._replace_entry(name, value)
@@ -247,15 +250,18 @@ class Module(Hooks, Conversion, StateDict):
                 _set(self, FLAGS[name], True)
             super().__setattr__(name, value)
 
-    def _make_room(self, name: str, kind: str) -> None:
-        """Before `name` becomes an entry of `kind`: remove what else has that name."""
+    def _make_room(self, name: str) -> None:
+        """Before `name` becomes a new parameter or child: remove what has that name."""
         for other in KINDS:
             registry = registry_of(self, other)
-            if other != kind and name in registry:
+            if name in registry:
                 del registry[name]
         self._non_persistent_buffers_set.discard(name)
-        if name not in registry_of(self, kind):
-            _forget_plain(self, name)
+        try:
+            _get(self, name)
+        except AttributeError:
+            return
+        self.__dict__.pop(name, None)
 
     def __delattr__(self, name: str) -> None:
         for kind in KINDS:
@@ -531,15 +537,6 @@ def _seen_by(hooks: dict, module: Module, name: str, value: Any) -> Any:
         if changed is not None:
             value = changed
     return value
-
-
-def _forget_plain(module: Module, name: str) -> None:
-    """Remove an instance attribute that is no registry entry."""
-    try:
-        object.__getattribute__(module, name)
-    except AttributeError:
-        return
-    module.__dict__.pop(name, None)
 
 
 def _attribute(module: Module, name: str) -> Any:

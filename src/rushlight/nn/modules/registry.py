@@ -176,7 +176,5 @@ def _hide(module: Module, name: str) -> None:
     if hasattr(type(module), name):
         module.__dict__.pop(name, None)
         return
-    try:
+    if name in module.__dict__:
         object.__delattr__(module, name)
-    except AttributeError:
-        pass

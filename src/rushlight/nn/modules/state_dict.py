@@ -81,10 +81,11 @@ class StateDict:
         """
         if args:
             warnings.warn(
-                "state_dict: positional arguments are deprecated; name them", FutureWarning,
+                "state_dict: positional arguments are deprecated; name them",
+                FutureWarning,
                 stacklevel=2,
             )
-            given = dict(zip(("destination", "prefix", "keep_vars"), args))  # noqa: B905
+            given = dict(zip(("destination", "prefix", "keep_vars"), args))
             destination = given["destination"] if destination is None else destination
             prefix = given.get("prefix", "") if prefix == "" else prefix
             keep_vars = given.get("keep_vars", False) if keep_vars is False else keep_vars

@@ -119,8 +119,9 @@ class RandomSampler(Sampler):
             whole, rest = divmod(self.num_samples, n)
             for _ in range(whole):
                 yield rushlight.randperm(n, generator=generator)
-            # Drawn even if rest is 0, so that the generator ends where PyTorch's does.
-            yield rushlight.randperm(n, generator=generator)[:rest]
+            # Drawn even if rest is 0, so that a given generator ends where PyTorch leaves it.
+            if rest or self.generator is not None:
+                yield rushlight.randperm(n, generator=generator)[:rest]
 
     def __len__(self) -> int:
         return self.num_samples

@@ -1,0 +1,157 @@
+"""rushlight: PyTorch's training loop, rebuilt for the CPU.
+
+    import rushlight as torch
+
+The public names are PyTorch's. What a script does not touch is not loaded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rushlight import _core
+from rushlight._core import (
+    get_default_dtype,
+    get_num_threads,
+    set_num_threads,
+)
+from rushlight.dtypes import (
+    Size,
+    bfloat16,
+    bool,
+    cdouble,
+    cfloat,
+    channels_last,
+    channels_last_3d,
+    complex64,
+    complex128,
+    contiguous_format,
+    device,
+    double,
+    dtype,
+    finfo,
+    float,
+    float16,
+    float32,
+    float64,
+    half,
+    iinfo,
+    int,
+    int8,
+    int16,
+    int32,
+    int64,
+    layout,
+    long,
+    memory_format,
+    preserve_format,
+    short,
+    strided,
+    uint8,
+)
+from rushlight.tensor import Tensor
+from rushlight.autograd import (  # noqa: I001  the ops need the tensor and the tape
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from rushlight.autograd.mode import is_inference_mode_enabled
+from rushlight.ops.pointwise import *
+from rushlight.ops.shape import *
+from rushlight.ops.reduce import *
+from rushlight.ops.create import *
+from rushlight.ops.linalg import *
+
+if TYPE_CHECKING:
+    from rushlight import autograd, nn, optim, utils
+    from rushlight.io import load, save
+
+__version__ = "0.1.0"
+
+# Loaded when touched: name, and the module that it is or lives in.
+_LATER = {
+    "nn": "",
+    "optim": "",
+    "utils": "",
+    "save": "io",
+    "load": "io",
+    "serialization": "io",
+    "set_printoptions": "printing",
+    "get_printoptions": "printing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(
+            f"module 'rushlight' has no attribute '{name}'. If PyTorch has torch.{name}, it is not "
+            "in rushlight yet: see docs/differences.md"
+        )
+    from importlib import import_module
+
+    home = _LATER[name]
+    module = import_module(f"rushlight.{home or name}")
+    value = getattr(module, name) if home and name != "serialization" else module
+    globals()[name] = value
+    return value
+
+
+def set_default_dtype(d: Any) -> None:
+    """The dtype of floats from Python, and of the constructors: float32 until it is set."""
+    if not isinstance(d, dtype):
+        raise TypeError("invalid dtype object: only floating-point types are supported as the default type")
+    if not d.is_floating_point:
+        raise TypeError(
+            "only floating-point types are supported as the default type, but got "
+            f"{d}"
+        )
+    _core.set_default_dtype(d)
+
+
+def is_tensor(obj: Any) -> Any:
+    """Whether obj is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_floating_point(input: Tensor) -> Any:
+    """Whether the dtype is a real float."""
+    return input.dtype.is_floating_point
+
+
+def is_complex(input: Tensor) -> Any:
+    """Whether the dtype is complex."""
+    return input.dtype.is_complex
+
+
+def is_nonzero(input: Tensor) -> Any:
+    """Whether a tensor of one element is not 0."""
+    if input.numel() != 1:
+        raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+    return input.item() != 0
+
+
+def numel(input: Tensor) -> Any:
+    """The number of elements."""
+    return input.numel()
+
+
+def result_type(tensor1: Any, tensor2: Any) -> dtype:
+    """The dtype that an operation on the two would have."""
+    return _core.result_type([tensor1, tensor2])
+
+
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """The smallest dtype that holds both."""
+    return _core.promote_types(type1, type2)
+
+
+def can_cast(from_: dtype, to: dtype) -> Any:
+    """Whether values can be cast without changing their kind downwards."""
+    def kind(d: dtype) -> Any:
+        if d is _core.bool:
+            return 0
+        return 3 if d.is_complex else 2 if d.is_floating_point else 1
+
+    return kind(from_) <= kind(to)

@@ -1,0 +1,160 @@
+"""torch.autograd.backward and torch.autograd.grad: arguments checked, then the engine's walk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rushlight import _core
+from rushlight.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def _as_tuple(value: Any) -> tuple:
+    return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
+
+
+def _check_root(root: Any) -> None:
+    if not isinstance(root, Tensor):
+        raise TypeError(f"backward() takes tensors, not {type(root).__name__}")
+    if not root.requires_grad:
+        raise RuntimeError(
+            "element 0 of tensors does not require grad and does not have a grad_fn: it was not "
+            "computed from a tensor with requires_grad=True, or was computed under no_grad() or "
+            "after detach()"
+        )
+
+
+def _root_gradient(root: Tensor, gradient: Any) -> Tensor:
+    """The gradient to start from: given, or 1 for a tensor of one element."""
+    if gradient is None:
+        if root.numel() != 1:
+            raise RuntimeError(
+                "grad can be implicitly created only for scalar outputs, but the output has shape "
+                f"{list(root.shape)}: reduce it (loss.mean()), or pass gradient="
+            )
+        if not (root.dtype.is_floating_point or root.dtype.is_complex):
+            raise RuntimeError(
+                f"grad can be implicitly created only for real scalar outputs but got {root.dtype}"
+            )
+        return _core.one_like(root)
+    if not isinstance(gradient, Tensor):
+        raise TypeError(
+            f"gradients can be either Tensors or None, but got {type(gradient).__name__}"
+        )
+    if gradient.shape != root.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] has "
+            f"a shape of {root.shape}."
+        )
+    if root.dtype.is_complex != gradient.dtype.is_complex:
+        raise RuntimeError(
+            "For complex Tensors, both grad_output and output are required to have the same dtype. "
+            f"Mismatch in dtype: grad_output[0] has a dtype of {gradient.dtype} and output[0] has "
+            f"a dtype of {root.dtype}."
+        )
+    return gradient
+
+
+def _start(tensors: tuple, gradients: Any) -> tuple:
+    given = (None,) * len(tensors) if gradients is None else _as_tuple(gradients)
+    if len(given) != len(tensors):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(given)} gradients")
+    for root in tensors:
+        _check_root(root)
+    return tuple(_root_gradient(*pair) for pair in zip(tensors, given))
+
+
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+) -> None:
+    """Adds the derivatives of `tensors` to `grad` of the leaves that they were computed from.
+
+    Args:
+        tensors: what to differentiate.
+        grad_tensors: what each is multiplied with; None where the tensor has one element.
+        retain_graph: keep what the graph saved for another backward; default: `create_graph`.
+        create_graph: record the computation of the gradients.
+        inputs: only these receive gradients.
+    """
+    roots = _as_tuple(tensors)
+    wanted = () if inputs is None else _as_tuple(inputs)
+    if inputs is not None and not wanted:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    for tensor in wanted:
+        if not tensor.requires_grad:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    start = _start(roots, grad_tensors if grad_tensors is not None else grad_variables)
+    keep = create_graph if retain_graph is None else retain_graph
+    results = _core.run_backward(roots, start, wanted, keep, create_graph, True)
+    for tensor, gradient in zip(wanted, results):  # leaves were filled by the engine
+        if not tensor.is_leaf and gradient is not None:
+            tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The derivatives of `outputs` with respect to `inputs`; `grad` of no leaf is touched.
+
+    Args:
+        outputs: what to differentiate.
+        inputs: with respect to what; leaves or results of operations.
+        grad_outputs: what each output is multiplied with; None where it has one element.
+        retain_graph: keep what the graph saved; default: `create_graph`.
+        create_graph: record the computation, so that the result can be differentiated again.
+        allow_unused: None instead of an error for inputs that the outputs do not depend on.
+        materialize_grads: zeros instead of None for those.
+    """
+    if is_grads_batched:
+        raise NotImplementedError(
+            "autograd.grad: is_grads_batched=True is not there; call grad once per row instead"
+        )
+    if allow_unused is None:
+        allow_unused = materialize_grads
+    elif materialize_grads and not allow_unused:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False."
+        )
+    roots, wanted = _as_tuple(outputs), _as_tuple(inputs)
+    if not wanted:
+        raise ValueError("grad requires non-empty inputs.")
+    for tensor in wanted:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"grad(): inputs must be tensors, not {type(tensor).__name__}")
+        if not tensor.requires_grad:
+            raise RuntimeError(
+                "One of the differentiated Tensors does not require grad: call requires_grad_() "
+                "on the input before it is used"
+            )
+    start = _start(roots, grad_outputs)
+    keep = create_graph if retain_graph is None else retain_graph
+    results = _core.run_backward(roots, start, wanted, keep, create_graph, False)
+    if not allow_unused and None in [r if r is None else 0 for r in results]:
+        raise RuntimeError(
+            "One of the differentiated Tensors appears to not have been used in the graph. Set "
+            "allow_unused=True if this is the desired behavior."
+        )
+    if materialize_grads:
+        from rushlight.ops.create import zeros_like
+
+        return tuple(
+            zeros_like(tensor, requires_grad=create_graph) if result is None else result
+            for tensor, result in zip(wanted, results)
+        )
+    return results

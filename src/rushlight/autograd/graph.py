@@ -1,0 +1,334 @@
+"""Hooks, and the other rare turns of the tape: what the engine asks of Python."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from rushlight import _core
+from rushlight._core import Node
+from rushlight.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class RemovableHandle:
+    """What registering a hook returns: `remove()` takes the hook away again.
+
+    Works as a context manager too.
+    """
+
+    _next_id = 0
+
+    def __init__(self, hooks: dict, *, extra_dict: Any = None) -> None:
+        self._hooks = hooks
+        self.id = RemovableHandle._next_id
+        RemovableHandle._next_id += 1
+        if extra_dict is None:
+            extra_dict = ()
+        self._extra = extra_dict if isinstance(extra_dict, (tuple, list)) else (extra_dict,)
+
+    def remove(self) -> None:
+        for hooks in (self._hooks, *self._extra):
+            if hooks is not None:
+                hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+# ---- registering
+
+# Entries of node._pre_hooks: (kind, output number, callable).
+_TENSOR, _RETAIN, _NODE = range(3)
+
+
+def _add_pre_hook(node: Node, kind: int, output_nr: int, hook: Callable) -> RemovableHandle:
+    if node._pre_hooks is None:
+        node._pre_hooks = {}
+    handle = RemovableHandle(node._pre_hooks)
+    node._pre_hooks[handle.id] = (kind, output_nr, hook)
+    return handle
+
+
+def register_tensor_hook(tensor: Tensor, hook: Callable) -> RemovableHandle:
+    if not tensor.requires_grad:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if tensor.grad_fn is not None:
+        return _add_pre_hook(tensor.grad_fn, _TENSOR, tensor.output_nr, hook)
+    if tensor._leaf_hooks is None:
+        tensor._leaf_hooks = {}
+    handle = RemovableHandle(tensor._leaf_hooks)
+    tensor._leaf_hooks[handle.id] = hook
+    return handle
+
+
+def register_post_accumulate_hook(tensor: Tensor, hook: Callable) -> RemovableHandle:
+    if not tensor.requires_grad:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if tensor.grad_fn is not None:
+        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    if tensor._post_accumulate_hooks is None:
+        tensor._post_accumulate_hooks = {}
+    handle = RemovableHandle(tensor._post_accumulate_hooks)
+    tensor._post_accumulate_hooks[handle.id] = hook
+    return handle
+
+
+def retain_grad(tensor: Tensor) -> None:
+    if not tensor.requires_grad:
+        raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    if tensor.grad_fn is None or tensor.retains_grad:
+        return
+    tensor._retains_grad = True
+    reference = weakref.ref(tensor)
+
+    def keep(gradient: Tensor) -> None:
+        kept = reference()
+        if kept is not None and gradient is not None:
+            kept.grad = gradient if kept.grad is None else kept.grad + gradient
+
+    _add_pre_hook(tensor.grad_fn, _RETAIN, tensor.output_nr, keep)
+
+
+def _node_register_hook(self: Node, hook: Callable) -> RemovableHandle:
+    """Calls `hook(grad_inputs, grad_outputs)` after the node has run; it may return new inputs."""
+    if self._post_hooks is None:
+        self._post_hooks = {}
+    handle = RemovableHandle(self._post_hooks)
+    self._post_hooks[handle.id] = hook
+    return handle
+
+
+def _node_register_prehook(self: Node, hook: Callable) -> RemovableHandle:
+    """Calls `hook(grad_outputs)` before the node runs; it may return new ones."""
+    return _add_pre_hook(self, _NODE, 0, hook)
+
+
+Node.register_hook = _node_register_hook
+Node.register_prehook = _node_register_prehook
+
+
+# ---- running, called by the engine
+
+
+def _run_pre_hooks(node: Node, gradients: tuple) -> tuple:
+    # Tensor hooks first, then retain_grad (it keeps what they made of the gradient), then the
+    # node's own; each kind in order of registration.
+    values = list(gradients)
+    for kind in (_TENSOR, _RETAIN, _NODE):
+        for entry_kind, output_nr, hook in list(node._pre_hooks.values()):
+            if entry_kind != kind:
+                continue
+            if kind == _NODE:
+                result = hook(tuple(values))
+                if result is not None:
+                    values = list(result) if isinstance(result, (tuple, list)) else [result]
+            elif values[output_nr] is not None:
+                result = hook(values[output_nr])
+                if result is not None:
+                    values[output_nr] = _checked(result, values[output_nr])
+    return tuple(values)
+
+
+def _checked(result: Any, gradient: Tensor) -> Tensor:
+    if not isinstance(result, Tensor):
+        raise TypeError(f"hook returned {type(result).__name__}, expected a Tensor or None")
+    if result.shape != gradient.shape:
+        raise RuntimeError(
+            f"hook has changed the size of value: from {list(gradient.shape)} to "
+            f"{list(result.shape)}"
+        )
+    return result
+
+
+def _run_post_hooks(node: Node, results: tuple, gradients: tuple) -> tuple:
+    for hook in list(node._post_hooks.values()):
+        changed = hook(results, gradients)
+        if changed is not None:
+            results = changed if isinstance(changed, tuple) else (changed,)
+    return results
+
+
+def _run_leaf_hooks(leaf: Tensor, gradient: Tensor) -> Tensor:
+    for hook in list(leaf._leaf_hooks.values()):
+        result = hook(gradient)
+        if result is not None:
+            gradient = _checked(result, gradient)
+    return gradient
+
+
+def _accumulated(leaf: Tensor) -> None:
+    for hook in list(leaf._post_accumulate_hooks.values()):
+        hook(leaf)
+
+
+class AccumulateGrad:
+    """Stands for a leaf where a graph is looked at: `grad_fn.next_functions` ends in these."""
+
+    next_functions: tuple = ()
+
+    def __init__(self, variable: Tensor) -> None:
+        self.variable = variable
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
+
+    def register_hook(self, hook: Callable) -> RemovableHandle:
+        """Calls `hook(grad_inputs, grad_outputs)` after the leaf's grad has grown."""
+        return register_post_accumulate_hook(
+            self.variable, lambda leaf: hook((), (leaf.grad,)) and None
+        )
+
+    def register_prehook(self, hook: Callable) -> RemovableHandle:
+        """Calls `hook(grad_outputs)` before the leaf's grad grows."""
+
+        def adapted(gradient: Tensor) -> Tensor | None:
+            result = hook((gradient,))
+            return result[0] if isinstance(result, tuple) else result
+
+        return register_tensor_hook(self.variable, adapted)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccumulateGrad) and other.variable is self.variable
+
+    def __hash__(self) -> int:
+        return id(self.variable)
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self.variable):#x}>"
+
+
+# ---- in-place operations on views
+
+
+def _copy_slices(node: Node, view: Tensor) -> Node:
+    """The history of a base after `node` has written to a view of it.
+
+    Backward: the part of the gradient that lies under the view goes through the node; what comes
+    out for the view's old value takes its place.
+    """
+    shape, strides, offset = tuple(view.shape), view.stride(), view.storage_offset()
+
+    def backward(gradient: Tensor) -> tuple:
+        from rushlight.ops.shape import as_strided, as_strided_scatter
+
+        if gradient is None:
+            return (None,) * len(node.next_functions)
+        gradient = gradient.contiguous()
+        results = node(as_strided(gradient, shape, strides, offset))
+        inner = results[0]
+        if inner is None:
+            inner = gradient.new_zeros(shape)
+        return (as_strided_scatter(gradient, inner, shape, strides, offset), *results[1:])
+
+    return Node(backward, "CopySlices", (), ())
+
+
+# ---- saved_tensors_hooks
+
+
+class saved_tensors_hooks:
+    """Inside, tensors kept for backward go through `pack_hook`, and come back by `unpack_hook`."""
+
+    _active: list = []  # noqa: RUF012  one list for the process, shared with the core
+
+    def __init__(self, pack_hook: Callable, unpack_hook: Callable) -> None:
+        self.pack_hook = pack_hook
+        self.unpack_hook = unpack_hook
+
+    def __enter__(self) -> None:
+        self._active.append((self.pack_hook, self.unpack_hook))
+        _core.set_saved_tensor_hooks(self._active)
+
+    def __exit__(self, *exc: object) -> None:
+        self._active.pop()
+        _core.set_saved_tensor_hooks(self._active or None)
+
+
+class save_on_cpu(saved_tensors_hooks):
+    """Keeps saved tensors on the CPU, where they are."""
+
+    def __init__(self, pin_memory: bool = False, device_type: str = "cpu") -> None:
+        super().__init__(lambda tensor: tensor, lambda tensor: tensor)
+
+
+def increment_version(tensor: Tensor | Iterator[Tensor]) -> None:
+    """Says that the data of a tensor was changed where autograd could not see it."""
+    for one in (tensor,) if isinstance(tensor, Tensor) else tensor:
+        one._bump_version()
+
+
+# ---- anomaly mode
+
+
+def _anomaly_trace() -> str:
+    import traceback
+
+    frames = traceback.extract_stack()
+    own = __file__.rpartition("autograd")[0]
+    while frames and frames[-1].filename.startswith(own):
+        frames.pop()
+    return "".join(traceback.format_list(frames))
+
+
+def _anomaly_report(node: Node) -> None:
+    import warnings
+
+    if node._trace:
+        warnings.warn(
+            f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n"
+            f"{node._trace}",
+            stacklevel=2,
+        )
+    else:
+        warnings.warn(
+            f"Error detected in {node.name()}. No forward pass information available. Enable "
+            "detect anomaly during forward pass for more information.",
+            stacklevel=2,
+        )
+
+
+class detect_anomaly:
+    """Inside, backward raises at the first NaN and names the operation and where it was called."""
+
+    def __init__(self, check_nan: bool = True) -> None:
+        self.check_nan = check_nan
+        self._before = (_core.is_anomaly_enabled(), _core.is_anomaly_check_nan_enabled())
+
+    def __enter__(self) -> None:
+        self._before = (_core.is_anomaly_enabled(), _core.is_anomaly_check_nan_enabled())
+        _core.set_anomaly(True, self.check_nan)
+
+    def __exit__(self, *exc: object) -> None:
+        _core.set_anomaly(*self._before)
+
+
+class set_detect_anomaly(detect_anomaly):
+    """Anomaly mode on or off: at once as a function, or until the end of a with block."""
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        super().__init__(check_nan)
+        self.mode = mode
+        _core.set_anomaly(mode, check_nan)
+
+    def __enter__(self) -> None:
+        _core.set_anomaly(self.mode, self.check_nan)
+
+
+is_anomaly_enabled = _core.is_anomaly_enabled
+
+_core.set_callbacks(
+    run_pre_hooks=_run_pre_hooks,
+    run_post_hooks=_run_post_hooks,
+    run_leaf_hooks=_run_leaf_hooks,
+    accumulated=_accumulated,
+    accumulate_node=AccumulateGrad,
+    copy_slices=_copy_slices,
+    anomaly_trace=_anomaly_trace,
+    anomaly_report=_anomaly_report,
+)

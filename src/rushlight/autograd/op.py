@@ -1,0 +1,158 @@
+"""Declaring an op: its kernel, its arguments and its derivative, in one place.
+
+    @op(_core.logaddexp)
+    def logaddexp(input: Tensor, other: Tensor) -> Tensor:
+        "log(exp(input) + exp(other)), elementwise and without overflow."
+
+    logaddexp.vjp(
+        input=lambda grad, input, other: grad * sigmoid(input - other),
+        other=lambda grad, input, other: grad * sigmoid(other - input),
+    )
+
+The decorated name becomes a `_core.Op`: calling it binds the arguments (as the `def` says), runs
+the kernel on the tensors and, when one of them requires grad, records a node. A formula's
+arguments are the gradient of the result and whatever the node has to keep: arguments of the op by
+name, `result`, or `needs` (which inputs want a gradient). Formulas hold only mathematics; the
+engine undoes broadcasting, casts and adds up. They are written in ops, so with
+`create_graph=True` they record themselves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rushlight import _core
+from rushlight.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rushlight._core import Op
+
+# Every op and composition by name, in order of declaration: tests and docs are made from it.
+OPS: dict[str, Op] = {}
+COMPOSED: dict[str, Callable[..., Any]] = {}
+
+
+def _export(function: Callable[..., Any], name: str) -> None:
+    """Makes `name` one of the names that `from ... import *` takes from the op's file."""
+    function.__globals__.setdefault("__all__", []).append(name)
+
+
+def op(
+    kernel: Callable[..., Any] | None = None,
+    *,
+    view: bool = False,
+    method: bool | str = True,
+    inplace: bool = False,
+    out: bool = False,
+    public: bool = True,
+    variadic: str | None = None,
+    node: str | None = None,
+) -> Callable[[Callable[..., Any]], Op]:
+    """Declares the decorated function as an op.
+
+    Args:
+        kernel: takes all arguments by position and returns the result; knows no autograd. Without
+            one, the function's body is run, unrecorded.
+        view: the result shares storage with the first argument.
+        method: also a Tensor method (of this name, if a string).
+        inplace: also a form with a trailing underscore that writes to the first argument.
+        out: takes `out=`.
+        public: also a function of the package's top level.
+        variadic: the argument that also takes its integers one by one, as in `view(2, 3)`.
+        node: the name of its node where it is not the op's own name in CamelCase.
+    """
+
+    def declare(function: Callable[..., Any]) -> Op:
+        code = function.__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        defaults = function.__defaults__ or ()
+        if code.co_kwonlyargcount:
+            keyword_only = function.__kwdefaults__ or {}
+            defaults += tuple(keyword_only[n] for n in names[code.co_argcount :])
+        name = function.__name__
+        declared = _core.Op(
+            name,
+            kernel if kernel is not None else function,
+            names,
+            defaults,
+            variadic=names.index(variadic) if variadic else -1,
+            python_body=kernel is None,
+            view=view,
+            out=out,
+            backward_name=node or _backward_name(name),
+        )
+        _describe(declared, function, name)
+        OPS[name] = declared
+        if public:
+            _export(function, name)
+        if method:
+            setattr(Tensor, method if isinstance(method, str) else name, declared)
+        if inplace:
+            written = declared.inplace_form()
+            _describe(written, function, name + "_")
+            written.__doc__ = f"In-place form of :func:`{name}`."
+            setattr(Tensor, name + "_", written)
+            function.__globals__[name + "_"] = written
+            if public:
+                _export(function, name + "_")
+        return declared
+
+    return declare
+
+
+def composed(
+    *, method: bool | str = False, public: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Registers a plain function over other ops: its derivative is theirs."""
+
+    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        COMPOSED[function.__name__] = function
+        if method:
+            setattr(Tensor, method if isinstance(method, str) else function.__name__, function)
+        if public:
+            _export(function, function.__name__)
+        return function
+
+    return declare
+
+
+def _backward_name(name: str) -> str:
+    """PyTorch's way to name nodes: log_softmax becomes LogSoftmaxBackward0."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_")) + "Backward0"
+
+
+def _describe(declared: Op, function: Callable[..., Any], name: str) -> None:
+    declared.__name__ = name
+    declared.__qualname__ = name
+    declared.__doc__ = function.__doc__
+    declared.__module__ = function.__module__
+    declared.__wrapped__ = function
+
+
+def _formula(function: Callable[..., Any]) -> tuple[Callable[..., Any], tuple[str, ...]]:
+    code = function.__code__
+    return function, code.co_varnames[1 : code.co_argcount]
+
+
+def _vjp(self: Op, **formulas: Callable[..., Any]) -> None:
+    """One formula per differentiable argument; only those that are needed run.
+
+    The argument `tensors` is a sequence: its formula returns one gradient per tensor.
+    """
+    names = self.arguments
+    positions = sorted(names.index(argument) for argument in formulas)
+    listed = names.index("tensors") if "tensors" in formulas else -1
+    ordered = [_formula(formulas[names[at]]) for at in positions]
+    self.set_formulas(tuple(positions), ordered, False, listed)
+
+
+def _vjp_all(self: Op, inputs: tuple[str, ...], formula: Callable[..., Any]) -> None:
+    """One formula that returns the gradients of all `inputs`, in the order of the arguments."""
+    positions = tuple(sorted(self.arguments.index(argument) for argument in inputs))
+    self.set_formulas(positions, [_formula(formula)], True, -1)
+
+
+_core.Op.vjp = _vjp
+_core.Op.vjp_all = _vjp_all

@@ -1,0 +1,227 @@
+"""dtypes, devices, sizes and the other small types that describe a tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rushlight import _core
+from rushlight._core import (
+    bfloat16,
+    bool,
+    complex64,
+    complex128,
+    dtype,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+)
+
+half = float16
+float = float32
+double = float64
+short = int16
+int = int32
+long = int64
+cfloat = complex64
+cdouble = complex128
+
+
+class Size(tuple):
+    """The sizes of a tensor: a tuple of ints that prints as torch.Size and counts elements."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        count = 1
+        for size in self:
+            count *= size
+        return count
+
+    def __repr__(self) -> str:
+        return f"torch.Size([{', '.join(map(str, self))}])"
+
+    def __add__(self, other: tuple) -> Size:
+        return Size(tuple.__add__(self, tuple(other)))
+
+    def __mul__(self, count: int) -> Size:
+        return Size(tuple.__mul__(self, count))
+
+    __rmul__ = __mul__
+
+    def __getitem__(self, index: Any) -> Any:
+        part = tuple.__getitem__(self, index)
+        return Size(part) if isinstance(index, slice) else part
+
+    def __reduce__(self) -> tuple:
+        return Size, (tuple(self),)
+
+
+class device:
+    """Where a tensor lives. There is one place: the CPU."""
+
+    __slots__ = ("index", "type")
+
+    _KNOWN = frozenset(
+        ("cpu", "cuda", "mps", "xpu", "meta", "hip", "xla", "mkldnn", "ipu", "hpu", "mtia")
+    )
+
+    def __init__(self, type: str | device | int = "cpu", index: int | None = None) -> None:
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        elif isinstance(type, _core.dtype) or not isinstance(type, (str, *_INTS)):
+            raise TypeError(f"device() takes a string such as 'cpu', not {type!r}")
+        elif isinstance(type, _INTS):
+            type, index = "cuda", type
+        elif ":" in type:
+            type, _, number = type.partition(":")
+            if not number.isdigit() or (len(number) > 1 and number[0] == "0"):
+                raise RuntimeError(f"Invalid device string: '{type}:{number}'")
+            index = _INTS[0](number)
+        if type not in self._KNOWN:
+            raise RuntimeError(
+                f"Expected one of cpu, cuda, ... device type at start of device string: {type}"
+            )
+        self.type = type
+        self.index = index
+
+    def __repr__(self) -> str:
+        if self.index is None:
+            return f"device(type='{self.type}')"
+        return f"device(type='{self.type}', index={self.index})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, device):
+            return NotImplemented
+        return self.type == other.type and self.index == other.index
+
+    def __hash__(self) -> Any:
+        return hash((self.type, self.index))
+
+    def __reduce__(self) -> tuple:
+        return device, (self.type, self.index)
+
+    def __enter__(self) -> device:
+        check_device(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+_INTS = (type(0),)
+CPU = device("cpu")
+
+
+def check_device(where: device | str | None) -> None:
+    """Raises for every device but the CPU."""
+    if where is None or where is CPU or where == "cpu":
+        return
+    wanted = where if isinstance(where, device) else device(where)
+    if wanted.type != "cpu":
+        raise RuntimeError(
+            f"rushlight runs on the CPU alone: there is no device '{wanted}'. Use device='cpu', or "
+            "guard with torch.cuda.is_available(), which is False here."
+        )
+
+
+class layout:
+    """How elements lie in memory; strided is the only one."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self._name}"
+
+
+strided = layout("strided")
+
+
+class memory_format:
+    """A preferred order of dimensions in memory. Accepted everywhere, kept as row-major."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self._name}"
+
+
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")
+
+
+class finfo:
+    """Limits of a floating dtype: bits, eps, max, min, tiny, resolution."""
+
+    #           bits, mantissa bits, largest exponent
+    _FORMATS = {  # noqa: RUF012
+        "float16": (16, 10, 15),
+        "bfloat16": (16, 7, 127),
+        "float32": (32, 23, 127),
+        "float64": (64, 52, 1023),
+    }
+
+    def __init__(self, type: Any = None) -> None:
+        type = _core.get_default_dtype() if type is None else type
+        if not isinstance(type, dtype):
+            raise TypeError(f"finfo() takes a dtype, not {type!r}")
+        if type.is_complex:
+            type = type.to_real()
+        if not type.is_floating_point:
+            raise TypeError(
+                f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
+                f"'torch.{type.name}'"
+            )
+        self.dtype = type.name
+        self.bits, mantissa, exponent = self._FORMATS[type.name]
+        self.eps = 2.0**-mantissa
+        self.max = (2.0 - self.eps) * 2.0**exponent
+        self.min = -self.max
+        self.tiny = self.smallest_normal = 2.0 ** (1 - exponent)
+        digits = {"float16": 3, "bfloat16": 2, "float32": 6, "float64": 15}[type.name]
+        self.resolution = 10.0**-digits
+
+    def __repr__(self) -> str:
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
+            f"eps={self.eps:g}, smallest_normal={self.tiny:g}, tiny={self.tiny:g}, "
+            f"dtype={self.dtype})"
+        )
+
+
+class iinfo:
+    """Limits of an integer dtype: bits, max, min."""
+
+    def __init__(self, type: Any) -> None:
+        if not isinstance(type, dtype) or type.is_floating_point or type.is_complex or type is bool:
+            raise TypeError(
+                "torch.iinfo() requires an integer input type. Use torch.finfo to handle "
+                f"'{type!r}'"
+            )
+        self.dtype = type.name
+        self.bits = 8 * type.itemsize
+        self.min = -(2 ** (self.bits - 1)) if type.is_signed else 0
+        self.max = 2 ** (self.bits - 1) - 1 if type.is_signed else 2**self.bits - 1
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+
+DTYPES = {
+    d.name: d
+    for d in (
+        bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64,
+        complex128,
+    )
+}  # fmt: skip

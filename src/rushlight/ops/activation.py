@@ -1,0 +1,427 @@
+"""Activations: the pointwise functions between layers, and their derivatives.
+
+rushlight.nn.functional wraps them where PyTorch has an `inplace` argument.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rushlight import _core
+from rushlight.autograd.op import composed, op
+from rushlight.ops.pointwise import _where as where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rushlight._core import Generator
+    from rushlight.tensor import Tensor
+
+
+def _in_place(declared: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The form that writes to its input, for ops that have none as a Tensor method."""
+    form = declared.inplace_form()
+    form.__name__ = form.__qualname__ = declared.__name__ + "_"
+    form.__doc__ = f"In-place form of :func:`{declared.__name__}`."
+    form.__wrapped__ = declared.__wrapped__
+    return form
+
+
+def _bounds(input: Tensor, *bounds: float) -> tuple[float, ...]:
+    """The bounds; as integers for an integer input, which they must not promote."""
+    return bounds if input.dtype.is_floating_point else tuple(int(b) for b in bounds)
+
+
+# ---- rectifiers
+
+
+@op(_core.relu, inplace=True)
+def relu(input: Tensor) -> Tensor:
+    """max(input, 0); NaN stays."""
+
+
+relu.vjp(input=lambda grad, result: relu_backward(grad, result))
+
+
+@op(_core.relu_grad, method=False, public=False, node="ThresholdBackwardBackward0")
+def relu_backward(grad_output: Tensor, result: Tensor) -> Tensor:
+    """`grad_output` where `result` is above 0, else 0."""
+
+
+relu_backward.vjp(grad_output=lambda grad, result: relu_backward(grad, result))
+
+
+@op(method=False, public=False)
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """`input` held to [min_val, max_val]."""
+    low, high = _bounds(input, min_val, max_val)
+    return _core.minimum(_core.maximum(input, low), high)
+
+
+hardtanh.vjp(
+    input=lambda grad, input, min_val, max_val: where(
+        (input <= min_val) | (input >= max_val), 0, grad
+    )
+)
+hardtanh_ = _in_place(hardtanh)
+
+
+@op(method=False)
+def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
+    """`value` where `input` is at or below `threshold`, else `input`."""
+    level, replacement = _bounds(input, threshold, value)
+    return _core.where(_core.le(input, level), replacement, input)
+
+
+threshold.vjp(input=lambda grad, input, threshold: where(input <= threshold, 0, grad))
+threshold_ = _in_place(threshold)
+
+
+@op(method=False, public=False)
+def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """`input`, times `negative_slope` where it is negative."""
+    return _core.where(_core.gt(input, 0), input, _core.mul(input, negative_slope))
+
+
+leaky_relu.vjp(
+    input=lambda grad, input, negative_slope: where(input > 0, grad, grad * negative_slope)
+)
+leaky_relu_ = _in_place(leaky_relu)
+
+
+@composed(method=True)
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """Leaky ReLU with learnt slopes (He et al. 2015).
+
+    Args:
+        input: (N, C, ...), or any shape with a single slope.
+        weight: one slope, or C of them for axis 1 of the input.
+    """
+    if weight.ndim > 1:
+        raise RuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}"
+        )
+    if weight.numel() == 1:
+        return _prelu_kernel(input, weight.reshape(()))
+    if input.ndim == 0:
+        raise RuntimeError("prelu: a 0-dim input takes a single slope, got weight of shape "
+                           f"{list(weight.shape)}")  # fmt: skip
+    channels = input.shape[1] if input.ndim > 1 else 1
+    if channels != weight.numel():
+        raise RuntimeError(
+            "prelu: Mismatch of parameter numbers and input channel size. Found parameter numbers "
+            f"= {weight.numel()} and channel size = {channels}."
+        )
+    return _prelu_kernel(input, weight.reshape((1, -1) + (1,) * (input.ndim - 2)))
+
+
+@op(method=False, public=False, node="PreluKernelBackward0")
+def _prelu_kernel(input: Tensor, weight: Tensor) -> Tensor:
+    """`input`, times the broadcast `weight` where it is not positive."""
+    return _core.where(_core.gt(input, 0), input, _core.mul(weight, input))
+
+
+_prelu_kernel.vjp(
+    input=lambda grad, input, weight: where(input > 0, grad, weight * grad),
+    weight=lambda grad, input: where(input > 0, 0, input * grad),
+)
+
+
+@composed()
+def rrelu(
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Leaky ReLU whose slopes are drawn from [lower, upper) in training (Xu et al. 2015).
+
+    Each element below 0 has its own slope; in evaluation it is the middle of the interval.
+    """
+    slopes = _rrelu_slopes(input, lower, upper, training, generator)
+    return leaky_relu(input, slopes) if isinstance(slopes, float) else input * slopes
+
+
+@composed()
+def rrelu_(
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
+    """In-place form of :func:`rrelu`."""
+    slopes = _rrelu_slopes(input, lower, upper, training, generator)
+    return leaky_relu_(input, slopes) if isinstance(slopes, float) else input.mul_(slopes)
+
+
+def _rrelu_slopes(
+    input: Tensor, lower: float, upper: float, training: bool, generator: Generator | None
+) -> Tensor | float:
+    """One slope for all, or a tensor with 1 where the input is positive."""
+    if not lower <= upper:
+        raise RuntimeError(
+            f"rrelu: Lower bound should be less than or equal to the upper bound, got {lower} "
+            f"and {upper}"
+        )
+    if not training:
+        return (lower + upper) / 2
+    return _core.rrelu_noise(input, lower, upper, generator)
+
+
+# ---- with an exponential below 0
+
+
+def _elu(input: Tensor, alpha: float, scale: float, input_scale: float) -> Tensor:
+    positive = input if scale == 1 else _core.mul(input, scale)
+    scaled = input if input_scale == 1 else _core.mul(input, input_scale)
+    negative = _core.mul(_core.expm1(scaled), alpha * scale)
+    return _core.where(_core.gt(input, 0), positive, negative)
+
+
+def _elu_vjp(
+    grad: Tensor, input: Tensor, alpha: float, scale: float = 1.0, input_scale: float = 1.0
+) -> Tensor:
+    # Held to 0: an overflow in the branch not taken would make second derivatives NaN.
+    slope = (input.clamp(max=0) * input_scale).exp() * (input_scale * alpha * scale)
+    return grad * where(input <= 0, slope, scale)
+
+
+@op(method=False, public=False)
+def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`input` where positive, else alpha * (exp(input) - 1) (Clevert et al. 2016)."""
+    return _elu(input, alpha, 1.0, 1.0)
+
+
+elu.vjp(input=lambda grad, input, alpha: _elu_vjp(grad, input, alpha))
+elu_ = _in_place(elu)
+
+_SELU_ALPHA = 1.6732632423543772848170429916717
+_SELU_SCALE = 1.0507009873554804934193349852946
+
+
+@op(method=False, node="EluBackward0")
+def selu(input: Tensor) -> Tensor:
+    """ELU with the constants that keep mean 0 and variance 1 (Klambauer et al. 2017)."""
+    return _elu(input, _SELU_ALPHA, _SELU_SCALE, 1.0)
+
+
+selu.vjp(input=lambda grad, input: _elu_vjp(grad, input, _SELU_ALPHA, _SELU_SCALE))
+selu_ = _in_place(selu)
+
+
+@op(method=False)
+def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """ELU with alpha * (exp(input / alpha) - 1) below 0, smooth for every alpha (Barron 2017)."""
+    if alpha == 0:
+        raise RuntimeError("celu: alpha cannot be 0, the input is divided by it")
+    return _elu(input, alpha, 1.0, 1.0 / alpha)
+
+
+celu.vjp(input=lambda grad, input, alpha: _elu_vjp(grad, input, alpha, 1.0, 1.0 / alpha))
+celu_ = _in_place(celu)
+
+
+@op(method=False, public=False)
+def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
+    """log(1 + exp(beta * input)) / beta, and `input` where beta * input is above `threshold`."""
+    scaled = input if beta == 1 else _core.mul(input, beta)
+    smooth = _core.log1p(_core.exp(scaled))
+    if beta != 1:
+        smooth = _core.div(smooth, beta)
+    return _core.where(_core.gt(scaled, threshold), input, smooth)
+
+
+def _softplus_vjp(grad: Tensor, input: Tensor, beta: float, threshold: float) -> Tensor:
+    scaled = input if beta == 1 else input * beta
+    return where(scaled > threshold, grad, grad * scaled.sigmoid())
+
+
+softplus.vjp(input=_softplus_vjp)
+
+
+@op(method=False, public=False, node="LogSigmoidBackward0")
+def logsigmoid(input: Tensor) -> Tensor:
+    """log(sigmoid(input)), without underflow."""
+    tail = _core.log1p(_core.exp(_core.neg(_core.abs(input))))
+    return _core.sub(_core.minimum(input, 0), tail)
+
+
+logsigmoid.vjp(input=lambda grad, input: grad * (-input).sigmoid())
+
+# ---- gated by a function of the input itself
+
+
+@op(_core.silu, method=False, public=False)
+def silu(input: Tensor) -> Tensor:
+    """input * sigmoid(input), also called swish (Elfwing et al. 2017)."""
+
+
+silu.vjp(input=lambda grad, input: silu_backward(grad, input))
+silu_ = _in_place(silu)
+
+
+@op(_core.silu_grad, method=False, public=False)
+def silu_backward(grad_output: Tensor, input: Tensor) -> Tensor:
+    """The gradient of silu's input."""
+
+
+def _silu_curvature(input: Tensor) -> Tensor:
+    gate = input.sigmoid()
+    return gate * (1 - gate) * (2 + input * (1 - 2 * gate))
+
+
+silu_backward.vjp(
+    grad_output=lambda grad, input: silu_backward(grad, input),
+    input=lambda grad, grad_output, input: grad * grad_output * _silu_curvature(input),
+)
+
+
+@op(method=False, public=False)
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """`input` times the normal distribution's P(X <= input) (Hendrycks and Gimpel 2016).
+
+    Args:
+        input: of any shape.
+        approximate: "none", or "tanh" for the authors' formula with a hyperbolic tangent.
+    """
+    return _gelu_row(approximate, _core.gelu, _core.gelu_tanh)(input)
+
+
+def _gelu_row(
+    approximate: str, exact: Callable[..., Tensor], tanh: Callable[..., Tensor]
+) -> Callable[..., Tensor]:
+    if approximate == "none":
+        return exact
+    if approximate == "tanh":
+        return tanh
+    raise RuntimeError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+
+
+gelu.vjp(input=lambda grad, input, approximate: gelu_backward(grad, input, approximate))
+
+
+@op(method=False, public=False)
+def gelu_backward(grad_output: Tensor, input: Tensor, approximate: str = "none") -> Tensor:
+    """The gradient of gelu's input."""
+    return _gelu_row(approximate, _core.gelu_grad, _core.gelu_tanh_grad)(grad_output, input)
+
+
+_SQRT_2_OVER_PI = 0.79788456080286535588
+_CUBIC = 0.044715
+
+
+def _gelu_curvature(input: Tensor, approximate: str) -> Tensor:
+    squared = input.square()
+    if approximate == "none":
+        return (-0.5 * squared).exp() * (2 - squared) * (0.5 * _SQRT_2_OVER_PI)
+    # 0.5 x (1 + tanh(u)), u = sqrt(2 / pi) (x + 0.044715 x^3)
+    bend = (_SQRT_2_OVER_PI * (input + _CUBIC * squared * input)).tanh()
+    slope = _SQRT_2_OVER_PI * (1 + 3 * _CUBIC * squared)
+    curve = 6 * _SQRT_2_OVER_PI * _CUBIC * input
+    return (1 - bend.square()) * (slope + 0.5 * input * (curve - 2 * bend * slope.square()))
+
+
+gelu_backward.vjp(
+    grad_output=lambda grad, input, approximate: gelu_backward(grad, input, approximate),
+    input=lambda grad, grad_output, input, approximate: (
+        grad * grad_output * _gelu_curvature(input, approximate)
+    ),
+)
+
+
+@op(method=False, public=False)
+def mish(input: Tensor) -> Tensor:
+    """input * tanh(softplus(input)) (Misra 2019)."""
+    return _core.mul(input, _core.tanh(_core.log1p(_core.exp(input))))
+
+
+def _mish_vjp(grad: Tensor, input: Tensor) -> Tensor:
+    gate = softplus(input).tanh()
+    return grad * (gate + input * input.sigmoid() * (1 - gate.square()))
+
+
+mish.vjp(input=_mish_vjp)
+mish_ = _in_place(mish)
+
+
+@op(method=False, public=False)
+def hardsigmoid(input: Tensor) -> Tensor:
+    """(input + 3) / 6 held to [0, 1]."""
+    return _core.div(_core.minimum(_core.maximum(_core.add(input, 3.0), 0.0), 6.0), 6.0)
+
+
+hardsigmoid.vjp(input=lambda grad, input: where((input > -3) & (input < 3), grad / 6, 0))
+hardsigmoid_ = _in_place(hardsigmoid)
+
+
+@op(method=False, public=False)
+def hardswish(input: Tensor) -> Tensor:
+    """input * hardsigmoid(input) (Howard et al. 2019)."""
+    gate = _core.minimum(_core.maximum(_core.add(input, 3.0), 0.0), 6.0)
+    return _core.div(_core.mul(input, gate), 6.0)
+
+
+hardswish.vjp(
+    input=lambda grad, input: where(
+        input <= -3, 0, where(input < 3, grad * (input / 3 + 0.5), grad)
+    )
+)
+hardswish_ = _in_place(hardswish)
+
+
+@composed(public=False)
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """The first half of `input` along `dim` times the sigmoid of the second (Dauphin et al. 2017)."""
+    if input.ndim == 0:
+        raise RuntimeError("glu does not support 0-dimensional tensors")
+    size = input.shape[dim]
+    if size % 2:
+        raise RuntimeError(
+            f"glu: Halving dimension must be even, but dimension {dim} is size {size}"
+        )
+    return input.narrow(dim, 0, size // 2) * input.narrow(dim, size // 2, size // 2).sigmoid()
+
+
+# ---- towards 0
+
+
+@op()
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """0 where |input| is at most `lambd`, else `input`."""
+    small = _core.logical_and(_core.ge(input, -lambd), _core.le(input, lambd))
+    return _core.where(small, 0, input)
+
+
+hardshrink.vjp(
+    input=lambda grad, input, lambd: where((input >= -lambd) & (input <= lambd), 0, grad)
+)
+
+
+@op(method=False, public=False)
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """`input` moved by `lambd` towards 0, and 0 where |input| is less."""
+    if not lambd >= 0:
+        raise RuntimeError(
+            f"softshrink: lambda must be greater or equal to 0, but found to be {lambd}."
+        )
+    below = _core.minimum(_core.add(input, lambd), 0)
+    return _core.where(_core.gt(input, 0), _core.maximum(_core.sub(input, lambd), 0), below)
+
+
+softshrink.vjp(
+    input=lambda grad, input, lambd: where((input >= -lambd) & (input <= lambd), 0, grad)
+)
+
+
+@composed(public=False)
+def softsign(input: Tensor) -> Tensor:
+    """input / (1 + |input|)."""
+    return input / (input.abs() + 1)
+
+
+@composed(public=False)
+def tanhshrink(input: Tensor) -> Tensor:
+    """input - tanh(input)."""
+    return input - input.tanh()

@@ -1,0 +1,485 @@
+"""Making tensors from Python values, other libraries' memory, and constants."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rushlight import _core
+from rushlight.autograd.op import composed
+from rushlight.dtypes import check_device
+from rushlight.ops.shape import _sizes
+from rushlight.tensor import Tensor
+
+
+def _made(result: Tensor, device: Any, requires_grad: bool, pin_memory: Any = None) -> Tensor:
+    if device is not None:
+        check_device(device)
+    if requires_grad:
+        result.requires_grad = True
+    return result
+
+
+def _dtype(dtype: Any) -> Any:
+    return _core.get_default_dtype() if dtype is None else dtype
+
+
+@composed()
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """A new tensor with the values of numbers, nested sequences, arrays or tensors.
+
+    dtype: by default int64, bool, complex or the default float, as the values need it; that of the
+    data for arrays and tensors. Always a copy, always a leaf.
+    """
+    if isinstance(data, Tensor):
+        import warnings
+
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use "
+            "sourceTensor.detach().clone() or "
+            "sourceTensor.detach().clone().requires_grad_(True), rather than "
+            "torch.tensor(sourceTensor).",
+            stacklevel=2,
+        )
+    elif hasattr(data, "__array_interface__") or hasattr(data, "__array__"):
+        import numpy
+
+        array = numpy.asarray(data)
+        if array.ndim or not array.dtype.isbuiltin:
+            source = from_numpy(_native(array))
+            copied = _core.clone(source) if dtype is None or dtype is source.dtype else (
+                _core.to_dtype(source, dtype)
+            )
+            return _made(copied, device, requires_grad)
+        if dtype is None:
+            dtype = from_numpy(_native(array.reshape(1))).dtype
+        data = array.item()
+    return _made(_core.tensor_from_data(data, dtype), device, requires_grad)
+
+
+def _native(array: Any) -> Any:
+    """The array with non-negative strides and in this machine's byte order, copied if need be."""
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array.copy() if any(s < 0 for s in array.strides) else array
+
+
+@composed()
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """Like `tensor`, but shares memory or history with `data` where that is possible."""
+    check_device(device)
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)
+    if type(data).__module__ == "numpy" and hasattr(data, "strides") and data.ndim:
+        result = from_numpy(_native(data))
+        return result if dtype is None else result.to(dtype)
+    return tensor(data, dtype=dtype)
+
+
+@composed()
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """A tensor of numbers, sequences, arrays, buffers or DLPack objects; shares where it can."""
+    if isinstance(obj, Tensor):
+        result = obj.detach() if obj.requires_grad and not requires_grad else obj
+    elif hasattr(obj, "__dlpack__") and type(obj).__module__ != "numpy":
+        result = from_dlpack(obj)
+    else:
+        result = as_tensor(obj)
+    converted = result if dtype is None else result.to(dtype)
+    if copy and converted is result:
+        converted = converted.clone()
+    if copy is False and converted is not result:
+        raise ValueError("asarray: cannot convert the dtype without a copy; use copy=None")
+    return _made(converted, device, requires_grad)
+
+
+@composed()
+def from_numpy(ndarray: Any) -> Tensor:
+    """A tensor on the memory of a NumPy array: writes to one show in the other."""
+    if type(ndarray).__module__.split(".")[0] != "numpy" or not hasattr(ndarray, "strides"):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    if ndarray.dtype.kind not in "biufc":
+        raise TypeError(
+            f"can't convert np.ndarray of type {ndarray.dtype}. The only supported types are: "
+            "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, "
+            "and bool."
+        )
+    if any(s < 0 for s in ndarray.strides):
+        raise ValueError(
+            "At least one of the strides of the given numpy array is negative, and tensors with "
+            "negative strides are not supported. Make a copy with array.copy() first."
+        )
+    if not ndarray.dtype.isnative:
+        raise ValueError("given numpy array has byte order different from the native byte order")
+    if not ndarray.flags.writeable:
+        import warnings
+
+        warnings.warn(
+            "The given NumPy array is not writable, and PyTorch does not support non-writable "
+            "tensors: writing to the tensor changes memory that NumPy thinks constant. Copy the "
+            "array first.",
+            stacklevel=2,
+        )
+        view = ndarray.view()
+        try:
+            view.flags.writeable = True
+            ndarray = view
+        except ValueError:
+            ndarray = ndarray.copy()
+    return _core.from_foreign(ndarray)
+
+
+@composed()
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor on the memory of another library's array, through DLPack."""
+    check_device(device)
+    result = _core.from_foreign(ext_tensor)
+    return result.clone() if copy else result
+
+
+@composed()
+def frombuffer(
+    buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
+    """A flat tensor on the memory of an object with the buffer protocol."""
+    import numpy
+
+    raw = numpy.frombuffer(buffer, dtype=numpy.uint8)
+    size = dtype.itemsize
+    if offset < 0 or offset >= max(1, raw.nbytes):
+        raise ValueError(
+            f"offset must be non-negative and no greater than buffer length ({raw.nbytes}), but "
+            f"got: {offset}"
+        )
+    if count < 0:
+        if (raw.nbytes - offset) % size:
+            raise ValueError(
+                f"buffer length ({raw.nbytes - offset} bytes) after offset ({offset} bytes) must "
+                f"be a multiple of element size ({size})"
+            )
+        count = (raw.nbytes - offset) // size
+    if offset + count * size > raw.nbytes:
+        raise ValueError(
+            f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must "
+            f"not be greater than actual buffer length ({raw.nbytes} bytes)"
+        )
+    part = raw[offset : offset + count * size]
+    if not part.flags.writeable:
+        part = part.copy()
+    result = _core.reinterpret(_core.from_foreign(part), dtype, (count,), (1,), 0)
+    return _made(result, None, requires_grad)
+
+
+@composed()
+def scalar_tensor(
+    s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A 0-dim tensor."""
+    return _made(_core.full((), s, _dtype(dtype)), device, requires_grad)
+
+
+# ---- constants
+
+
+@composed()
+def empty(
+    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
+) -> Tensor:  # fmt: skip
+    """Uninitialised memory."""
+    if out is not None:
+        return out.resize_(_sizes(size))
+    return _made(_core.empty(_sizes(size), _dtype(dtype)), device, requires_grad)
+
+
+@composed()
+def full(
+    size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """One value everywhere; its own kind decides the dtype."""
+    if out is not None:
+        return out.resize_(size).fill_(fill_value)
+    if dtype is None:
+        dtype = _core.result_type([fill_value])
+    return _made(_core.full(size, fill_value, dtype), device, requires_grad)
+
+
+@composed()
+def zeros(
+    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """0 everywhere."""
+    if out is not None:
+        return out.resize_(_sizes(size)).zero_()
+    return _made(_core.full(_sizes(size), 0, _dtype(dtype)), device, requires_grad)
+
+
+@composed()
+def ones(
+    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """1 everywhere."""
+    if out is not None:
+        return out.resize_(_sizes(size)).fill_(1)
+    return _made(_core.full(_sizes(size), 1, _dtype(dtype)), device, requires_grad)
+
+
+@composed()
+def empty_strided(
+    size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """Uninitialised memory with the given strides."""
+    size, stride = tuple(size), tuple(stride)
+    span = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride))
+    flat = _core.empty((span,), _dtype(dtype))
+    return _made(_core.as_strided(flat, size, stride, 0), device, requires_grad)
+
+
+@composed()
+def empty_permuted(
+    size: Any, physical_layout: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """Uninitialised memory with the dimensions laid out in the given order."""
+    size, stride, step = tuple(size), [0] * len(size), 1
+    for d in reversed(tuple(physical_layout)):
+        stride[d] = step
+        step *= size[d]
+    return empty_strided(size, stride, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+@composed()
+def empty_like(
+    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """Uninitialised memory in the shape and dtype of input."""
+    return _made(_core.empty(input.shape, dtype or input.dtype), device, requires_grad)
+
+
+@composed()
+def full_like(
+    input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """One value everywhere, in the shape and dtype of input."""
+    return _made(_core.full(input.shape, fill_value, dtype or input.dtype), device, requires_grad)
+
+
+@composed()
+def zeros_like(
+    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """0 everywhere, in the shape and dtype of input."""
+    return _made(_core.full(input.shape, 0, dtype or input.dtype), device, requires_grad)
+
+
+@composed()
+def ones_like(
+    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """1 everywhere, in the shape and dtype of input."""
+    return _made(_core.full(input.shape, 1, dtype or input.dtype), device, requires_grad)
+
+
+@composed()
+def eye(
+    n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """A matrix with 1 on the diagonal, 0 elsewhere."""
+    result = _core.eye(n, n if m is None else m, _dtype(dtype if out is None else out.dtype))
+    if out is not None:
+        return out.resize_(result.shape).copy_(result)
+    return _made(result, device, requires_grad)
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, Tensor) else value
+
+
+@composed()
+def arange(
+    *args: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False, **bounds: Any,
+) -> Tensor:  # fmt: skip
+    """start, start + step, ... up to but not including end."""
+    start, end, step = 0, None, 1
+    if len(args) == 1:
+        (end,) = args
+    elif len(args) == 2:
+        start, end = args
+    elif len(args) == 3:
+        start, end, step = args
+    start, end = bounds.pop("start", start), bounds.pop("end", end)
+    step = bounds.pop("step", step)
+    if bounds or end is None:
+        raise TypeError(f"arange() takes (start=0, end, step=1), got {args} and {bounds}")
+    start, end, step = _number(start), _number(end), _number(step)
+    if dtype is None:
+        if out is not None:
+            dtype = out.dtype
+        elif any(isinstance(v, float) for v in (start, end, step)):
+            dtype = _core.get_default_dtype()
+        else:
+            dtype = _core.int64
+    result = _core.arange(start, end, step, dtype)
+    if out is not None:
+        return out.resize_(result.shape).copy_(result)
+    return _made(result, device, requires_grad)
+
+
+@composed()
+def range(
+    start: float = 0, end: float = 0, step: float = 1, *, out: Any = None, dtype: Any = None,
+    layout: Any = None, device: Any = None, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """Like arange, with the end included."""
+    count = math.floor((end - start) / step) + 1
+    if count <= 0:
+        raise RuntimeError("upper bound and larger bound inconsistent with step sign")
+    result = _core.arange(start, start + step * (count - 0.5), step, _dtype(dtype))
+    return _made(result, device, requires_grad)
+
+
+@composed()
+def linspace(
+    start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """`steps` values from start to end, evenly apart, both ends included."""
+    start, end = _number(start), _number(end)
+    if dtype is None:
+        dtype = _core.result_type([1.0, start, end]) if out is None else out.dtype
+    result = _core.linspace(start, end, steps, dtype)
+    if out is not None:
+        return out.resize_(result.shape).copy_(result)
+    return _made(result, device, requires_grad)
+
+
+@composed()
+def logspace(
+    start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any = None, dtype: Any = None,
+    layout: Any = None, device: Any = None, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """base to the power of `steps` values from start to end."""
+    start, end = _number(start), _number(end)
+    if dtype is None:
+        dtype = _core.result_type([1.0, start, end]) if out is None else out.dtype
+    wide = _core.complex128 if dtype.is_complex else _core.float64
+    powers = _core.pow(base, _core.linspace(start, end, steps, wide))
+    result = _core.to_dtype(powers, dtype)
+    if out is not None:
+        return out.resize_(result.shape).copy_(result)
+    return _made(result, device, requires_grad)
+
+
+@composed()
+def complex(real: Tensor, imag: Tensor, *, out: Any = None) -> Tensor:
+    """The complex tensor with these parts."""
+    if real.dtype is not imag.dtype:
+        raise RuntimeError(
+            f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for "
+            "second argument"
+        )
+    result = real.to(real.dtype.to_complex()) + imag * 1j
+    return result if out is None else out.copy_(result)
+
+
+# ---- like this tensor
+
+
+def _new(name: str, make: Any) -> None:
+    def method(
+        self: Tensor, *size: Any, dtype: Any = None, device: Any = None, layout: Any = None,
+        requires_grad: bool = False, pin_memory: bool = False, **named: Any,
+    ) -> Tensor:  # fmt: skip
+        if "size" in named:
+            size = (named["size"],)
+        result = make(_sizes(size), dtype or self.dtype)
+        return _made(result, device, requires_grad)
+
+    method.__name__ = name
+    method.__doc__ = f"{name[4:]} in the dtype of this tensor."
+    setattr(Tensor, name, method)
+
+
+_new("new_empty", _core.empty)
+_new("new_zeros", lambda size, dtype: _core.full(size, 0, dtype))
+_new("new_ones", lambda size, dtype: _core.full(size, 1, dtype))
+
+
+def _new_full(
+    self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None,
+    layout: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """One value everywhere in the dtype of this tensor."""
+    return _made(_core.full(size, fill_value, dtype or self.dtype), device, requires_grad)
+
+
+def _new_tensor(
+    self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    layout: Any = None, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """`tensor(data)` in the dtype of this tensor."""
+    if isinstance(data, Tensor):
+        data = data.detach()
+        return _made(_core.tensor_from_data(data, dtype or data.dtype), device, requires_grad)
+    return tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+
+
+def _new_empty_strided(self: Tensor, size: Any, stride: Any, **kwargs: Any) -> Tensor:
+    """Uninitialised memory with the given strides in the dtype of this tensor."""
+    kwargs["dtype"] = kwargs.get("dtype") or self.dtype
+    return empty_strided(size, stride, **kwargs)
+
+
+Tensor.new_full = _new_full
+Tensor.new_tensor = _new_tensor
+Tensor.new_empty_strided = _new_empty_strided
+
+
+def _resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
+    """Another shape in place; keeps the elements that fit, new ones are uninitialised."""
+    size = _sizes(size)
+    if self.requires_grad and not self.is_leaf:
+        raise RuntimeError("cannot resize variables that require grad")
+    count = math.prod(size)
+    if _core.storage_nbytes(self) >= (self.storage_offset() + count) * self.element_size():
+        stride, step = [], 1
+        for n in reversed(size):
+            stride.insert(0, step)
+            step *= max(n, 1)
+        self._set_array(_core.as_strided(self.detach(), size, stride, self.storage_offset()))
+        return self
+    grown = _core.empty(size, self.dtype)
+    kept = min(count, self.numel())
+    if kept:
+        flat = _core.as_strided(grown, (kept,), (1,), 0)
+        _core.copy_(flat, _core.reshape(self.detach().contiguous(), (-1,))[:kept])
+    self._set_array(grown)
+    return self
+
+
+Tensor.resize_ = _resize_
+Tensor.resize_as_ = lambda self, other, memory_format=None: _resize_(self, other.shape)
+
+
+def _zero_(self: Tensor) -> Tensor:
+    """0 everywhere, in place."""
+    return self.fill_(0)
+
+
+Tensor.zero_ = _zero_

@@ -1,0 +1,238 @@
+"""Reductions over some or all dimensions, with their derivatives."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rushlight import _core
+from rushlight.autograd.op import composed, op
+from rushlight.ops.pointwise import _c, exp, isinf, sgn, where
+from rushlight.tensor import Tensor
+
+
+def _axes(input: Tensor, dim: Any) -> tuple[int, ...]:
+    """The reduced dimensions, counted from the front; all of them for None or ()."""
+    if dim is None:
+        return tuple(range(input.ndim))
+    dims = (dim,) if isinstance(dim, int) else tuple(dim)
+    if not dims:
+        return tuple(range(input.ndim))
+    return tuple(d + input.ndim if d < 0 else d for d in dims) if input.ndim else ()
+
+
+def _keep(reduced: Tensor, input: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    """A reduced tensor with its dimensions back, as size 1, so that it broadcasts."""
+    if keepdim or input.ndim == 0 or reduced.ndim == input.ndim:
+        return reduced
+    axes = _axes(input, dim)
+    if len(axes) == input.ndim:
+        return reduced  # a scalar broadcasts as it is
+    for axis in sorted(axes):
+        reduced = reduced.unsqueeze(axis)
+    return reduced
+
+
+def _count(input: Tensor, dim: Any) -> int:
+    count = 1
+    for axis in _axes(input, dim):
+        count *= input.shape[axis]
+    return count
+
+
+@op(_core.sum, out=True)
+def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The sum over `dim` (all dimensions by default); integers are summed as int64."""
+
+
+sum.vjp(
+    input=lambda grad, input, dim, keepdim: _keep(grad, input, dim, keepdim).expand(input.shape)
+)
+
+
+@op(_core.mean, out=True)
+def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean over `dim` (all dimensions by default)."""
+
+
+mean.vjp(
+    input=lambda grad, input, dim, keepdim: (
+        (_keep(grad, input, dim, keepdim) / _count(input, dim)).expand(input.shape)
+    )
+)
+
+
+def _prod_gradient(grad: Tensor, input: Tensor, dim: Any, keepdim: bool, result: Tensor) -> Tensor:
+    if input.numel() == 0:
+        return grad * input
+    if dim is None and input.ndim > 1:  # as one row
+        return _prod_gradient(grad, input.reshape(-1), 0, False, result).view(input.shape)
+    grad = _keep(grad, input, dim, keepdim)
+    zeros = input == 0
+    if not zeros.any().item():
+        return grad * _c(_keep(result, input, dim, keepdim) / input)
+    if input.ndim == 0:
+        return grad * input.new_ones(())
+    # Products of all the others, without division: those before times those after.
+    axis = 0 if dim is None else dim
+    size = input.shape[axis]
+    one = input.narrow(axis, 0, 1) * 0 + 1
+    before, after = [one], [one]
+    for i in range(size - 1):
+        before.append(before[-1] * input.narrow(axis, i, 1))
+        after.append(after[-1] * input.narrow(axis, size - 1 - i, 1))
+    from rushlight.ops.join import cat
+
+    return grad * _c(cat(before, axis) * cat(after[::-1], axis))
+
+
+@op(_core.prod, out=True)
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The product over `dim`, or of all elements."""
+
+
+prod.vjp(input=_prod_gradient)
+
+
+def _extreme_gradient(grad: Tensor, input: Tensor, dim: Any, keepdim: bool, result: Tensor) -> Any:
+    # Shared evenly among the elements that reach the extreme.
+    reached = input == _keep(result, input, dim, keepdim)
+    count = reached.sum(dim, keepdim=True) if input.ndim else 1
+    return where(reached, _keep(grad, input, dim, keepdim) / count, 0.0)
+
+
+@op(_core.amax, out=True)
+def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
+    """The largest value over `dim`; equal ones share the gradient."""
+
+
+amax.vjp(input=_extreme_gradient)
+
+
+@op(_core.amin, out=True)
+def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
+    """The smallest value over `dim`; equal ones share the gradient."""
+
+
+amin.vjp(input=_extreme_gradient)
+
+
+@op(_core.any, out=True)
+def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """Whether one element is not 0."""
+
+
+@op(_core.all, out=True)
+def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """Whether no element is 0."""
+
+
+@op(out=True)
+def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+    """log(sum(exp(input))) over `dim`, without overflow."""
+    if not input.dtype.is_floating_point:
+        input = _core.to_dtype(input, _core.get_default_dtype())
+    if input.numel() == 0:
+        return _core.log(_core.sum(_core.exp(input), dim, keepdim, None))
+    top = _core.amax(input, dim, True)
+    top = _core.where(_core.isinf(top), 0.0, top)
+    total = _core.sum(_core.exp(_core.sub(input, top)), dim, True, None)
+    result = _core.add(_core.log(total), top)
+    if keepdim or input.ndim == 0:
+        return result
+    return _core.squeeze(result, _axes(input, dim))
+
+
+logsumexp.vjp(
+    input=lambda grad, input, dim, keepdim, result: (
+        _keep(grad, input, dim, keepdim)
+        * exp(input - _finite(_keep(result, input, dim, keepdim)))
+    )
+)
+
+
+def _finite(value: Tensor) -> Tensor:
+    return where(isinf(value), 0.0, value)
+
+
+@composed(method=True)
+def norm(
+    input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None,
+    dtype: Any = None,
+) -> Tensor:  # fmt: skip
+    """The p-norm over `dim` (all elements by default); "fro" is the 2-norm, "nuc" the nuclear."""
+    if dtype is not None:
+        input = input.to(dtype)
+    if p == "nuc":
+        raise NotImplementedError("norm: p='nuc' needs singular values, which are not there yet")
+    result = vector_norm(input, 2.0 if p in ("fro", None) else p, dim, keepdim)
+    return result if out is None else out.copy_(result)
+
+
+@op(public=False, method=False, node="LinalgVectorNormBackward0")
+def vector_norm(input: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """(sum of |input|^ord)^(1/ord) over `dim`; inf, -inf and 0 are the limits of it."""
+    if not (input.dtype.is_floating_point or input.dtype.is_complex):
+        raise RuntimeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{input.dtype}"
+        )
+    size = _core.abs(input)
+    if input.dtype.is_complex:
+        size = _core.to_dtype(size, input.dtype.to_real())
+    if ord == math.inf:
+        return _core.amax(size, dim, keepdim)
+    if ord == -math.inf:
+        return _core.amin(size, dim, keepdim)
+    if ord == 0:
+        return _core.sum(_core.to_dtype(_core.ne(size, 0), size.dtype), dim, keepdim, None)
+    if ord == 1:
+        return _core.sum(size, dim, keepdim, None)
+    if ord == 2:
+        return _core.sqrt(_core.sum(_core.mul(size, size), dim, keepdim, None))
+    return _core.pow(_core.sum(_core.pow(size, ord), dim, keepdim, None), 1.0 / ord)
+
+
+def _norm_gradient(
+    grad: Tensor, input: Tensor, ord: Any, dim: Any, keepdim: bool, result: Tensor
+) -> Tensor:
+    grad, result = _keep(grad, input, dim, keepdim), _keep(result, input, dim, keepdim)
+    if ord == 0:
+        return input * 0
+    if ord == 1:
+        return grad * sgn(input)
+    if ord == 2:
+        return where(result == 0, 0.0, grad / result) * input
+    if ord in (math.inf, -math.inf):
+        reached = (input.abs() == result).to(grad.dtype)
+        return sgn(input) * (grad * reached / reached.sum(dim, keepdim=True))
+    size = input.abs()
+    if ord < 2:
+        part = where(size == 0, 0.0, sgn(input) * size ** (ord - 1))
+    else:
+        part = input * size ** (ord - 2)
+    return part * where(result == 0, 0.0, grad / result ** (ord - 1))
+
+
+vector_norm.vjp(input=_norm_gradient)
+
+
+@composed(method=True)
+def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
+    """How many elements are not 0."""
+    return (input != 0).sum(dim)
+
+
+@composed(method=True)
+def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The sum, nan counted as 0."""
+    if not input.dtype.is_floating_point:
+        return sum(input, dim, keepdim, dtype=dtype)
+    return sum(where(input != input, 0.0, input), dim, keepdim, dtype=dtype)
+
+
+@composed(method=True)
+def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean of the elements that are not nan."""
+    present = (input == input).sum(dim, keepdim)
+    return nansum(input, dim, keepdim, dtype=dtype) / present

@@ -1,0 +1,711 @@
+"""Views and other changes of shape: no arithmetic, the data mostly stays where it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rushlight import _core
+from rushlight.autograd.op import composed, op
+from rushlight.dtypes import check_device
+from rushlight.tensor import Tensor
+
+
+def _sizes(size: tuple) -> tuple:
+    """Sizes given one by one or as one sequence."""
+    if len(size) == 1 and not isinstance(size[0], (int, Tensor)):
+        return tuple(size[0])
+    return size
+
+
+def _axis(input: Tensor, dim: int, extra: int = 0) -> int:
+    """A dimension counted from the front; IndexError if there is no such."""
+    rank = input.ndim + extra
+    low, high = (-rank, rank - 1) if rank else (-1, 0)
+    if not low <= dim <= high:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})"
+        )
+    return dim + rank if dim < 0 and rank else dim
+
+
+# ---- views
+
+
+@op(_core.as_strided, view=True)
+def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """A view with any sizes and strides that stay inside the storage."""
+
+
+def _as_strided_gradient(
+    grad: Tensor, input: Tensor, size: Any, stride: Any, storage_offset: int | None
+) -> Tensor:
+    # Scatter-add into a stretch of memory laid out like the input's, then read it as the input.
+    offset = input.storage_offset() if storage_offset is None else storage_offset
+    own = input.storage_offset()
+    span = 1
+    for length, step in (*zip(input.shape, input.stride()), *zip(size, stride)):
+        span += max(0, (length - 1) * step)
+    low = min(own, offset)
+    room = span + max(own, offset) - low
+    index = _core.as_strided(
+        _core.arange(0, room, 1, _core.int64), tuple(size), tuple(stride), offset - low
+    )
+    memory = grad.new_zeros(room).index_add(0, index.reshape(-1), grad.reshape(-1))
+    own_index = _core.as_strided(
+        _core.arange(0, room, 1, _core.int64), tuple(input.shape), input.stride(), own - low
+    )
+    flat = own_index.reshape(-1)
+    counts = _core.full((room,), 0, grad.dtype).index_add(
+        0, flat, _core.full((flat.numel(),), 1, grad.dtype)
+    )
+    return (memory / counts.clamp(min=1)).index_select(0, flat).view(input.shape)
+
+
+as_strided.vjp(input=_as_strided_gradient)
+
+
+@composed(method=True)
+def as_strided_scatter(
+    input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
+) -> Tensor:
+    """A copy of input in which the strided part has the values of `src`."""
+    result = input.clone()
+    as_strided(result, size, stride, storage_offset).copy_(src)
+    return result
+
+
+@op(_core.view, view=True, public=False, method=False, node="ViewBackward0")
+def _view(input: Tensor, size: Any) -> Tensor:
+    """The same elements in another shape, without a copy."""
+
+
+_view.vjp(input=lambda grad, input: grad.reshape(input.shape))
+
+
+def _tensor_view(self: Tensor, *size: Any) -> Tensor:
+    """The same elements in another shape (-1: what is left), or bytes as another dtype."""
+    if len(size) == 1:
+        if isinstance(size[0], _core.dtype):
+            return _view_dtype(self, size[0])
+        if not isinstance(size[0], int):
+            return _view(self, tuple(size[0]))
+    return _view(self, size)
+
+
+Tensor.view = _tensor_view
+Tensor.view_as = lambda self, other: _view(self, other.shape)
+
+
+def _view_dtype(input: Tensor, dtype: Any) -> Tensor:
+    if dtype is input.dtype:
+        return _view(input, input.shape)
+    old, new = input.element_size(), dtype.itemsize
+    shape, stride, offset = list(input.shape), list(input.stride()), input.storage_offset()
+    if old == new:
+        return _core.reinterpret(input, dtype, shape, stride, offset)
+    if not shape:
+        raise RuntimeError(
+            f"self.dim() cannot be 0 to view {input.dtype} as {dtype} (different element sizes)"
+        )
+    if stride[-1] != 1 and shape[-1] != 1:
+        raise RuntimeError("self.stride(-1) must be 1 to view as a dtype of another size")
+    if new < old:
+        ratio = old // new
+        shape[-1] *= ratio
+        stride = [s * ratio for s in stride[:-1]] + [1]
+        return _core.reinterpret(input, dtype, shape, stride, offset * ratio)
+    ratio = new // old
+    if shape[-1] % ratio or offset % ratio or any(s % ratio for s in stride[:-1]):
+        raise RuntimeError(
+            f"sizes, strides and offset must be divisible by {ratio} to view {input.dtype} as "
+            f"{dtype}"
+        )
+    shape[-1] //= ratio
+    stride = [s // ratio for s in stride[:-1]] + [1]
+    return _core.reinterpret(input, dtype, shape, stride, offset // ratio)
+
+
+@composed()
+def reshape(input: Tensor, shape: Any) -> Tensor:
+    """The same elements in another shape: a view where possible, else a copy."""
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    return _view(input if _core.can_view(input, shape) else input.contiguous(), shape)
+
+
+Tensor.reshape = lambda self, *shape: reshape(self, _sizes(shape))
+Tensor.reshape_as = lambda self, other: reshape(self, other.shape)
+
+
+@op(_core.permute, view=True, variadic="dims")
+def permute(input: Tensor, dims: Any) -> Tensor:
+    """A view with the dimensions in another order."""
+
+
+def _inverse(dims: tuple) -> tuple:
+    inverse = [0] * len(dims)
+    for i, d in enumerate(dims):
+        inverse[d] = i
+    return tuple(inverse)
+
+
+permute.vjp(input=lambda grad, dims: permute(grad, _inverse(dims)))
+
+
+@op(_core.transpose, view=True)
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """A view with two dimensions exchanged."""
+
+
+transpose.vjp(input=lambda grad, dim0, dim1: transpose(grad, dim0, dim1))
+
+
+@composed(method=True)
+def t(input: Tensor) -> Tensor:
+    """The transpose of a matrix; vectors stay as they are."""
+    if input.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
+    return transpose(input, 0, 1) if input.ndim == 2 else transpose(input, 0, 0)
+
+
+@composed(method=True)
+def adjoint(input: Tensor) -> Tensor:
+    """The last two dimensions exchanged, complex numbers conjugated."""
+    return transpose(input, -2, -1).conj()
+
+
+Tensor.T = property(lambda self: permute(self, tuple(range(self.ndim - 1, -1, -1))))
+Tensor.mT = property(lambda self: transpose(self, -2, -1))
+Tensor.H = property(adjoint)
+Tensor.mH = property(adjoint)
+swapaxes = swapdims = Tensor.swapaxes = Tensor.swapdims = transpose
+
+
+@op(_core.expand, view=True, public=False, variadic="size")
+def expand(input: Tensor, size: Any) -> Tensor:
+    """A view with dimensions of size 1 repeated (-1: as they are), without a copy."""
+
+
+expand.vjp(input=lambda grad, input: sum_to_size(grad, input.shape))
+Tensor.expand_as = lambda self, other: expand(self, other.shape)
+
+
+@op(_core.sum_to_size, public=False, variadic="size")
+def sum_to_size(input: Tensor, size: Any) -> Tensor:
+    """The sum over the dimensions along which `size` would have been broadcast."""
+
+
+sum_to_size.vjp(input=lambda grad, input: expand(grad, input.shape))
+
+
+@composed(method=True)
+def broadcast_to(input: Tensor, size: Any) -> Tensor:
+    """expand under NumPy's name."""
+    return expand(input, tuple(size))
+
+
+@composed()
+def broadcast_tensors(*tensors: Tensor) -> tuple:
+    """Views of the tensors in the shape that they broadcast to."""
+    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
+        tensors = tuple(tensors[0])
+    shape = broadcast_shapes(*(t.shape for t in tensors))
+    return tuple(expand(t, shape) for t in tensors)
+
+
+@composed()
+def broadcast_shapes(*shapes: Any) -> Any:
+    """The shape that tensors of these shapes broadcast to."""
+    from rushlight.dtypes import Size
+
+    result: list[int] = []
+    for shape in shapes:
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        result = [1] * (len(shape) - len(result)) + result
+        for i in range(1, len(shape) + 1):
+            if shape[-i] != 1 and result[-i] not in (1, shape[-i]):
+                raise RuntimeError(
+                    "Shape mismatch: objects cannot be broadcast to a single shape: "
+                    f"{[tuple(s) if not isinstance(s, int) else s for s in shapes]}"
+                )
+            if shape[-i] != 1:
+                result[-i] = shape[-i]
+    return Size(result)
+
+
+@op(_core.slice, view=True, method=False, public=False)
+def slice(
+    input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
+    """input[start:end:step] along `dim`."""
+
+
+slice.vjp(
+    input=lambda grad, input, dim, start, end, step: slice_backward(
+        grad, tuple(input.shape), dim, start, end, step
+    )
+)
+
+
+@op(public=False, method=False)
+def slice_backward(
+    grad_output: Tensor, size: Any, dim: int, start: Any, end: Any, step: int
+) -> Tensor:
+    """Zeros of the given size with grad_output where the slice was."""
+    result = _core.full(size, 0, grad_output.dtype)
+    _core.copy_(_core.slice(result, dim, start, end, step), grad_output)
+    return result
+
+
+slice_backward.vjp(
+    grad_output=lambda grad, dim, start, end, step: slice(grad, dim, start, end, step)
+)
+
+
+@op(_core.select, view=True)
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """The part at one index of a dimension, which goes."""
+
+
+select.vjp(
+    input=lambda grad, input, dim, index: select_backward(grad, tuple(input.shape), dim, index)
+)
+
+
+@op(public=False, method=False)
+def select_backward(grad_output: Tensor, size: Any, dim: int, index: int) -> Tensor:
+    """Zeros of the given size with grad_output at the index."""
+    result = _core.full(size, 0, grad_output.dtype)
+    _core.copy_(_core.select(result, dim, index), grad_output)
+    return result
+
+
+select_backward.vjp(grad_output=lambda grad, dim, index: select(grad, dim, index))
+
+
+@composed(method=True)
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """The part of a dimension from `start`, `length` long."""
+    size = input.shape[_axis(input, dim)] if input.ndim else 0
+    if input.ndim == 0:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    start = int(start)
+    if not -size <= start <= size:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-size}, {size}], but got "
+            f"{start})"
+        )
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    start = start + size if start < 0 else start
+    if start + length > size:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
+    return slice(input, dim, start, start + length)
+
+
+@op(_core.unsqueeze, view=True)
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """A view with one more dimension, of size 1, at `dim`."""
+
+
+unsqueeze.vjp(input=lambda grad, input: grad.reshape(input.shape))
+
+
+@op(_core.squeeze, view=True)
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """A view without the dimensions of size 1 (all, or those of `dim`)."""
+
+
+squeeze.vjp(input=lambda grad, input: grad.reshape(input.shape))
+
+
+@composed(method=True)
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Some neighbouring dimensions (by default all) made one."""
+    if input.ndim == 0:
+        return reshape(input, (1,))
+    first, last = _axis(input, start_dim), _axis(input, end_dim)
+    if first > last:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if first == last:
+        return input
+    count = 1
+    for size in input.shape[first : last + 1]:
+        count *= size
+    return reshape(input, (*input.shape[:first], count, *input.shape[last + 1 :]))
+
+
+@composed(method=True)
+def ravel(input: Tensor) -> Tensor:
+    """All elements in one row."""
+    return reshape(input, (-1,))
+
+
+@composed(method=True)
+def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
+    """One dimension split into several."""
+    axis = _axis(input, dim)
+    sizes = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    known = 1
+    for size in sizes:
+        known *= size if size != -1 else 1
+    size = input.shape[axis]
+    if (-1 in sizes and (known == 0 or size % known)) or (-1 not in sizes and known != size):
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} "
+            f"({size}) in the input tensor"
+        )
+    return _view(input, (*input.shape[:axis], *sizes, *input.shape[axis + 1 :]))
+
+
+@composed(method=True)
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """Some dimensions moved to other places; the others keep their order."""
+    sources = (source,) if isinstance(source, int) else tuple(source)
+    targets = (destination,) if isinstance(destination, int) else tuple(destination)
+    if len(sources) != len(targets):
+        raise RuntimeError(
+            "movedim: Invalid source or destination dims: source "
+            f"({list(sources)} dims) should contain the same number of dims as destination "
+            f"({list(targets)} dims)"
+        )
+    sources = tuple(_axis(input, d) for d in sources)
+    targets = tuple(_axis(input, d) for d in targets)
+    for dims, what in ((sources, "source"), (targets, "destination")):
+        if len(set(dims)) != len(dims):
+            raise RuntimeError(f"movedim: repeated dim in `{what}` ({list(dims)})")
+    order = [-1] * input.ndim
+    for source_dim, target_dim in zip(sources, targets):
+        order[target_dim] = source_dim
+    rest = iter(d for d in range(input.ndim) if d not in sources)
+    return permute(input, tuple(d if d >= 0 else next(rest) for d in order))
+
+
+moveaxis = Tensor.moveaxis = movedim
+
+# ---- several views at once
+
+
+@op(view=True, public=False, method=False, node="SplitBackward0")
+def _split(input: Tensor, sizes: tuple, dim: int) -> tuple:
+    parts, start = [], 0
+    for size in sizes:
+        parts.append(_core.slice(input, dim, start, start + size, 1))
+        start += size
+    return tuple(parts)
+
+
+def _split_gradient(grad: tuple, input: Tensor, sizes: tuple, dim: int) -> Tensor:
+    from rushlight.ops.join import cat
+
+    parts = []
+    for part, size in zip(grad, sizes):
+        if part is None:
+            shape = list(input.shape)
+            shape[dim] = size
+            part = input.new_zeros(shape)
+        parts.append(part)
+    return cat(parts, dim)
+
+
+_split.vjp(input=_split_gradient)
+
+
+@composed(method=True)
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple:
+    """Views of parts of one size (the last may be smaller), or of the sizes given."""
+    if isinstance(split_size_or_sections, int):
+        return _split_even(tensor, split_size_or_sections, dim)
+    return split_with_sizes(tensor, split_size_or_sections, dim)
+
+
+def _split_even(tensor: Tensor, size: int, dim: int) -> tuple:
+    if tensor.ndim == 0:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    if size < 0:
+        raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+    axis = _axis(tensor, dim)
+    length = tensor.shape[axis]
+    if size == 0:
+        if length:
+            raise RuntimeError(
+                "split_size can only be 0 if dimension size is 0, but got dimension size of "
+                f"{length}"
+            )
+        return _split(tensor, (0,), axis)
+    count = max(1, -(-length // size))
+    return _split(tensor, (*(size,) * (count - 1), length - size * (count - 1)), axis)
+
+
+@composed(method=True)
+def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple:
+    """Views of parts with the sizes given, which add up to the dimension's."""
+    if input.ndim == 0:
+        raise RuntimeError("split_with_sizes expects at least a 1-dimensional tensor")
+    axis = _axis(input, dim)
+    sizes = tuple(int(s) for s in split_sizes)
+    total = 0
+    for size in sizes:
+        if size < 0:
+            raise RuntimeError(
+                "split_with_sizes expects split_sizes have only non-negative entries, but got "
+                f"split_sizes={list(sizes)}"
+            )
+        total += size
+    if total != input.shape[axis]:
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes to sum exactly to {input.shape[axis]} (input "
+            f"tensor's size at dimension {axis}), but got split_sizes={list(sizes)}"
+        )
+    return _split(input, sizes, axis)
+
+
+@composed(method=True)
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple:
+    """At most `chunks` views of equal parts (the last may be smaller)."""
+    if input.ndim == 0:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    axis = _axis(input, dim)
+    size = -(-input.shape[axis] // chunks)
+    if size == 0:
+        return _split(input, (0,) * chunks, axis)
+    return _split_even(input, size, axis)
+
+
+@composed(method=True)
+def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple:
+    """Views of nearly equal parts, or of the parts between the indices given."""
+    if input.ndim == 0:
+        raise RuntimeError(
+            "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
+        )
+    axis = _axis(input, dim)
+    length = input.shape[axis]
+    if isinstance(indices_or_sections, Tensor):
+        indices_or_sections = indices_or_sections.tolist()
+    if isinstance(indices_or_sections, int):
+        sections = indices_or_sections
+        if sections <= 0:
+            raise RuntimeError(f"number of sections must be larger than 0, got {sections}")
+        base, longer = divmod(length, sections)
+        return _split(
+            input, (base + 1,) * longer + (base,) * (sections - longer), axis
+        )
+    bounds = [0, *indices_or_sections, length]
+    return tuple(
+        slice(input, axis, start, end) for start, end in zip(bounds[:-1], bounds[1:])
+    )
+
+
+@op(view=True)
+def unbind(input: Tensor, dim: int = 0) -> tuple:
+    """Views of all parts along a dimension, which goes."""
+    axis = _axis(input, dim)
+    if input.ndim == 0:
+        raise RuntimeError("unbind(): cannot be applied to a 0-dim tensor")
+    return tuple(_core.select(input, axis, i) for i in range(input.shape[axis]))
+
+
+def _unbind_gradient(grad: Any, input: Tensor, dim: int) -> Tensor:
+    from rushlight.ops.join import stack
+
+    grads = grad if isinstance(grad, tuple) else (grad,)
+    if not grads:
+        return input * 0
+    axis = _axis(input, dim)
+    shape = input.shape[:axis] + tuple(input.shape[axis + 1 :])
+    return stack([input.new_zeros(shape) if g is None else g for g in grads], axis)
+
+
+unbind.vjp(input=_unbind_gradient)
+
+
+@op(view=True, public=False)
+def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """A view of all windows of `size` along a dimension, `step` apart, as a new last dimension."""
+    axis = _axis(input, dimension)
+    length = input.shape[axis] if input.ndim else 1
+    if size < 0:
+        raise RuntimeError(f"size is {size} but must be >= 0")
+    if size > length:
+        raise RuntimeError(
+            f"maximum size for tensor at dimension {axis} is {length} but size is {size}"
+        )
+    if step <= 0:
+        raise RuntimeError(f"step is {step} but must be > 0")
+    if input.ndim == 0:
+        return _core.as_strided(input, (size,), (1,), input.storage_offset())
+    shape, stride = list(input.shape), list(input.stride())
+    shape[axis] = (length - size) // step + 1
+    shape.append(size)
+    stride.append(stride[axis])
+    stride[axis] *= step
+    return _core.as_strided(input, shape, stride, input.storage_offset())
+
+
+def _unfold_gradient(grad: Tensor, input: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    if input.ndim == 0:
+        return grad.reshape(())
+    axis = _axis(input, dimension)
+    length = input.shape[axis]
+    windows = unfold(_core.arange(0, length, 1, _core.int64), 0, size, step).reshape(-1)
+    moved = grad.movedim(-1, axis + 1).flatten(axis, axis + 1)
+    return input.new_zeros(input.shape).index_add(axis, windows, moved)
+
+
+unfold.vjp(input=_unfold_gradient)
+
+
+@op(view=True)
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """A view of the diagonal of two dimensions, as a new last dimension."""
+    a, b = _axis(input, dim1), _axis(input, dim2)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    rows, cols = input.shape[a], input.shape[b]
+    length = max(0, min(rows, cols - offset) if offset >= 0 else min(rows + offset, cols))
+    shape, stride = list(input.shape), list(input.stride())
+    step = stride[a] + stride[b]
+    start = input.storage_offset()
+    if length:
+        start += offset * stride[b] if offset >= 0 else -offset * stride[a]
+    for axis in sorted((a, b), reverse=True):
+        del shape[axis], stride[axis]
+    return _core.as_strided(input, [*shape, length], [*stride, step], start)
+
+
+def _diagonal_gradient(grad: Tensor, input: Tensor, offset: int, dim1: int, dim2: int) -> Tensor:
+    result = input.new_zeros(input.shape)
+    diagonal(result, offset, dim1, dim2).copy_(grad)
+    return result
+
+
+diagonal.vjp(input=_diagonal_gradient)
+
+# ---- copies and casts
+
+
+@op(inplace=False)
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """A copy with memory of its own."""
+    return _core.clone(input)
+
+
+clone.vjp(input=lambda grad: grad)
+
+
+def _tensor_contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor itself if its rows follow each other, else a copy that does."""
+    return self if self._is_contiguous() else clone(self)
+
+
+Tensor.contiguous = _tensor_contiguous
+
+
+@op(_core.to_dtype, method=False, public=False, node="ToCopyBackward0")
+def to_dtype(input: Tensor, dtype: Any) -> Tensor:
+    """The values in another dtype."""
+
+
+def _cast_gradient(grad: Tensor, input: Tensor) -> Tensor:
+    return to_dtype(grad, input.dtype)
+
+
+to_dtype.vjp(input=_cast_gradient)
+
+
+def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """The tensor in another dtype; `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`.
+
+    Returns the tensor itself when nothing changes and `copy` is False.
+    """
+    dtype, copy = kwargs.pop("dtype", None), kwargs.pop("copy", False)
+    check_device(kwargs.pop("device", None))
+    other = kwargs.pop("other", None)
+    args = list(args)
+    if args and isinstance(args[0], Tensor):
+        other = args.pop(0)
+    elif args and (args[0] is None or isinstance(args[0], (str,)) or hasattr(args[0], "index")):
+        check_device(args.pop(0))
+    if args and (isinstance(args[0], _core.dtype) or args[0] in (float, int, bool, complex)):
+        dtype = args.pop(0)
+    elif args and args[0] is None:
+        args.pop(0)
+    if args:
+        args.pop(0)  # non_blocking
+    if args:
+        copy = args.pop(0)
+    if other is not None:
+        dtype = other.dtype
+    if dtype is not None and not isinstance(dtype, _core.dtype):
+        dtype = _core.result_type([dtype()]) if dtype is not float else _core.float64
+    if dtype is not None and dtype is not self.dtype:
+        return to_dtype(self, dtype)
+    return clone(self) if copy else self
+
+
+Tensor.to = _to
+Tensor.cpu = lambda self, memory_format=None: self
+
+
+def _cuda(self: Tensor, device: Any = None, *args: Any, **kwargs: Any) -> Tensor:
+    """Raises: there is no CUDA device."""
+    check_device("cuda")
+    return self
+
+
+Tensor.cuda = _cuda
+for _name, _dtype in {
+    "float": _core.float32, "double": _core.float64, "half": _core.float16,
+    "bfloat16": _core.bfloat16, "int": _core.int32, "long": _core.int64, "short": _core.int16,
+    "char": _core.int8, "byte": _core.uint8, "bool": _core.bool, "cfloat": _core.complex64,
+    "cdouble": _core.complex128,
+}.items():  # fmt: skip
+    setattr(
+        Tensor,
+        _name,
+        (lambda d: lambda self, memory_format=None: self if self.dtype is d else to_dtype(self, d))(
+            _dtype
+        ),
+    )
+
+
+def _type_as(self: Tensor, other: Tensor) -> Tensor:
+    """The values in the dtype of `other`."""
+    return self if self.dtype is other.dtype else to_dtype(self, other.dtype)
+
+
+Tensor.type_as = _type_as
+
+# ---- writing
+
+
+@op(inplace=True, public=False, method=False)
+def copy(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
+    """The values of `src` in the shape and dtype of input."""
+    return _core.to_dtype(_core.expand(src, tuple(input.shape)), input.dtype)
+
+
+copy.vjp(input=lambda grad: grad * 0, src=lambda grad: grad)
+
+
+@op(inplace=True, public=False, method=False)
+def fill(input: Tensor, value: Any) -> Tensor:
+    """One value everywhere."""
+    if isinstance(value, Tensor):
+        if value.ndim:
+            raise RuntimeError(
+                "fill_ only supports 0-dimension value tensor but got tensor with "
+                f"{value.ndim} dimensions."
+            )
+        return _core.to_dtype(_core.expand(value, tuple(input.shape)), input.dtype)
+    return _core.full(tuple(input.shape), value, input.dtype)
+
+
+fill.vjp(input=lambda grad: grad * 0, value=lambda grad: grad.sum())
+
+_core.set_callbacks(as_strided=as_strided, sum_to=sum_to_size, cast=to_dtype)
+__all__ += ["swapaxes", "swapdims", "moveaxis"]  # noqa: F821  filled by the declarations

@@ -1,0 +1,141 @@
+"""softmax, log_softmax and logsumexp along an axis, and what is built from them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from rushlight import _core
+from rushlight.autograd.op import composed, op
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rushlight._core import dtype as DType
+    from rushlight.tensor import Tensor
+
+
+@op(_core.softmax, out=True)
+def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+    """exp(input) divided by its sum along `dim`, without overflow.
+
+    Args:
+        input: of any shape.
+        dim: the axis whose slices sum to 1.
+        dtype: what `input` is converted to first.
+    """
+
+
+softmax.vjp(input=lambda grad, result, dim: softmax_backward(grad, result, dim))
+
+
+@op(_core.softmax_backward, method=False, public=False)
+def softmax_backward(grad_output: Tensor, output: Tensor, dim: int) -> Tensor:
+    """The gradient of softmax's input from that of its result and the result."""
+
+
+softmax_backward.vjp(
+    grad_output=lambda grad, output, dim: softmax_backward(grad, output, dim),
+    output=lambda grad, grad_output, output, dim: (
+        grad * (grad_output - (grad_output * output).sum(dim, True))
+        - grad_output * (grad * output).sum(dim, True)
+    ),
+)
+
+
+@op(_core.log_softmax, out=True)
+def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+    """The logarithm of `softmax(input, dim)`, exact also where softmax underflows.
+
+    Args:
+        input: of any shape.
+        dim: the axis along which the exponentials of the result sum to 1.
+        dtype: what `input` is converted to first.
+    """
+
+
+log_softmax.vjp(input=lambda grad, result, dim: log_softmax_backward(grad, result, dim))
+
+
+@op(_core.log_softmax_backward, method=False, public=False)
+def log_softmax_backward(grad_output: Tensor, output: Tensor, dim: int) -> Tensor:
+    """The gradient of log_softmax's input from that of its result and the result."""
+
+
+log_softmax_backward.vjp(
+    grad_output=lambda grad, output, dim: grad - (grad * output.exp()).sum(dim, True),
+    output=lambda grad, grad_output, output, dim: (
+        -grad * output.exp() * grad_output.sum(dim, True)
+    ),
+)
+
+
+@op(_core.logsumexp, out=True)
+def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor:
+    """log(sum(exp(input))) along `dim`, without overflow.
+
+    Args:
+        input: of any shape; integers are converted to the default float.
+        dim: one axis or several.
+        keepdim: keep the reduced axes with size 1.
+    """
+
+
+def _logsumexp_vjp(
+    grad: Tensor, input: Tensor, result: Tensor, dim: int | Sequence[int], keepdim: bool
+) -> Tensor:
+    if not keepdim:
+        axes = {d % max(input.ndim, 1) for d in ((dim,) if isinstance(dim, int) else dim)}
+        kept = [1 if d in axes else size for d, size in enumerate(input.shape)]
+        grad, result = grad.reshape(kept), result.reshape(kept)
+    return grad * (input - result).exp()
+
+
+logsumexp.vjp(input=_logsumexp_vjp)
+
+
+@composed(public=False)
+def softmin(
+    input: Tensor,
+    dim: int | None = None,
+    _stacklevel: int = 3,
+    dtype: DType | None = None,
+) -> Tensor:
+    """`softmax(-input, dim)`: the smallest number gets the largest share."""
+    if dim is None:
+        dim = implicit_dim("softmin", input.ndim, _stacklevel)
+    return softmax(-input, dim, dtype)
+
+
+def implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
+    """The axis that PyTorch takes where none is given, with its warning."""
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include "
+        "dim=X as an argument.",
+        stacklevel=stacklevel,
+    )
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+@composed(public=False)
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """Samples from a relaxed categorical distribution (Jang et al. 2017, Maddison et al. 2017).
+
+    Args:
+        logits: unnormalised log-probabilities.
+        tau: temperature; towards 0 the samples become one-hot.
+        hard: return one-hot samples, with the gradient of the relaxed ones.
+        eps: has no effect any more.
+        dim: the axis of the classes.
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    noise = _core.empty(logits.shape, logits.dtype).exponential_().log()  # minus a Gumbel sample
+    relaxed = softmax((logits - noise) / tau, dim)
+    if not hard:
+        return relaxed
+    index = relaxed.detach().argmax(dim, keepdim=True)
+    sample = _core.full(logits.shape, 0.0, logits.dtype).scatter_(dim, index, 1.0)
+    return sample - relaxed.detach() + relaxed

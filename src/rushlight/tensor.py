@@ -1,0 +1,257 @@
+"""class Tensor: the Python face of an array with autograd.
+
+What every operation touches (shape, dtype, grad, requires_grad, grad_fn, item, ...) is in the C++
+base. Methods that are ops are attached where the ops are declared (rushlight/ops).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rushlight import _core
+from rushlight.dtypes import CPU, Size, strided
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rushlight.autograd.graph import RemovableHandle
+
+
+class Tensor(_core.TensorBase):
+    """A multi-dimensional array of one dtype that remembers how it was made.
+
+    Made by `tensor`, `zeros`, `randn` and the like, or by operations on other tensors. With
+    `requires_grad=True`, operations on it are recorded, and `backward()` on a result fills `grad`.
+    """
+
+    is_sparse = False
+    is_quantized = False
+    is_mkldnn = False
+    is_cuda = False
+    is_cpu = True
+    is_meta = False
+    is_nested = False
+    names = property(lambda self: (None,) * self.ndim)
+    layout = strided
+    __array_priority__ = 1000
+
+    @property
+    def device(self) -> Any:
+        """Always the CPU."""
+        return CPU
+
+    # ---- autograd
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
+    ) -> None:
+        """Adds the derivative of this tensor to `grad` of the leaves that it was computed from.
+
+        Args:
+            gradient: what to multiply with, of this tensor's shape; may be left out for a tensor
+                of one element.
+            retain_graph: keep what the graph saved, for another backward.
+            create_graph: record the computation of the gradients, for higher derivatives.
+            inputs: only these leaves receive gradients.
+        """
+        if (
+            gradient is None
+            and inputs is None
+            and not create_graph
+            and not retain_graph
+            and self.requires_grad
+            and not self.ndim
+        ):
+            _core.run_backward((self,), (_core.one_like(self),), (), False, False, True)
+            return
+        from rushlight.autograd.backward import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Sets `requires_grad` in place and returns the tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same data without history; writes to it are not seen by autograd."""
+        return self.detach()
+
+    @data.setter
+    def data(self, other: Tensor) -> None:
+        self._set_array(other)
+
+    def detach_(self) -> Tensor:
+        """Forgets how the tensor was made, in place."""
+        if self._base is not None:
+            raise RuntimeError(
+                "Can't detach views in-place. Use detach() instead. If you are using "
+                "DistributedDataParallel, ..., detach the base."
+            )
+        self._grad_fn = None
+        self.requires_grad = False
+        return self
+
+    def retain_grad(self) -> None:
+        """Makes backward fill `grad` of this non-leaf tensor too."""
+        from rushlight.autograd.graph import retain_grad
+
+        retain_grad(self)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Calls `hook(grad)` when the gradient of this tensor is known; it may return another."""
+        from rushlight.autograd.graph import register_tensor_hook
+
+        return register_tensor_hook(self, hook)
+
+    def register_post_accumulate_grad_hook(
+        self, hook: Callable[[Tensor], None]
+    ) -> RemovableHandle:
+        """Calls `hook(tensor)` after backward has added to `grad` of this leaf."""
+        from rushlight.autograd.graph import register_post_accumulate_hook
+
+        return register_post_accumulate_hook(self, hook)
+
+    def is_floating_point(self) -> bool:
+        """Whether the dtype is a real float."""
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        """Whether the dtype is complex."""
+        return self.dtype.is_complex
+
+    def is_signed(self) -> bool:
+        """Whether the dtype has negative values."""
+        return self.dtype.is_signed
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Whether elements follow each other in row-major order."""
+        return self._is_contiguous()
+
+    def is_pinned(self, device: Any = None) -> bool:
+        """False: there is no other device to pin memory for."""
+        return False
+
+    def get_device(self) -> int:
+        """-1, as for every tensor on the CPU."""
+        return -1
+
+    def is_shared(self) -> bool:
+        """Whether the memory is shared with other processes."""
+        return False
+
+    # ---- Python's protocols
+
+    def __repr__(self, *, tensor_contents: str | None = None) -> str:
+        from rushlight.printing import tensor_repr
+
+        return tensor_repr(self, tensor_contents=tensor_contents)
+
+    def __format__(self, spec: str) -> str:
+        from rushlight.printing import tensor_format
+
+        return tensor_format(self, spec)
+
+    def __bool__(self) -> bool:
+        if self.numel() != 1:
+            if self.numel() == 0:
+                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+            raise RuntimeError(
+                "Boolean value of Tensor with more than one value is ambiguous; "
+                f"the shape is {list(self.shape)}. Use .any() or .all()"
+            )
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.numel() != 1 or self.dtype.is_floating_point or self.dtype.is_complex:
+            raise TypeError(
+                "only integer tensors of a single element can be converted to an index, "
+                f"got {self.dtype} of shape {list(self.shape)}"
+            )
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
+    def __contains__(self, element: Any) -> bool:
+        if isinstance(element, (Tensor, int, float, complex)):
+            return bool((self == element).any().item())
+        raise RuntimeError(
+            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+            f"{type(element)}."
+        )
+
+    __hash__ = object.__hash__
+
+    def __reversed__(self) -> Tensor:
+        return self if self.ndim == 0 else self.flip(0)
+
+    def __deepcopy__(self, memo: dict) -> Tensor:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                "protocol at the moment: detach() it first."
+            )
+        if id(self) in memo:
+            return memo[id(self)]
+        from rushlight.io.copying import deepcopy_tensor
+
+        return deepcopy_tensor(self, memo)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        from rushlight.io.copying import reduce_tensor
+
+        return reduce_tensor(self)
+
+    # ---- other libraries
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """A NumPy array on the same memory. `force` detaches and resolves first."""
+        if self.requires_grad and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                "instead."
+            )
+        if self.dtype is _core.bfloat16:
+            raise TypeError("Got unsupported ScalarType BFloat16: NumPy has no such dtype; use "
+                            ".float() first")
+        return _core.to_numpy(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        array = self.numpy()
+        if dtype is not None:
+            return array.astype(dtype, copy=bool(copy))
+        return array.copy() if copy else array
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        return _core.to_dlpack(self)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
+_core.set_tensor_class(Tensor)
+_core.set_callbacks(size_class=Size)

@@ -1,0 +1,5 @@
+"""RemovableHandle, under PyTorch's path."""
+
+from rushlight.autograd.graph import RemovableHandle
+
+__all__ = ["RemovableHandle"]
