@@ -12,6 +12,7 @@ void add_dtypes(PyObject* module);
 void add_tensor_type(PyObject* module);
 void add_node_type(PyObject* module);
 void add_op_type(PyObject* module);
+void add_storage_bytes(PyObject* module);
 void bind_tape(nb::module_& m);
 void bind_arrays(nb::module_& m);
 void bind_elementwise(nb::module_& m);
@@ -47,6 +48,7 @@ NB_MODULE(_core, m) {
     add_tensor_type(m.ptr());
     add_node_type(m.ptr());
     add_op_type(m.ptr());
+    add_storage_bytes(m.ptr());
     bind_tape(m);
     bind_arrays(m);
     bind_elementwise(m);

@@ -5,10 +5,12 @@
 //   math_basic.h    bit views, mad, rounding, sqrt, fmod and remainder
 //   math_float.h    the transcendental functions of float
 //   math_double.h   those of double
-//   math_special.h  what is built from them, and the rarer special functions
+//   math_special.h  what is built from them, inverse error functions, Bessel functions
+//   math_gamma.h    gamma functions and their kin
 #pragma once
 
 #include "elementwise/math_basic.h"
 #include "elementwise/math_double.h"
 #include "elementwise/math_float.h"
+#include "elementwise/math_gamma.h"
 #include "elementwise/math_special.h"

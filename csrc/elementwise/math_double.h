@@ -165,9 +165,9 @@ struct LogReducedDouble {
     return log_specials(x, log_sum(reduced.exponent, reduced.f));
 }
 
-// exponent (exponent_high + exponent_low) + log(1 + f) (scale_high + scale_low), where the high parts
-// have few enough bits for exact products: the sum is kept in two doubles, so that powers of the base
-// come out exact. The form of FreeBSD's e_log2.c and e_log10.c.
+// exponent (exponent_high + exponent_low) + log(1 + f) (scale_high + scale_low), where the high
+// parts have few enough bits for exact products: the sum is kept in two doubles, so that powers of
+// the base come out exact. The form of FreeBSD's e_log2.c and e_log10.c.
 [[gnu::always_inline]] inline double log_scaled(const LogReducedDouble& reduced,
                                                 double exponent_high, double exponent_low,
                                                 double scale_high, double scale_low) {
@@ -278,26 +278,26 @@ constexpr std::uint32_t kInversePiWords[] = {
     0xa7a31fb3, 0x4f2ff516, 0xba93dd63, 0xf5f2f8bd, 0x9e839cfb, 0xc5294975, 0x35fdafd8,
     0x8fc6ae84, 0x2b019823, 0x7e3db5d5};
 
-// The 53 bits of 1 / pi that come after the first 8 k + 53 piece bits, times 2^(8 k), by k: for an
-// argument of 2^(53 + 8 k) or more, the product with the bits before the first 8 k is a multiple of 2.
-using InversePi = std::array<double, 122>;
+// 52 bits of 2 / pi, those after the first 8 k + 52 piece, times 2^(8 k), by k: for an argument of
+// 2^(53 + 8 k) or more, the product with the bits before the first 8 k is a multiple of 4.
+using TwoOverPi = std::array<double, 122>;
 
-constexpr InversePi inverse_pi(std::size_t piece) {
-    InversePi table{};
+constexpr TwoOverPi two_over_pi(std::size_t piece) {
+    TwoOverPi table{};
     for (std::size_t k = 0; k < table.size(); ++k) {
-        double weight = 1;
-        for (std::size_t bit = 0; bit < 53 * (piece + 1); ++bit) {
+        double weight = 2;
+        for (std::size_t bit = 0; bit < 52 * (piece + 1); ++bit) {
             weight /= 2;
             const std::size_t place = bit + 8 * k;
             const bool set = ((kInversePiWords[place / 32] >> (31 - place % 32)) & 1) != 0;
-            if (set && bit >= 53 * piece) table[k] += weight;
+            if (set && bit >= 52 * piece) table[k] += weight;
         }
     }
     return table;
 }
-constexpr InversePi kInversePiFirst = inverse_pi(0);
-constexpr InversePi kInversePiSecond = inverse_pi(1);
-constexpr InversePi kInversePiThird = inverse_pi(2);
+constexpr TwoOverPi kTwoOverPiFirst = two_over_pi(0);
+constexpr TwoOverPi kTwoOverPiSecond = two_over_pi(1);
+constexpr TwoOverPi kTwoOverPiThird = two_over_pi(2);
 
 // A sum of two doubles, and what its rounding lost.
 struct DoubleSum {
@@ -316,7 +316,7 @@ struct DoubleSum {
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
     return {product, __builtin_fma(a, b, -product)};
 #else
-    // Dekker's product over halves of 26 and 27 bits
+    // Dekker's product over halves of 26 and 27 bits; exact if one of the factors has 52 bits only
     const double a_high = from_bits(bits_of(a) & 0xfffffffff8000000);
     const double b_high = from_bits(bits_of(b) & 0xfffffffff8000000);
     const double a_low = a - a_high;
@@ -326,56 +326,73 @@ struct DoubleSum {
 #endif
 }
 
-// x / pi less a multiple of 2, as a sum: Payne and Hanek's reduction. Within 2^-97, and 2^-140 for
-// moderate x.
-struct HalfTurnsDouble {
-    double first;
-    double second;
-    double third;
+// An argument cut as x = n pi / 2 + high + low, |high + low| <= pi / 4, n mod 4 in the low bits of
+// quadrant: Payne and Hanek's reduction, to 2^-90.
+struct QuarterTurns {
+    double high;
+    double low;
+    std::uint64_t quadrant;
 };
 
-[[gnu::always_inline]] inline HalfTurnsDouble half_turns_of_double(double x) {
+[[gnu::always_inline]] inline QuarterTurns quarter_turns(double x) {
     const std::int64_t biased = static_cast<std::int64_t>((bits_of(x) >> 52) & 0x7ff);
     const std::int64_t beyond = biased - (1023 + 53);
     const std::uint64_t k = static_cast<std::uint64_t>(beyond < 0 ? 0 : beyond) >> 3;
     const double scaled = from_bits(bits_of(x) - (k << 55));  // by 2^(-8 k)
-    const DoubleSum first = two_product(scaled, kInversePiFirst[k]);
-    const DoubleSum second = two_product(scaled, kInversePiSecond[k]);
-    const double turns = first.high - 2.0 * __builtin_rint(0.5 * first.high);
+    const DoubleSum first = two_product(scaled, kTwoOverPiFirst[k]);
+    const DoubleSum second = two_product(scaled, kTwoOverPiSecond[k]);
+    const double turns = first.high - 4.0 * __builtin_rint(0.25 * first.high);
     const DoubleSum rest = two_sum(first.low, second.high);
-    const double third = rest.low + (second.low + scaled * kInversePiThird[k]);
-    return {turns, rest.high, mad(x, 0.0, third)};  // NaN for inf, of which scaled knows nothing
+    // NaN for inf, of which scaled knows nothing
+    const double third = mad(x, 0.0, rest.low + (second.low + scaled * kTwoOverPiThird[k]));
+
+    const double shifted = (turns + rest.high) + kRoundMagic;
+    const DoubleSum near = two_sum(turns, kRoundMagic - shifted);
+    const DoubleSum most = two_sum(near.high, rest.high);
+    const DoubleSum f = two_sum(most.high, (near.low + most.low) + third);
+    // times pi / 2, in two pieces
+    const DoubleSum angle = two_product(f.high, 1.5707963267948966);
+    const double rounding = mad(f.low, 1.5707963267948966, angle.low);
+    const double low = mad(f.high, 6.123233995736766e-17, rounding);
+    return {angle.high, low, bits_of(shifted)};
 }
 
-// sin(pi (turns + offset)): sin(pi f) for the distance f to the nearest whole number n, with the sign
-// of (-1)^n. An offset of 1/2 makes it the cosine.
-[[gnu::always_inline]] inline double sin_half_turns(const HalfTurnsDouble& turns, double offset) {
-    const double shifted = ((turns.first + offset) + turns.second) + kRoundMagic;
-    const double n = shifted - kRoundMagic;
-    const DoubleSum near = two_sum(turns.first, offset - n);
-    const DoubleSum most = two_sum(near.high, turns.second);
-    const DoubleSum f = two_sum(most.high, (near.low + most.low) + turns.third);
-    const double z = f.high * f.high;
-    const double p = polynomial(z, -5.167712780049969, 2.550164039877269, -0.5992645293177656,
-                                0.08214588655280688, -0.007370430321749189, 0.0004662989048421493,
-                                -2.190117113748658e-05, 7.673864451804401e-07);
-    // pi in two pieces
-    const double low = mad(f.high * z, p, mad(f.high, 1.2246467991473532e-16, f.low * kPi<double>));
-    const double value = mad(f.high, kPi<double>, low);
-    return from_bits(bits_of(value) ^ (bits_of(shifted) << 63));
+// sin and cos of high + low, in the form of fdlibm's k_sin.c and k_cos.c.
+[[gnu::always_inline]] inline double sin_quarter(const QuarterTurns& x) {
+    const double z = x.high * x.high;
+    const double p = polynomial(z, -0.1666666666666663, 0.00833333333332184,
+                                -0.00019841269829358585, 2.7557313538556785e-06,
+                                -2.5050734399295313e-08, 1.5895434046960403e-10);
+    return x.high + mad(x.high * z, p, mad(x.low, -0.5 * z, x.low));
+}
+[[gnu::always_inline]] inline double cos_quarter(const QuarterTurns& x) {
+    const double z = x.high * x.high;
+    const double p = polynomial(z, 0.041666666666666595, -0.0013888888888873338,
+                                2.4801587288997502e-05, -2.7557314215309484e-07,
+                                2.087570511658797e-09, -1.1358732847088444e-11);
+    const double half = 0.5 * z;
+    const double most = 1.0 - half;
+    return most + (((1.0 - most) - half) + mad(z * z, p, -(x.high * x.low)));
 }
 
-// sin(x), cos(x) within 2 ulp, tan(x) within 3, for every finite x.
+// sin(x), cos(x) within 1 ulp, tan(x) within 3, for every finite x.
 [[gnu::always_inline]] inline double sin(double x) {
-    const double result = sin_half_turns(half_turns_of_double(x), 0.0);
+    const QuarterTurns turns = quarter_turns(x);
+    const double value = (turns.quadrant & 1) != 0 ? cos_quarter(turns) : sin_quarter(turns);
+    const double result = from_bits(bits_of(value) ^ ((turns.quadrant & 2) << 62));
     return abs(x) < 0x1p-27 ? x : result;  // -0 and the denormals
 }
 [[gnu::always_inline]] inline double cos(double x) {
-    return sin_half_turns(half_turns_of_double(x), 0.5);
+    const QuarterTurns turns = quarter_turns(x);
+    const double value = (turns.quadrant & 1) != 0 ? sin_quarter(turns) : cos_quarter(turns);
+    return from_bits(bits_of(value) ^ (((turns.quadrant + 1) & 2) << 62));
 }
 [[gnu::always_inline]] inline double tan(double x) {
-    const HalfTurnsDouble turns = half_turns_of_double(x);
-    const double result = sin_half_turns(turns, 0.0) / sin_half_turns(turns, 0.5);
+    const QuarterTurns turns = quarter_turns(x);
+    const double s = sin_quarter(turns);
+    const double c = cos_quarter(turns);
+    const bool odd = (turns.quadrant & 1) != 0;
+    const double result = (odd ? -c : s) / (odd ? s : c);
     return abs(x) < 0x1p-27 ? x : result;
 }
 

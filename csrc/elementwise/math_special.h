@@ -1,6 +1,6 @@
-// What is built from the elementary functions (logaddexp, gelu, ...), vectorised like them, and the
-// rarer special functions (gamma and Bessel families, inverse error functions), computed one by one
-// in double whatever the type.
+// What is built from the elementary functions (logaddexp, gelu, ...), vectorised like them; and the
+// rarer special functions (inverse error functions, Bessel), computed one by one in double whatever
+// the type.
 #pragma once
 
 #include <cstddef>
@@ -109,90 +109,6 @@ template <class T>
     const T t = tanh(scale * (x + T(0.044715) * x * x * x));
     const T inner_derivative = scale * (T(1) + T(3 * 0.044715) * x * x);
     return T(0.5) * (T(1) + t) + T(0.5) * x * (T(1) - t * t) * inner_derivative;
-}
-
-// lgamma_r: the plain lgamma writes a global variable, which threads would race for.
-inline double lgamma(double x) {
-    int sign = 0;
-    return ::lgamma_r(x, &sign);
-}
-inline float lgamma(float x) {
-    int sign = 0;
-    return static_cast<float>(::lgamma_r(static_cast<double>(x), &sign));
-}
-
-// Reflection below 0, recurrence up to 10, then the asymptotic series (DLMF 5.5.4, 5.5.2, 5.11.2).
-inline double digamma(double x) {
-    if (x == 0) return copysign(kInfinity<double>, -x);
-    double result = 0;
-    if (x < 0) {
-        if (x == __builtin_floor(x)) return kNan<double>;
-        // The remainder keeps the argument of tan small and exact.
-        result = -kPi<double> / ::tan(kPi<double> * (x - __builtin_rint(x)));
-        x = 1 - x;
-    }
-    while (x < 10) {
-        result -= 1 / x;
-        x += 1;
-    }
-    if (x == kInfinity<double>) return x;
-    const double w = 1 / (x * x);
-    const double series = w * polynomial(w, 1.0 / 12, -1.0 / 120, 1.0 / 252, -1.0 / 240, 1.0 / 132,
-                                         -691.0 / 32760, 1.0 / 12);
-    return result + (::log(x) - 0.5 / x - series);
-}
-inline float digamma(float x) { return static_cast<float>(digamma(static_cast<double>(x))); }
-
-// Hurwitz's zeta, the sum of (q + k)^-x over k >= 0, by Euler and Maclaurin (DLMF 25.11.5).
-inline double zeta(double x, double q) {
-    if (x == 1) return kInfinity<double>;
-    if (!(x > 1) || q != q) return kNan<double>;
-    if (q <= 0) {
-        if (q == __builtin_floor(q)) return kInfinity<double>;
-        if (x != __builtin_floor(x)) return kNan<double>;
-    }
-    double sum = 0;
-    do {
-        const double term = ::pow(q, -x);
-        sum += term;
-        q += 1;
-        if (__builtin_fabs(term) < 1e-17 * __builtin_fabs(sum) && q > 1) return sum;
-    } while (q < 12);
-    const double power = ::pow(q, -x);
-    sum += q * power / (x - 1) + 0.5 * power;
-    // B_2j / (2j)!
-    constexpr double kBernoulli[] = {1.0 / 12, -1.0 / 720, 1.0 / 30240, -1.0 / 1209600,
-                                     1.0 / 47900160, -691.0 / 1307674368000.0,
-                                     1.0 / 74724249600.0, -3617.0 / 10670622842880000.0,
-                                     43867.0 / 5109094217170944000.0};
-    double factor = x * power / q;
-    double rising = x;
-    for (const double coefficient : kBernoulli) {
-        const double term = coefficient * factor;
-        sum += term;
-        if (__builtin_fabs(term) < 1e-17 * __builtin_fabs(sum)) break;
-        factor *= (rising + 1) * (rising + 2) / (q * q);
-        rising += 2;
-    }
-    return sum;
-}
-inline float zeta(float x, float q) {
-    return static_cast<float>(zeta(static_cast<double>(x), static_cast<double>(q)));
-}
-
-// The order-th derivative of digamma: (-1)^(n+1) n! zeta(n + 1, x).
-inline double polygamma(std::int64_t order, double x) {
-    if (order == 0) return digamma(x);
-    const double n = static_cast<double>(order);
-    const double sign = (order & 1) != 0 ? 1 : -1;
-    return sign * ::tgamma(n + 1) * zeta(n + 1, x);
-}
-inline float polygamma(std::int64_t order, float x) {
-    return static_cast<float>(polygamma(order, static_cast<double>(x)));
-}
-template <class T>
-inline T trigamma(T x) {
-    return polygamma(1, x);
 }
 
 // The normal quantile of 1/2 + q, where tail = 1/2 - |q| is given beside q because the difference

@@ -238,7 +238,8 @@ Array matmul(const Array& a, const Array& b) {
         if (fold) return folded_product(left, b);
     }
     const Dims batch = broadcast_shapes("matmul", batch_of(left), batch_of(b));
-    check(k == rows_of(b), "matmul: Expected size for first two dimensions of batch2 tensor to be: [",
+    check(k == rows_of(b),
+          "matmul: Expected size for first two dimensions of batch2 tensor to be: [",
           batch.product(), ", ", k, "] but got: [", batch.product(), ", ", rows_of(b),
           "]. (shapes ", a.shape(), " and ", b.shape(), ")");
     const Array result = product(left, b, batch);

@@ -30,8 +30,8 @@ Array baddbmm(const Array& bias, const Array& a, const Array& b, const Scalar& b
 // x (..., in) @ weight (out, in).T + bias (out) -> (..., out); a weight (in) gives (...).
 Array linear(const Array& x, const Array& weight, const std::optional<Array>& bias);
 
-// The gradients of linear() for x, weight and bias, where wanted (else empty arrays): grad @ weight,
-// grad.T @ x, and the sums of grad over its rows. `grad` is (..., out).
+// The gradients of linear() for x, weight and bias, where wanted (else empty arrays):
+// grad @ weight, grad.T @ x, and the sums of grad over its rows. `grad` is (..., out).
 std::tuple<Array, Array, Array> linear_backward(const Array& grad, const Array& x,
                                                 const Array& weight, bool need_x, bool need_weight,
                                                 bool need_bias);

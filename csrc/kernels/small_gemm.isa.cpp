@@ -142,13 +142,13 @@ void panel_product(const GemmArgs<T>& g, Index k, const T* a, const T* b, Index 
     args.from_row = from_row;
     for (Index i = 0; i < g.m; i += kRows) {
         const Index rows = g.m - i < kRows ? g.m - i : kRows;
-        rows_left<T, Bytes, V, kRows>(args, rows, k, a + i * g.a_row, b, b_row, c + i * g.c_row, cols,
-                               from ? from + i * from_row : nullptr);
+        rows_left<T, Bytes, V, kRows>(args, rows, k, a + i * g.a_row, b, b_row, c + i * g.c_row,
+                                      cols, from ? from + i * from_row : nullptr);
     }
 }
 
-// k rows of `cols` columns of B, made contiguous and filled up with zeros to `width`, a multiple of
-// 16 bytes; the panel has room for whole vectors.
+// k rows of `cols` columns of B, made contiguous and filled up with zeros to `width`, a multiple
+// of 16 bytes; the panel has room for whole vectors.
 template <class T>
 void pack(const GemmArgs<T>& g, Index k, const T* b, Index cols, Index width, T* panel) {
     constexpr int W = Vector<T>::lanes;

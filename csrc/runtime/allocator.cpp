@@ -157,7 +157,8 @@ private:
     void to_system(std::byte* block, std::size_t size) noexcept {
         ++system_requests_;
         if (size < kColoured) return std::free(block);
-        auto* base = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(block) & ~(kPage - 1));
+        const auto address = reinterpret_cast<std::uintptr_t>(block);
+        auto* base = reinterpret_cast<void*>(address & ~(kPage - 1));
         if (size < kMapped) return std::free(base);
         unmap(base, size + kPage);
     }
@@ -189,8 +190,8 @@ private:
 
     [[noreturn]] static void out_of_memory(std::size_t bytes) {
         // A RuntimeError with this wording is what callers that retry with less look for.
-        fail(ErrorKind::Runtime, "DefaultCPUAllocator: can't allocate memory: you tried to allocate ",
-             bytes, " bytes");
+        fail(ErrorKind::Runtime,
+             "DefaultCPUAllocator: can't allocate memory: you tried to allocate ", bytes, " bytes");
     }
 
     Class classes_[kClasses];

@@ -25,7 +25,8 @@ constexpr const char* kInWheel = "/scipy_openblas32/lib/libscipy_openblas.so";
 constexpr int kRowMajor = 101, kNoTrans = 111, kTrans = 112;
 
 template <class T>
-using RealGemm = void (*)(int, int, int, int, int, int, T, const T*, int, const T*, int, T, T*, int);
+using RealGemm = void (*)(int, int, int, int, int, int, T, const T*, int, const T*, int, T, T*,
+                          int);
 using ComplexGemm = void (*)(int, int, int, int, int, int, const void*, const void*, int,
                              const void*, int, const void*, void*, int);
 

@@ -77,8 +77,8 @@ struct Job {
     FunctionView<void(std::int64_t)> task;
     std::int64_t tasks;
     alignas(64) std::atomic<std::int64_t> next{0};
-    std::atomic_flag failed = ATOMIC_FLAG_INIT;
-    std::exception_ptr error;
+    std::atomic_flag failed = {};
+    std::exception_ptr error = nullptr;
 
     bool run_one() noexcept {
         const std::int64_t i = next.fetch_add(1, std::memory_order_relaxed);

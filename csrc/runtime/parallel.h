@@ -11,9 +11,10 @@ namespace rushlight {
 int num_threads() noexcept;
 void set_num_threads(int threads);  // at least 1
 
-// Runs task(i) for i in [0, tasks), on the calling thread and on workers of the pool. `seconds_each`
-// is a rough cost of one task: short work stays on the caller, long work releases the GIL and lets
-// Ctrl-C through. Tasks must not touch Python. An exception in a task reaches the caller.
+// Runs task(i) for i in [0, tasks), on the calling thread and on workers of the pool.
+// `seconds_each` is a rough cost of one task: short work stays on the caller, long work releases
+// the GIL and lets Ctrl-C through. Tasks must not touch Python. An exception in a task reaches the
+// caller.
 void parallel_for(std::int64_t tasks, double seconds_each, FunctionView<void(std::int64_t)> task);
 
 }  // namespace rushlight

@@ -158,6 +158,8 @@ void release_saved(NodeObject* node) {
     node->released = true;
     std::vector<Saved> saved = std::move(node->saved);
     node->saved.clear();
+    if (node->function && PyObject_HasAttrString(node->function, "release"))
+        PyRef::check(PyObject_CallMethod(node->function, "release", nullptr));
 }
 
 // ---- calling formulas

@@ -2,6 +2,7 @@
 
 import gc
 import pickle
+import sys
 
 import pytest
 
@@ -48,6 +49,17 @@ def test_forward_can_be_replaced_on_the_instance():
     m = Scale()
     m.forward = lambda x: "mine"
     assert m(1) == "mine"
+
+
+def test_one_frame_between_caller_and_forward():
+    class Looks(nn.Module):
+        def forward(self, x, y=None, **kwargs):
+            frame = sys._getframe(1)
+            return frame.f_code.co_name, frame.f_back.f_code.co_name
+
+    here = ("__call__", "test_one_frame_between_caller_and_forward")
+    m = Looks()
+    assert m(1) == m(1, 2) == m(1, y=2) == m(x=1) == m(1, 2, z=3) == here
 
 
 def test_missing_forward():

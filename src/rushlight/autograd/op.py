@@ -74,7 +74,7 @@ def op(
         name = function.__name__
         declared = _core.Op(
             name,
-            kernel if kernel is not None else function,
+            kernel if kernel is not None else _by_position(function),
             names,
             defaults,
             variadic=names.index(variadic) if variadic else -1,
@@ -116,6 +116,19 @@ def composed(
         return function
 
     return declare
+
+
+def _by_position(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its keyword-only arguments made positional: how a kernel is called."""
+    code = function.__code__
+    count = code.co_argcount + code.co_kwonlyargcount
+    return type(function)(
+        code.replace(co_argcount=count, co_kwonlyargcount=0),
+        function.__globals__,
+        function.__name__,
+        None,
+        function.__closure__,
+    )
 
 
 def _backward_name(name: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import rushlight
 from rushlight.tensor import Tensor
 
 __all__ = ["Buffer", "Parameter"]
 
 
-class _ParameterType(type(Tensor)):
+class _ParameterType(type(Tensor)):  # type: ignore[misc]
     """Makes ``isinstance(t, Parameter)`` true for a tensor subclass that was made a parameter."""
 
     def __instancecheck__(cls, instance: object) -> bool:
@@ -33,7 +35,9 @@ class Parameter(Tensor, metaclass=_ParameterType):
         if data is None:
             data = rushlight.empty(0)
         if type(data) is Tensor or type(data) is Parameter:
-            return Tensor._make_subclass(cls, data, requires_grad)
+            made = Tensor.__new__(cls, data)  # type: ignore[call-arg]  # shares the memory, has no history
+            made.requires_grad = requires_grad
+            return made
         if not isinstance(data, Tensor):
             raise AttributeError(
                 f"Parameter: expected a Tensor, got {type(data).__name__}; "
@@ -49,9 +53,6 @@ class Parameter(Tensor, metaclass=_ParameterType):
         marked._is_param = True
         return marked
 
-    def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
-        """All is done in __new__."""
-
     def __deepcopy__(self, memo: dict) -> Parameter:
         copied = memo.get(id(self))
         if copied is None:
@@ -59,14 +60,14 @@ class Parameter(Tensor, metaclass=_ParameterType):
             memo[id(self)] = copied
         return copied
 
-    def __repr__(self) -> str:
-        return "Parameter containing:\n" + super().__repr__()
+    def __repr__(self, **kwargs: Any) -> str:  # type: ignore[override]
+        return "Parameter containing:\n" + super().__repr__(**kwargs)
 
-    def __reduce_ex__(self, protocol: int) -> tuple:
+    def __reduce_ex__(self, protocol: Any) -> tuple:
         # The third argument is PyTorch's place for backward hooks, which are never saved.
         from collections import OrderedDict
 
-        parts = (self.data, self.requires_grad, OrderedDict())
+        parts: tuple = (self.data, self.requires_grad, OrderedDict())
         state = self.__dict__
         if not state:
             return _rebuild_parameter, parts
@@ -87,7 +88,7 @@ def _rebuild_parameter_with_state(
     return parameter
 
 
-class _BufferType(type(Tensor)):
+class _BufferType(type(Tensor)):  # type: ignore[misc]
     """Makes ``isinstance(t, Buffer)`` true for the tensors that ``Buffer(...)`` returns."""
 
     def __instancecheck__(cls, instance: object) -> bool:

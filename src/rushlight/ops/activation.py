@@ -373,7 +373,7 @@ hardswish_ = _in_place(hardswish)
 
 @composed(public=False)
 def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """The first half of `input` along `dim` times the sigmoid of the second (Dauphin et al. 2017)."""
+    """One half of `input` along `dim` times the sigmoid of the other (Dauphin et al. 2017)."""
     if input.ndim == 0:
         raise RuntimeError("glu does not support 0-dimensional tensors")
     size = input.shape[dim]

@@ -1,4 +1,4 @@
-"""softmax, log_softmax and logsumexp along an axis, and what is built from them."""
+"""softmax and log_softmax along an axis, and what is built from them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from rushlight import _core
 from rushlight.autograd.op import composed, op
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rushlight._core import dtype as DType
     from rushlight.tensor import Tensor
 
@@ -68,30 +66,6 @@ log_softmax_backward.vjp(
         -grad * output.exp() * grad_output.sum(dim, True)
     ),
 )
-
-
-@op(_core.logsumexp, out=True)
-def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor:
-    """log(sum(exp(input))) along `dim`, without overflow.
-
-    Args:
-        input: of any shape; integers are converted to the default float.
-        dim: one axis or several.
-        keepdim: keep the reduced axes with size 1.
-    """
-
-
-def _logsumexp_vjp(
-    grad: Tensor, input: Tensor, result: Tensor, dim: int | Sequence[int], keepdim: bool
-) -> Tensor:
-    if not keepdim:
-        axes = {d % max(input.ndim, 1) for d in ((dim,) if isinstance(dim, int) else dim)}
-        kept = [1 if d in axes else size for d, size in enumerate(input.shape)]
-        grad, result = grad.reshape(kept), result.reshape(kept)
-    return grad * (input - result).exp()
-
-
-logsumexp.vjp(input=_logsumexp_vjp)
 
 
 @composed(public=False)

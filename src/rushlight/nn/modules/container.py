@@ -48,8 +48,9 @@ def _position(index: Any, size: int) -> int:
 
 def _pairs(what: str, entries: Any) -> Iterator[tuple[str, Any]]:
     """The entries of an iterable of (name, value) given to ``update`` of class `what`."""
-    for place, pair in enumerate(entries):
-        if not isinstance(pair, Iterable):
+    for place, entry in enumerate(entries):
+        pair: Any = entry
+        if not isinstance(entry, Iterable):
             raise TypeError(
                 f"{what} update sequence element #{place} should be Iterable; "
                 f"is {type(pair).__name__}"
@@ -63,6 +64,15 @@ def _pairs(what: str, entries: Any) -> Iterator[tuple[str, Any]]:
 
 class _Numbered(Module):
     """Children under the names "0", "1", ... in order: what Sequential and ModuleList share."""
+
+    def __getitem__(self, idx: int | slice) -> Any:
+        if isinstance(idx, slice):
+            return self._part(idx)
+        return self._modules[self._name_at(idx)]
+
+    def _part(self, where: slice) -> Any:
+        """What a slice gives."""
+        raise NotImplementedError
 
     def _name_at(self, index: Any) -> str:
         return list(self._modules)[_position(index, len(self._modules))]
@@ -122,10 +132,8 @@ class Sequential(_Numbered):
             input = module(input)
         return input
 
-    def __getitem__(self, idx: int | slice) -> Any:
-        if isinstance(idx, slice):
-            return self.__class__(OrderedDict(list(self._modules.items())[idx]))
-        return self._modules[self._name_at(idx)]
+    def _part(self, where: slice) -> Sequential:
+        return self.__class__(OrderedDict(list(self._modules.items())[where]))
 
     def __add__(self, other: Sequential) -> Sequential:
         _check_sequential(other)
@@ -189,10 +197,8 @@ class ModuleList(_Numbered):
         if modules is not None:
             self.extend(modules)
 
-    def __getitem__(self, idx: int | slice) -> Any:
-        if isinstance(idx, slice):
-            return self.__class__(list(self._modules.values())[idx])
-        return self._modules[self._name_at(idx)]
+    def _part(self, where: slice) -> ModuleList:
+        return self.__class__(list(self._modules.values())[where])
 
     def _name_at(self, index: Any) -> str:
         return str(_position(index, len(self)))
@@ -476,6 +482,7 @@ class ParameterDict(Module):
                 "ParametersDict.update should be called with an iterable of key/value pairs, but "
                 "got " + type(parameters).__name__
             )
+        entries: Iterable[tuple[str, Any]]
         if isinstance(parameters, (OrderedDict, ParameterDict)):
             entries = parameters.items()
         elif isinstance(parameters, Mapping):

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import rushlight
 from rushlight.tensor import Tensor
 
+from .tree import Tree
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from typing_extensions import Self
 
 
-class Conversion:
+class Conversion(Tree):
     """The part of Module that converts its tensors, in place: the Parameter objects stay."""
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -145,6 +147,7 @@ _FORMS = (
 def _parse_to(*args: Any, **kwargs: Any) -> tuple:
     """(device, dtype, non_blocking, memory_format) of a call of ``to`` in any of its forms."""
     memory_format = kwargs.pop("memory_format", None)
+    names: tuple[str, ...]
     if "tensor" in kwargs or (args and isinstance(args[0], Tensor)):
         names = ("tensor", "non_blocking", "copy")
     elif args and isinstance(args[0], rushlight.dtype):

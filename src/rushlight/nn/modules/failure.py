@@ -40,7 +40,7 @@ def locate(module: Module, error: Exception) -> None:
         return
     place = error.__dict__.get("_module_place")
     if type(place) is not _Place:
-        place = error._module_place = _Place(module)
+        place = error.__dict__["_module_place"] = _Place(module)
     elif place.top() is module:
         return
     else:

@@ -205,8 +205,8 @@ class BackwardHook:
         self.user_hooks = user_hooks
         self.user_pre_hooks = user_pre_hooks
         self.grad_outputs: tuple | None = None
-        self.input_places: list[int] | None = None  # which arguments are tensors
-        self.output_places: list[int] | None = None
+        self.input_places: Any = None  # which arguments are tensors; None without a node
+        self.output_places: Any = None
         self.n_inputs = self.n_outputs = -1
 
     def setup_input_hook(self, args: tuple) -> tuple:

@@ -51,7 +51,7 @@ class HookTable(OrderedDict):
         if module is not None:
             object.__setattr__(module, self.flag, True)
 
-    def __reduce_ex__(self, protocol: int) -> tuple:
+    def __reduce_ex__(self, protocol: Any) -> tuple:
         return OrderedDict, (), None, None, iter(self.items())  # Module.__setstate__ undoes it
 
 
@@ -64,7 +64,7 @@ class Table:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, module: Module | None, owner: type | None = None) -> Any:
+    def __get__(self, module: Any, owner: type | None = None) -> Any:
         if module is None:
             return self
         table = HookTable(module, self.flag)
@@ -166,7 +166,7 @@ class Hooks:
 
         It changes ``state_dict`` in place and returns None.
         """
-        hook._from_public_api = True
+        hook._from_public_api = True  # type: ignore[attr-defined]
         return _hang(self, "_state_dict_hooks", hook)
 
     def _register_state_dict_hook(self, hook: Callable) -> RemovableHandle:
@@ -212,7 +212,8 @@ def _hang(
 ) -> RemovableHandle:
     """Add `hook` to one table of `module`, and its handle to the tables marked true."""
     table = getattr(module, name)
-    marked = {mark: getattr(module, mark) for mark in marks or ()}
+    marks = marks or {}
+    marked = {mark: getattr(module, mark) for mark in marks}
     handle = RemovableHandle(table, extra_dict=list(marked.values()))
     for mark, others in marked.items():
         if marks[mark]:
@@ -260,9 +261,9 @@ def restore_tables(module: Module, state: dict) -> None:
 class BoundHook:
     """A hook with the module that it gets first, held weakly: a hook must not keep it alive."""
 
-    def __init__(self, hook: Callable, module: Module | None = None) -> None:
+    def __init__(self, hook: Callable, module: Any = None) -> None:
         self.hook = hook
-        self.module = None if module is None else ref(module)
+        self.module: Any = None if module is None else ref(module)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.module is None:

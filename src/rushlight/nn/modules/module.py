@@ -1,7 +1,7 @@
 """Module: the base class of layers and models.
 
-This file has what a module is: its attributes, its call, the tree it forms, its text. Hooks,
-conversion and state_dict are parts in files of their own; registry.py says how the parameters,
+This file has what a module is: its attributes, its call, its modes, its text. The tree it forms,
+hooks, conversion and state_dict are parts in files of their own; registry.py says how parameters,
 buffers and children are stored.
 """
 
@@ -21,7 +21,6 @@ from .hooked_call import call_with_hooks
 from .hooks import (
     ACTIVE_GLOBALS,
     FLAGS,
-    Hooks,
     register_module_backward_hook,
     register_module_buffer_registration_hook,
     register_module_forward_hook,
@@ -37,8 +36,6 @@ from .state_dict import StateDict
 from .state_dict import _IncompatibleKeys as _IncompatibleKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from typing_extensions import Self
 
 __all__ = [
@@ -53,13 +50,13 @@ __all__ = [
     "register_module_parameter_registration_hook",
 ]
 
-_NONE = object()  # an argument that was not given
+_NOT_GIVEN = object()  # an argument that was not given
 _SPECIAL = frozenset(KINDS) | FLAGS.keys()
 _set = object.__setattr__
 _get = object.__getattribute__
 
 
-class Module(Hooks, Conversion, StateDict):
+class Module(Conversion, StateDict):
     """Base class of layers, losses and models.
 
     A subclass calls ``super().__init__()``, assigns Parameters, Buffers and other Modules as
@@ -77,10 +74,6 @@ class Module(Hooks, Conversion, StateDict):
     call_super_init: bool = False
 
     training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, Module | None]
-    _non_persistent_buffers_set: set[str]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self.call_super_init and (args or kwargs):
@@ -102,7 +95,11 @@ class Module(Hooks, Conversion, StateDict):
         # until a subclass brings one, which will want to call this one by super().
         super().__init_subclass__(**kwargs)
         if hasattr(cls, "__getattr__") and not hasattr(Module, "__getattr__"):
-            Module.__getattr__ = missing_attribute
+            Module.__getattr__ = missing_attribute  # type: ignore[method-assign]
+
+    if TYPE_CHECKING:  # parameters, buffers and children, for type checkers
+
+        def __getattr__(self, name: str) -> Any: ...
 
     # ---------------------------------------------------------------- calling
 
@@ -115,17 +112,17 @@ class Module(Hooks, Conversion, StateDict):
     # One frame above forward is all that a call costs. The first arguments have names, because
     # passing *args and **kwargs on costs more than all the rest of this method.
     def __call__(
-        self, first: Any = _NONE, second: Any = _NONE, /, *rest: Any, **kwargs: Any
+        self, first: Any = _NOT_GIVEN, second: Any = _NOT_GIVEN, /, *rest: Any, **kwargs: Any
     ) -> Any:
         try:
             if self._hooked or ACTIVE_GLOBALS:
-                args = tuple(arg for arg in (first, second, *rest) if arg is not _NONE)
+                args = tuple(arg for arg in (first, second, *rest) if arg is not _NOT_GIVEN)
                 return call_with_hooks(self, args, kwargs)
-            if second is not _NONE:
+            if second is not _NOT_GIVEN:
                 if rest or kwargs:
                     return self.forward(first, second, *rest, **kwargs)
                 return self.forward(first, second)
-            if first is not _NONE:
+            if first is not _NOT_GIVEN:
                 if kwargs:
                     return self.forward(first, **kwargs)
                 return self.forward(first)
@@ -329,101 +326,6 @@ class Module(Hooks, Conversion, StateDict):
         if name not in module._buffers:
             raise AttributeError(f"`{name}` is not a buffer")
         return buffer
-
-    # ---------------------------------------------------------------- the tree
-
-    def _named_members(
-        self,
-        get_members_fn: Callable[[Module], Iterable[tuple[str, Any]]],
-        prefix: str = "",
-        recurse: bool = True,
-        remove_duplicate: bool = True,
-    ) -> Iterator[tuple[str, Any]]:
-        seen: set[int] = set()
-        if recurse:
-            modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
-        else:
-            modules = iter([(prefix, self)])
-        for path, module in modules:
-            start = path + "." if path else ""
-            for name, member in get_members_fn(module):
-                if member is None or id(member) in seen:
-                    continue
-                if remove_duplicate:
-                    seen.add(id(member))
-                yield start + name, member
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters of this module and, with `recurse`, of all below; each once."""
-        for _, param in self.named_parameters(recurse=recurse):
-            yield param
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """Pairs of dotted name and parameter.
-
-        Args:
-            prefix: put before each name, with a dot.
-            recurse: include the modules below.
-            remove_duplicate: give a parameter that several modules share only once.
-        """
-        return self._named_members(
-            lambda module: module._parameters.items(), prefix, recurse, remove_duplicate
-        )
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """The buffers of this module and, with `recurse`, of all below; each once."""
-        for _, buffer in self.named_buffers(recurse=recurse):
-            yield buffer
-
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
-        """Pairs of dotted name and buffer; see :meth:`named_parameters`."""
-        return self._named_members(
-            lambda module: module._buffers.items(), prefix, recurse, remove_duplicate
-        )
-
-    def children(self) -> Iterator[Module]:
-        """The modules directly below this one, each once."""
-        for _, module in self.named_children():
-            yield module
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Pairs of name and module for those directly below."""
-        seen: set[int] = set()
-        for name, module in self._modules.items():
-            if module is not None and id(module) not in seen:
-                seen.add(id(module))
-                yield name, module
-
-    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
-        """This module and all below, parents first; a shared one once."""
-        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
-            yield module
-
-    def named_modules(
-        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Module]]:
-        """Pairs of dotted name and module for this one (its name is `prefix`) and all below."""
-        memo = set() if memo is None else memo
-        if self in memo:
-            return
-        if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
-        start = prefix + "." if prefix else ""
-        for name, module in self._modules.items():
-            if module is not None:
-                yield from module.named_modules(memo, start + name, remove_duplicate)
-
-    def apply(self, fn: Callable[[Module], Any]) -> Self:
-        """Call `fn` on every module below, then on this one; to initialise weights, say."""
-        for module in self.children():
-            module.apply(fn)
-        fn(self)
-        return self
 
     # ---------------------------------------------------------------- modes
 

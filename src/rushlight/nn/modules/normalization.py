@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
 
 
-def _as_shape(normalized_shape: int | Iterable[int]) -> tuple[int, ...]:
+def _as_shape(normalized_shape: Any) -> tuple[int, ...]:
     try:
         return (index(normalized_shape),)
     except TypeError:

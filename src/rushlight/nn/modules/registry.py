@@ -93,15 +93,15 @@ class Registry(dict):
             self[name] = default
         return self[name]
 
-    def __ior__(self, other: Any) -> Registry:
+    def __ior__(self, other: Any) -> Registry:  # type: ignore[misc]
         self.update(other)
         return self
 
-    def __reduce_ex__(self, protocol: int) -> tuple:
+    def __reduce_ex__(self, protocol: Any) -> tuple:
         return dict, (dict(self),)
 
 
-def registry_of(module: Module, kind: str) -> Registry | None:
+def registry_of(module: Module, kind: str) -> Any:
     """The registry of this kind in charge of `module`; None before ``Module.__init__()``.
 
     A plain dict (unpickled, or written into ``__dict__``) is made a Registry; one that belongs to

@@ -11,9 +11,11 @@ import rushlight
 from rushlight.tensor import Tensor
 
 from ..parameter import Parameter
+from .hooks import Hooks
+from .tree import Tree
 
 if TYPE_CHECKING:
-    from .module import Module
+    pass
 
 EXTRA_STATE = "_extra_state"
 
@@ -31,7 +33,7 @@ class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpec
     __str__ = __repr__
 
 
-class StateDict:
+class StateDict(Hooks, Tree):
     """The part of Module that saves and loads state.
 
     A class whose state changes from one release to the next raises ``_version``; it is saved with
@@ -140,12 +142,12 @@ class StateDict:
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
         metadata = getattr(state_dict, "_metadata", None)
-        state_dict = OrderedDict(state_dict)  # hooks may change it
+        state: Any = OrderedDict(state_dict)  # hooks may change it
         if metadata is not None:
-            state_dict._metadata = metadata
+            state._metadata = metadata
         keys = _IncompatibleKeys([], [])
         errors: list[str] = []
-        _load(self, state_dict, "", metadata, assign, keys, errors)
+        _load(self, state, "", metadata, assign, keys, errors)
         if strict:
             for what, names in (
                 ("Unexpected", keys.unexpected_keys),
@@ -246,7 +248,7 @@ class StateDict:
 
 
 def _load(
-    module: Module,
+    module: StateDict,
     state_dict: dict,
     prefix: str,
     metadata: dict | None,

@@ -1,0 +1,256 @@
+"""autograd.Function: operations whose derivative a user writes."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from rushlight._core import Node
+from rushlight.autograd.graph import saved_tensors_hooks
+from rushlight.autograd.mode import is_grad_enabled, no_grad
+from rushlight.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class FunctionCtx:
+    """What `forward` leaves for `backward`: tensors, and any attributes."""
+
+    needs_input_grad: tuple[bool, ...] = ()
+    materialize_grads = True
+
+    def __init__(self) -> None:
+        self._saved: list | None = []
+        self._dirty: tuple = ()
+        self._non_differentiable: tuple = ()
+        self._node: Any = None
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keeps inputs and outputs for backward, with a check that nobody changes them."""
+        for tensor in tensors:
+            if tensor is not None and not isinstance(tensor, Tensor):
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument is of type "
+                    f"{type(tensor).__name__}; keep other values as attributes of ctx"
+                )
+        self._to_save = tensors
+
+    save_for_forward = save_for_backward
+
+    @property
+    def saved_tensors(self) -> tuple:
+        """What save_for_backward kept."""
+        if self._saved is None:
+            raise RuntimeError(
+                "Trying to backward through the graph a second time (or directly access saved "
+                "tensors after they have already been freed). Specify retain_graph=True if you "
+                "need to backward through the graph a second time."
+            )
+        if not self._saved and getattr(self, "_to_save", None):
+            return self._to_save  # still inside forward
+        node = self._node() if self._node is not None else None
+        return tuple(saved.unpack(node) for saved in self._saved)
+
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        """Says that forward has changed these inputs in place."""
+        self._dirty = tensors
+
+    def mark_non_differentiable(self, *tensors: Tensor) -> None:
+        """Says that no gradient flows through these outputs."""
+        self._non_differentiable = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether missing gradients reach backward as zeros (True) or as None."""
+        self.materialize_grads = value
+
+
+class _SavedTensor:
+    """One tensor kept for backward."""
+
+    def __init__(self, tensor: Tensor | None, output_nr: int | None) -> None:
+        self.output_nr = output_nr  # of an output of the function itself
+        self.unpack_hook = None
+        if tensor is None:
+            self.value: Any = None
+            self.version = 0
+            return
+        # An output is kept without its history: it would keep its own node alive.
+        self.value = tensor.detach() if output_nr is not None else tensor
+        self.version = tensor._version
+        if saved_tensors_hooks._active:
+            pack, self.unpack_hook = saved_tensors_hooks._active[-1]
+            with no_grad():
+                self.value = pack(self.value)
+
+    def unpack(self, node: Node | None) -> Tensor | None:
+        if self.value is None:
+            return None
+        if self.unpack_hook is not None:
+            return self.unpack_hook(self.value)
+        if self.value._version != self.version:
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an "
+                f"inplace operation: [{self.value.dtype} {list(self.value.shape)}] is at version "
+                f"{self.value._version}; expected version {self.version} instead. It was saved by "
+                f"{node.name() if node is not None else 'a custom Function'}."
+            )
+        if self.output_nr is None or node is None:
+            return self.value
+        tensor = self.value.detach()
+        tensor._grad_fn = (node, self.output_nr)
+        return tensor
+
+
+class _Backward:
+    """The backward of one call: what its node runs."""
+
+    def __init__(self, cls: type[Function], ctx: FunctionCtx, count: int, outputs: list) -> None:
+        self.cls, self.ctx, self.count = cls, ctx, count
+        # For zeros in place of gradients that did not arrive.
+        self.shapes = [(tuple(o.shape), o.dtype) if isinstance(o, Tensor) else None for o in outputs]
+
+    def __call__(self, *gradients: Tensor | None) -> tuple:
+        if self.ctx.materialize_grads:
+            from rushlight.ops.create import zeros
+
+            gradients = tuple(
+                zeros(shape[0], dtype=shape[1]) if g is None and shape is not None else g
+                for g, shape in zip(gradients, self.shapes)
+            )
+        results = self.cls.backward(self.ctx, *gradients)
+        if not isinstance(results, tuple):
+            results = tuple(results) if isinstance(results, list) else (results,)
+        name = self.cls.__name__ + "Backward"
+        if len(results) > self.count and any(r is not None for r in results[self.count :]):
+            raise RuntimeError(
+                f"function {name} returned an incorrect number of gradients (expected "
+                f"{self.count}, got {len(results)})"
+            )
+        if len(results) < self.count:
+            raise RuntimeError(
+                f"function {name} returned an incorrect number of gradients (expected "
+                f"{self.count}, got {len(results)})"
+            )
+        return results[: self.count]
+
+    def release(self) -> None:
+        self.ctx._saved = None
+
+
+class Function:
+    """Base of user-defined operations.
+
+    Subclasses have static methods `forward(ctx, *args)` and `backward(ctx, *grad_outputs)`, or
+    `forward(*args)` with `setup_context(ctx, inputs, output)`; they are used through `apply`.
+    backward returns one gradient (or None) per argument of forward.
+    """
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Any) -> None:
+        raise NotImplementedError("setup_context is not implemented.")
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        raise NotImplementedError(
+            "You must implement either the backward or vjp method for your custom "
+            "autograd.Function to use it with backward mode AD."
+        )
+
+    vjp = backward
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise RuntimeError(
+            f"{type(self).__name__} should not be instantiated. Methods on autograd functions are "
+            "all static, so you should invoke them on the class itself, through .apply()."
+        )
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Runs forward on the arguments and records backward."""
+        ctx = FunctionCtx()
+        needs = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
+        recording = is_grad_enabled() and any(needs)
+        ctx.needs_input_grad = needs
+        with no_grad():
+            if cls.setup_context is not Function.setup_context:
+                result = cls.forward(*args, **kwargs)
+                cls.setup_context(ctx, args, result)
+            else:
+                result = cls.forward(ctx, *args, **kwargs)
+        several = isinstance(result, (tuple, list))
+        outputs = list(result) if several else [result]
+        if not recording:
+            return result
+        backward = cls.backward if cls.backward is not Function.backward else cls.vjp
+        if backward is not cls.backward:
+            cls.backward = staticmethod(backward)
+        node = Node(
+            _Backward(cls, ctx, len(args), outputs), cls.__name__ + "Backward", args, tuple(outputs)
+        )
+        ctx._node = weakref.ref(node)
+        originals = list(outputs)
+        for i, output in enumerate(outputs):
+            if not isinstance(output, Tensor) or any(o is output for o in ctx._non_differentiable):
+                continue
+            if not (output.dtype.is_floating_point or output.dtype.is_complex):
+                continue
+            if any(d is output for d in ctx._dirty):
+                if output.is_leaf and output.requires_grad:
+                    raise RuntimeError(
+                        "a leaf Variable that requires grad is being used in an in-place operation."
+                    )
+                output._rebase_history(node)
+                continue
+            if any(a is output for a in args) or output.grad_fn is not None:
+                output = outputs[i] = output.detach()  # an input returned as it is: an alias
+            output._grad_fn = (node, i)
+        ctx._saved = [
+            _SavedTensor(t, next((k for k, o in enumerate(originals) if o is t), None))
+            for t in getattr(ctx, "_to_save", ())
+        ]
+        ctx._to_save = ()
+        if several:
+            return tuple(outputs) if isinstance(result, tuple) else outputs
+        return outputs[0]
+
+
+def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a backward that is computed outside the tape: differentiating it again is an error."""
+    import functools
+
+    @functools.wraps(function)
+    def wrapper(ctx: FunctionCtx, *gradients: Any) -> Any:
+        with no_grad():
+            results = function(ctx, *gradients)
+        if not is_grad_enabled():
+            return results
+        if not any(isinstance(g, Tensor) and g.requires_grad for g in gradients) and not any(
+            ctx.needs_input_grad
+        ):
+            return results
+        several = isinstance(results, tuple)
+
+        def fail(*_: Any) -> Any:
+            raise RuntimeError(
+                "trying to differentiate twice a function that was marked with @once_differentiable"
+            )
+
+        def guarded(result: Any) -> Any:
+            if not isinstance(result, Tensor):
+                return result
+            result = result.detach()
+            node = Node(fail, "Error", tuple(g for g in gradients if g is not None), (result,))
+            result._grad_fn = (node, 0)
+            return result
+
+        return tuple(map(guarded, results)) if several else guarded(results)
+
+    return wrapper
+

@@ -1,0 +1,520 @@
+"""Losses per element: differences, and likelihoods of probabilities.
+
+The arguments are those of rushlight.nn.functional. `reduction` is "none", "mean" or "sum";
+`size_average` and `reduce` are older ways to say the same.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING
+
+from rushlight import _core
+from rushlight.autograd.op import op
+from rushlight.ops.loss import REDUCTIONS, reduced, reduction_of
+from rushlight.ops.pointwise import _where as where
+
+if TYPE_CHECKING:
+    from rushlight.tensor import Tensor
+
+
+def _reduce(loss: Tensor, reduction: str) -> Tensor:
+    """As `reduced`, inside kernels."""
+    if reduction == "mean":
+        return _core.mean(loss)
+    return _core.sum(loss) if reduction == "sum" else loss
+
+
+def _scaled(grad: Tensor, slope: Tensor, reduction: str, factor: float = 1.0) -> Tensor:
+    """factor * slope * grad, where grad is that of the reduced loss."""
+    if reduction == "mean":
+        return slope * (grad * (factor / slope.numel()))
+    return slope * (grad if factor == 1.0 else grad * factor)
+
+
+# ---- differences
+
+
+def _warn_sizes(input: Tensor, target: Tensor) -> None:
+    if input.shape != target.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
+            stacklevel=3,
+        )
+
+
+def _check_weight(input: Tensor, weight: Tensor) -> None:
+    if weight.shape != input.shape:
+        raise ValueError(
+            f"Weights and input must have the same size, got {list(weight.shape)} and "
+            f"{list(input.shape)}."
+        )
+
+
+def _weighted_mean(loss: Tensor, weight: Tensor, reduction: str) -> Tensor:
+    """A loss per element, weighted; the mean is divided by the sum of the weights."""
+    loss = loss * weight
+    if reduction == "mean":
+        return loss.sum() / weight.sum()
+    return loss.sum() if reduction == "sum" else loss
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """The squared difference of input and target.
+
+    Args:
+        input: of any shape.
+        target: of the same shape.
+        size_average: see `reduction`.
+        reduce: see `reduction`.
+        reduction: "none", "mean" or "sum".
+        weight: a factor for each element; the mean is divided by their sum.
+    """
+    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
+        reduction = reduction_of(size_average, reduce, reduction)
+    _warn_sizes(input, target)
+    if weight is None:
+        return _mse_loss(input, target, reduction)
+    _check_weight(input, weight)
+    return _weighted_mean(_mse_loss(input, target, "none"), weight, reduction)
+
+
+@op(method=False, public=False, node="MseLossBackward0")
+def _mse_loss(input: Tensor, target: Tensor, reduction: str) -> Tensor:
+    """(input - target)^2, reduced."""
+    return _reduce(_core.square(_core.sub(input, target)), reduction)
+
+
+_mse_loss.vjp(
+    input=lambda grad, input, target, reduction: _scaled(grad, input - target, reduction, 2.0),
+    target=lambda grad, input, target, reduction: _scaled(grad, target - input, reduction, 2.0),
+)
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """The absolute difference of input and target.
+
+    Args:
+        input: of any shape.
+        target: of the same shape.
+        size_average: see `reduction`.
+        reduce: see `reduction`.
+        reduction: "none", "mean" or "sum".
+        weight: a factor for each element; the mean is divided by their sum.
+    """
+    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
+        reduction = reduction_of(size_average, reduce, reduction)
+    _warn_sizes(input, target)
+    loss = (input - target).abs()
+    if weight is None:
+        return reduced(loss, reduction)
+    _check_weight(input, weight)
+    return _weighted_mean(loss, weight, reduction)
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """d^2 / (2 beta) where d = |input - target| is below `beta`, else d - beta / 2 (Girshick 2015).
+
+    Args:
+        input: of any shape.
+        target: of the same shape.
+        size_average: see `reduction`.
+        reduce: see `reduction`.
+        reduction: "none", "mean" or "sum".
+        beta: where the parabola ends, not negative; 0 gives the absolute difference.
+    """
+    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
+        reduction = reduction_of(size_average, reduce, reduction)
+    _warn_sizes(input, target)
+    if beta < 0:
+        raise RuntimeError(f"smooth_l1_loss: beta must not be negative, got {beta}")
+    if beta == 0:
+        return reduced((input - target).abs(), reduction)
+    return _smooth_l1_loss(input, target, reduction, beta)
+
+
+@op(method=False, public=False, node="SmoothL1LossBackward0")
+def _smooth_l1_loss(input: Tensor, target: Tensor, reduction: str, beta: float) -> Tensor:
+    """The huber loss of width `beta`, divided by it."""
+    size = _core.abs(_core.sub(input, target))
+    parabola = _core.mul(_core.square(size), 0.5 / beta)
+    line = _core.sub(size, 0.5 * beta)
+    return _reduce(_core.where(_core.lt(size, beta), parabola, line), reduction)
+
+
+_smooth_l1_loss.vjp(
+    input=lambda grad, input, target, reduction, beta: _scaled(
+        grad, ((input - target) / beta).clamp(-1, 1), reduction
+    ),
+    target=lambda grad, input, target, reduction, beta: _scaled(
+        grad, ((target - input) / beta).clamp(-1, 1), reduction
+    ),
+)
+
+
+def huber_loss(
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """d^2 / 2 where d = |input - target| is at most `delta`, else delta * (d - delta / 2).
+
+    Args:
+        input: of any shape.
+        target: of the same shape.
+        reduction: "none", "mean" or "sum".
+        delta: where the parabola ends, positive.
+        weight: a factor for each element.
+    """
+    _warn_sizes(input, target)
+    if delta <= 0:
+        raise RuntimeError(f"huber_loss: delta must be positive, got {delta}")
+    if reduction not in REDUCTIONS:
+        reduction = reduction_of(None, None, reduction)
+    if weight is None:
+        return _huber_loss(input, target, reduction, delta)
+    _check_weight(input, weight)
+    return reduced(_huber_loss(input, target, "none", delta) * weight, reduction)
+
+
+@op(method=False, public=False, node="HuberLossBackward0")
+def _huber_loss(input: Tensor, target: Tensor, reduction: str, delta: float) -> Tensor:
+    """A parabola that goes on as its tangents."""
+    size = _core.abs(_core.sub(input, target))
+    parabola = _core.mul(_core.square(size), 0.5)
+    line = _core.mul(_core.sub(size, 0.5 * delta), delta)
+    return _reduce(_core.where(_core.le(size, delta), parabola, line), reduction)
+
+
+_huber_loss.vjp(
+    input=lambda grad, input, target, reduction, delta: _scaled(
+        grad, (input - target).clamp(-delta, delta), reduction
+    ),
+    target=lambda grad, input, target, reduction, delta: _scaled(
+        grad, (target - input).clamp(-delta, delta), reduction
+    ),
+)
+
+# ---- probabilities
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """-(target * log(input) + (1 - target) * log(1 - input)), each logarithm at least -100.
+
+    Args:
+        input: probabilities, of any shape.
+        target: probabilities, of the same shape.
+        weight: a factor for each element, broadcast to that shape.
+        size_average: see `reduction`.
+        reduce: see `reduction`.
+        reduction: "none", "mean" or "sum".
+
+    Raises:
+        RuntimeError: an input lies outside [0, 1].
+    """
+    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
+        reduction = reduction_of(size_average, reduce, reduction)
+    if target.shape != input.shape:
+        raise ValueError(
+            f"binary_cross_entropy: the target has size {list(target.shape)}, the input "
+            f"{list(input.shape)}. Please ensure they have the same size."
+        )
+    return _binary_cross_entropy(input, target, weight, reduction)
+
+
+@op(method=False, public=False, node="BinaryCrossEntropyBackward0")
+def _binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str
+) -> Tensor:
+    inside = _core.all(_core.logical_and(_core.ge(input, 0), _core.le(input, 1)))
+    if not inside.item():
+        raise RuntimeError("all elements of input should be between 0 and 1")
+    hit = _core.maximum(_core.log(input), -100)
+    miss = _core.maximum(_core.log1p(_core.neg(input)), -100)
+    loss = _core.sub(_core.mul(_core.sub(target, 1), miss), _core.mul(target, hit))
+    return _reduce(loss if weight is None else _core.mul(loss, weight), reduction)
+
+
+def _bce_slope(input: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+    slope = (input - target) / ((1 - input) * input).clamp(min=1e-12)
+    return slope if weight is None else slope * weight
+
+
+def _bce_target_slope(input: Tensor, weight: Tensor | None) -> Tensor:
+    slope = (-input).log1p() - input.log()
+    return slope if weight is None else slope * weight
+
+
+_binary_cross_entropy.vjp(
+    input=lambda grad, input, target, weight, reduction: _scaled(
+        grad, _bce_slope(input, target, weight), reduction
+    ),
+    target=lambda grad, input, weight, reduction: _scaled(
+        grad, _bce_target_slope(input, weight), reduction
+    ),
+)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """binary_cross_entropy(sigmoid(input), target), without underflow.
+
+    Args:
+        input: logits, of any shape.
+        target: probabilities, of the same shape.
+        weight: a factor for each element, broadcast to that shape.
+        size_average: see `reduction`.
+        reduce: see `reduction`.
+        reduction: "none", "mean" or "sum".
+        pos_weight: a factor for the part of `target` in the loss, broadcast to that shape.
+    """
+    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
+        reduction = reduction_of(size_average, reduce, reduction)
+    if target.shape != input.shape:
+        raise ValueError(
+            f"Target size ({target.shape}) must be the same as input size ({input.shape})"
+        )
+    return _bce_with_logits(input, target, weight, pos_weight, reduction)
+
+
+@op(method=False, public=False, node="BinaryCrossEntropyWithLogitsBackward0")
+def _bce_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    pos_weight: Tensor | None,
+    reduction: str,
+) -> Tensor:
+    # softplus(-x) = max(-x, 0) + log(1 + exp(-|x|))
+    miss = _core.add(
+        _core.maximum(_core.neg(input), 0), _core.log1p(_core.exp(_core.neg(_core.abs(input))))
+    )
+    if pos_weight is not None:
+        miss = _core.mul(miss, _core.add(_core.mul(_core.sub(pos_weight, 1), target), 1))
+    loss = _core.add(_core.mul(_core.sub(1, target), input), miss)
+    return _reduce(loss if weight is None else _core.mul(loss, weight), reduction)
+
+
+def _logits_slope(
+    input: Tensor, target: Tensor, weight: Tensor | None, pos_weight: Tensor | None
+) -> Tensor:
+    if pos_weight is None:
+        slope = input.sigmoid() - target
+    else:
+        positive = pos_weight * target
+        slope = (positive + 1 - target) * input.sigmoid() - positive
+    return slope if weight is None else slope * weight
+
+
+def _logits_target_slope(
+    input: Tensor, weight: Tensor | None, pos_weight: Tensor | None
+) -> Tensor:
+    slope = -input
+    if pos_weight is not None:
+        slope = slope + (pos_weight - 1) * _softplus(-input)
+    return slope if weight is None else slope * weight
+
+
+def _softplus(input: Tensor) -> Tensor:
+    return input.clamp(min=0) + (-input.abs()).exp().log1p()
+
+
+def _weight_slope(input: Tensor, target: Tensor, pos_weight: Tensor | None) -> Tensor:
+    part = 1 if pos_weight is None else (pos_weight - 1) * target + 1
+    return (1 - target) * input + part * _softplus(-input)
+
+
+def _pos_weight_slope(input: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+    slope = target * _softplus(-input)
+    return slope if weight is None else slope * weight
+
+
+_bce_with_logits.vjp(
+    input=lambda grad, input, target, weight, pos_weight, reduction: _scaled(
+        grad, _logits_slope(input, target, weight, pos_weight), reduction
+    ),
+    target=lambda grad, input, weight, pos_weight, reduction: _scaled(
+        grad, _logits_target_slope(input, weight, pos_weight), reduction
+    ),
+    weight=lambda grad, input, target, pos_weight, reduction: _scaled(
+        grad, _weight_slope(input, target, pos_weight), reduction
+    ),
+    pos_weight=lambda grad, input, target, weight, reduction: _scaled(
+        grad, _pos_weight_slope(input, target, weight), reduction
+    ),
+)
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """target * (log(target) - input): the Kullback-Leibler divergence, element by element.
+
+    Args:
+        input: log-probabilities, of any shape.
+        target: probabilities, of the same shape.
+        size_average: see `reduction`.
+        reduce: see `reduction`.
+        reduction: "none", "mean" over all elements, "sum", or "batchmean": the sum divided by the
+            size of axis 0, which is the divergence of the distributions.
+        log_target: `target` holds log-probabilities too.
+    """
+    if size_average is not None or reduce is not None:
+        reduction = reduction_of(size_average, reduce, reduction)
+    elif reduction == "mean":
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support size."
+            "'batchmean' divides only by the batch size, and aligns with the KL div math "
+            "definition.'mean' will be changed to behave the same as 'batchmean' in the next major "
+            "release.",
+            stacklevel=2,
+        )
+    elif reduction != "batchmean":
+        reduction = reduction_of(None, None, reduction)
+    if reduction == "batchmean":
+        total = _kl_div(input, target, "sum", log_target)
+        return total / input.shape[0] if input.ndim else total
+    return _kl_div(input, target, reduction, log_target)
+
+
+@op(method=False, public=False, node="KlDivBackward0")
+def _kl_div(input: Tensor, target: Tensor, reduction: str, log_target: bool) -> Tensor:
+    if log_target:
+        loss = _core.mul(_core.exp(target), _core.sub(target, input))
+    else:
+        loss = _core.sub(_core.xlogy(target, target), _core.mul(target, input))
+    return _reduce(loss, reduction)
+
+
+_kl_div.vjp(
+    input=lambda grad, input, target, reduction, log_target: _scaled(
+        grad, (-(target.exp() if log_target else target)).expand_as(target - input), reduction
+    ),
+    target=lambda grad, input, target, reduction, log_target: _scaled(
+        grad,
+        target.exp() * (target - input + 1) if log_target else target.log() + 1 - input,
+        reduction,
+    ),
+)
+
+
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: bool | None = None,
+    eps: float = 1e-8,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Minus the log-likelihood of counts under a Poisson distribution.
+
+    Args:
+        input: the logarithm of the rate, of any shape; the rate itself unless `log_input`.
+        target: the counts.
+        log_input: see `input`.
+        full: add Stirling's approximation of log(target!) for targets above 1.
+        size_average: see `reduction`.
+        eps: added to the rate before its logarithm is taken.
+        reduce: see `reduction`.
+        reduction: "none", "mean" or "sum".
+    """
+    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
+        reduction = reduction_of(size_average, reduce, reduction)
+    if log_input:
+        loss = input.exp() - target * input
+    else:
+        loss = input - target * (input + eps).log()
+    if full:
+        stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
+        loss = loss + where(target <= 1, 0, stirling)
+    return reduced(loss, reduction)
+
+
+def gaussian_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> Tensor:
+    """Minus the log-likelihood of values under a normal distribution (Nix and Weigend 1994).
+
+    Args:
+        input: the expectation, (N, ...).
+        target: the values, of the same shape.
+        var: the variance: of the input's shape, without its last axis, or with an axis of 1.
+        full: add the constant log(2 pi) / 2.
+        eps: what the variance is at least; its gradient is as if it were not held to that.
+        reduction: "none", "mean" or "sum".
+    """
+    if isinstance(var, float):
+        if var < 0:
+            raise ValueError("var has negative entry/entries")
+        var = _core.full(input.shape, var, input.dtype)
+    elif (var < 0).any():
+        raise ValueError("var has negative entry/entries")
+    if var.shape != input.shape:
+        if input.shape[:-1] == var.shape:
+            var = var.unsqueeze(-1)
+        elif var.ndim != input.ndim or sum(
+            a != b for a, b in zip(var.shape, input.shape, strict=True)
+        ) != 1:  # fmt: skip
+            raise ValueError(
+                f"var is of incorrect size: {list(var.shape)} for an input of size "
+                f"{list(input.shape)}"
+            )
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{reduction} is not valid")
+    held = var + (var.detach().clamp(min=eps) - var.detach())
+    loss = 0.5 * (held.log() + (input - target).square() / held)
+    if full:
+        loss = loss + 0.5 * math.log(2 * math.pi)
+    return reduced(loss, reduction)

@@ -1,0 +1,204 @@
+"""Normalization over the last axes, over groups of channels and across neighbouring channels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rushlight import _core
+from rushlight.autograd.op import composed, op
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rushlight.tensor import Tensor
+
+
+@composed()
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(input - mean) / sqrt(variance + eps) * weight + bias over the last axes (Ba et al. 2016).
+
+    Args:
+        input: (*, normalized_shape).
+        normalized_shape: the sizes of the axes that mean and variance are taken over.
+        weight: of that shape; 1 if left out.
+        bias: of that shape; 0 if left out.
+        eps: added to the variance.
+    """
+    return _layer_norm(input, normalized_shape, weight, bias, eps)[0]
+
+
+@op(_core.layer_norm, method=False, public=False, node="NativeLayerNormBackward0")
+def _layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The result, and of each row the mean and 1 / sqrt(variance + eps)."""
+
+
+def _axes(normalized_shape: Sequence[int]) -> tuple[int, ...]:
+    count = 1 if isinstance(normalized_shape, int) else len(normalized_shape)
+    return tuple(range(-count, 0))
+
+
+def _sum_rows(values: Tensor, weight: Tensor | None) -> Tensor | None:
+    """Summed over the axes that the parameter does not have."""
+    return None if weight is None else values.sum_to_size(weight.shape)
+
+
+def _layer_norm_gradient(
+    grads: tuple,
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+    result: tuple,
+    needs: tuple,
+) -> tuple:
+    grad = grads[0]
+    if not _core.is_grad_enabled():
+        _, mean, rstd = result
+        return _core.layer_norm_backward(
+            grad, input, normalized_shape, mean, rstd, weight, *needs
+        )
+    axes = _axes(normalized_shape)
+    centered = input - input.mean(axes, keepdim=True)
+    rstd = (centered.square().mean(axes, keepdim=True) + eps).rsqrt()
+    scaled = centered * rstd
+    inner = grad if weight is None else grad * weight
+    slope = inner - inner.mean(axes, keepdim=True)
+    slope = slope - scaled * (inner * scaled).mean(axes, keepdim=True)
+    return slope * rstd, _sum_rows(grad * scaled, weight), _sum_rows(grad, bias)
+
+
+_layer_norm.vjp_all(("input", "weight", "bias"), _layer_norm_gradient)
+
+
+@composed()
+def rms_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """input / sqrt(mean(input^2) + eps) * weight over the last axes (Zhang and Sennrich 2019).
+
+    Args:
+        input: (*, normalized_shape).
+        normalized_shape: the sizes of the axes that the mean is taken over.
+        weight: of that shape; 1 if left out.
+        eps: added to the mean of the squares; the machine epsilon if left out.
+    """
+    return _rms_norm(input, normalized_shape, weight, eps)[0]
+
+
+@op(_core.rms_norm, method=False, public=False, node="FusedRmsNormBackward0")
+def _rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, eps: float | None
+) -> tuple[Tensor, Tensor]:
+    """The result, and of each row 1 / sqrt(mean(input^2) + eps)."""
+
+
+def _rms_norm_gradient(
+    grads: tuple,
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None,
+    eps: float | None,
+    result: tuple,
+    needs: tuple,
+) -> tuple:
+    grad = grads[0]
+    if not _core.is_grad_enabled():
+        return _core.rms_norm_backward(grad, input, normalized_shape, result[1], weight, *needs)
+    axes = _axes(normalized_shape)
+    if eps is None:
+        eps = 2.0**-52 if input.dtype is _core.float64 else 2.0**-23
+    rstd = (input.square().mean(axes, keepdim=True) + eps).rsqrt()
+    scaled = input * rstd
+    inner = grad if weight is None else grad * weight
+    slope = inner - scaled * (inner * scaled).mean(axes, keepdim=True)
+    return slope * rstd, _sum_rows(grad * scaled, weight)
+
+
+_rms_norm.vjp_all(("input", "weight"), _rms_norm_gradient)
+
+
+@composed()
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalizes each group of channels of each item by itself (Wu and He 2018).
+
+    Args:
+        input: (N, C, ...).
+        num_groups: how many groups the C channels are cut into.
+        weight: one factor for each channel; 1 if left out.
+        bias: one summand for each channel; 0 if left out.
+        eps: added to the variance.
+    """
+    if input.ndim < 2:
+        raise RuntimeError(
+            f"group_norm: Expected at least 2 dimensions for input tensor but received {input.ndim}"
+        )
+    items, channels = input.shape[0], input.shape[1]
+    if num_groups <= 0 or channels % num_groups:
+        raise RuntimeError(
+            "group_norm: Expected number of channels in input to be divisible by num_groups, but "
+            f"got input of shape {list(input.shape)} and num_groups={num_groups}"
+        )
+    for name, parameter in (("weight", weight), ("bias", bias)):
+        if parameter is not None and tuple(parameter.shape) != (channels,):
+            raise RuntimeError(
+                f"group_norm: Expected {name} to be a vector of size equal to the number of "
+                f"channels in input, but got {name} of shape {list(parameter.shape)} and input of "
+                f"shape {list(input.shape)}"
+            )
+    size = input.numel() // (items * num_groups) if items else 0
+    rows = input.reshape(items * num_groups, size)
+    result = _layer_norm(rows, (size,), None, None, eps)[0].reshape(input.shape)
+    per_channel = (-1,) + (1,) * (input.ndim - 2)
+    if weight is not None:
+        result = result * weight.reshape(per_channel)
+    return result if bias is None else result + bias.reshape(per_channel)
+
+
+@composed(public=False)
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """input / (k + alpha * mean of the squares of `size` neighbouring channels) ** beta.
+
+    Krizhevsky et al. 2012. Channels beyond the first and the last count as 0.
+
+    Args:
+        input: (N, C, ...).
+        size: how many channels take part.
+        alpha: factor of the mean.
+        beta: exponent.
+        k: summand.
+    """
+    if input.ndim < 3:
+        raise ValueError(
+            f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)"
+        )
+    if input.numel() == 0:
+        return input
+    before = size // 2
+    padding = (0, 0) * (input.ndim - 2) + (before, size - 1 - before)
+    squares = constant_pad_nd(input * input, padding, 0.0)
+    total = squares.unfold(1, size, 1).sum(-1)
+    return input / (total * (alpha / size) + k) ** beta
