@@ -297,6 +297,9 @@ void bind_arrays(nb::module_& m) {
                            std::optional<Index> offset) {
         return x.as_strided(size, stride, offset.value_or(x.offset()));
     }, "input"_a, "size"_a, "stride"_a, "storage_offset"_a.none() = nb::none());
+    m.def("broadcast_shapes", [](const Dims& a, const Dims& b) {
+        return broadcast_shapes("broadcast_shapes", a, b);
+    }, "a"_a, "b"_a);
     m.def("expand", &Array::expand, "input"_a, "size"_a);
     m.def("permute", [](const Array& x, const Dims& dims) {
         check(dims.size() == x.ndim(), "permute(sparse_coo): number of dimensions in the tensor ",

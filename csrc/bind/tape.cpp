@@ -4,6 +4,7 @@
 #include "bind/casters.h"
 #include "tape/engine.h"
 #include "tape/node.h"
+#include "tape/op.h"
 #include "tape/python.h"
 
 namespace nb = nanobind;
@@ -50,6 +51,9 @@ void bind_tape(nb::module_& m) {
                                       list.is_none() ? nullptr : Py_NewRef(list.ptr()));
         Py_XDECREF(old);
     }, "hooks"_a.none());
+    m.def("write_out", [](const std::string& name, nb::handle result, nb::handle out) {
+        return nb::steal(write_out(name, PyRef::borrow(result.ptr()), out.ptr()).release());
+    }, "name"_a, "result"_a, "out"_a);
     // run_backward(roots, gradients, inputs, keep_graph, create_graph, accumulate)
     m.def("run_backward", [](nb::tuple roots, nb::tuple gradients, nb::tuple inputs,
                              bool keep_graph, bool create_graph, bool accumulate) {

@@ -20,6 +20,8 @@ bool wanted_outside(const Pending& node) {
     return node.owner->ref_count() > node.owner->pending_uses;
 }
 
+constexpr int kCheap = 8;
+
 bool expensive(const Pending& node) { return node.row >= 0 && row_info(node.row).expensive; }
 
 // Whether an operand can be computed inside a loop over the space.
@@ -66,9 +68,16 @@ public:
         add_siblings(nodes);
         std::sort(nodes.begin(), nodes.end(),
                   [](const Pending* a, const Pending* b) { return a->order < b->order; });
-        for (Pending* node : nodes)
-            if (!node->output && wanted_outside(*node) && (expensive(*node) || node->weight > 8))
-                node->output = true;
+        // What somebody will look at later is stored if it is dear to compute again.
+        for (Pending* node : nodes) {
+            node->cost = 1;
+            for (int i = 0; i < node->arity; ++i)
+                if (is_pending(node->inputs[i]))
+                    node->cost += node->inputs[i].array.body()->pending->cost;
+            if (!node->output && wanted_outside(*node))
+                node->output = expensive(*node) || node->cost > kCheap;
+            if (node->output) node->cost = 0;
+        }
         for (Pending* node : nodes)
             entries_.push_back({Ref<ArrayBody>(node->owner), Ref<Pending>(node)});
     }
@@ -230,6 +239,26 @@ Pending::~Pending() {
     (newer ? newer->older : g_newest) = older;
     for (int i = 0; i < arity; ++i)
         if (ArrayBody* input = inputs[i].array.body()) --input->pending_uses;
+}
+
+int recount(Pending& root) {
+    const std::uint64_t mark = ++g_mark;
+    std::vector<Pending*> stack{&root};
+    root.mark = mark;
+    int count = 0;
+    while (!stack.empty()) {
+        Pending* node = stack.back();
+        stack.pop_back();
+        ++count;
+        for (int i = 0; i < node->arity; ++i) {
+            if (!is_pending(node->inputs[i])) continue;
+            Pending* input = node->inputs[i].array.body()->pending.get();
+            if (input->mark == mark) continue;
+            input->mark = mark;
+            stack.push_back(input);
+        }
+    }
+    return root.weight = count;
 }
 
 void run_pending(ArrayBody& body) {

@@ -2,6 +2,9 @@
 // the program block by block. Tiles depend on the space alone, never on the number of threads.
 #include "elementwise/pass.h"
 
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "runtime/parallel.h"
@@ -442,7 +445,29 @@ void Pass::finish(Reduce& reduction) const {
     table.store[int(dtype)](reduction.out.bytes(), Index(size_of(dtype)), source[0], n);
 }
 
+namespace {
+
+// RUSHLIGHT_DEBUG=1 tells of every fused loop: what it reads, computes and writes, and how long.
+const bool g_debug = [] {
+    const char* value = std::getenv("RUSHLIGHT_DEBUG");
+    return value && *value && *value != '0';
+}();
+
+}  // namespace
+
 void Pass::run() {
+    const auto start = std::chrono::steady_clock::now();
+    run_tiles();
+    if (!g_debug) return;
+    const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
+    std::fprintf(stderr,
+                 "rushlight: loop over %s: %zu inputs, %zu operations, %zu outputs, %zu reductions, "
+                 "%d registers, blocks of %d: %.1f us\n",
+                 space_.str().c_str(), leaves_.size(), program_.size(), outputs_.size(),
+                 reductions_.size(), physical_, int(block_), took.count());
+}
+
+void Pass::run_tiles() {
     collapse();
     std::size_t widest = 4;
     for (const auto& slot : slots_) widest = std::max(widest, reg_size(slot.reg));

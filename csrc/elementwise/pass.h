@@ -83,6 +83,7 @@ private:
 
     int step(PointwiseLoop loop, int slot, Reg reg);
 
+    void run_tiles();
     void collapse();
     void allocate_registers();
     std::vector<Tile> make_tiles() const;

@@ -27,7 +27,7 @@ struct Pending final : RefCounted {
     bool mean = false;
     std::uint64_t axes = 0;
 
-    int weight = 1;     // operations in the whole expression, counted with repetition
+    int weight = 1;     // at least as many operations as the whole expression has
     // All pending expressions of the process, oldest first.
     Pending* older = nullptr;
     Pending* newer = nullptr;
@@ -37,6 +37,7 @@ struct Pending final : RefCounted {
     std::uint64_t fits = 0;     // the plan whose loop could compute it
     std::uint64_t shares = 0;   // the plan whose work it could use
     int slot = -1;
+    int cost = 0;  // operations to compute it again from what is in memory
     bool output = false;
 
     // The iteration space of the loop that computes it.
@@ -58,6 +59,9 @@ int row_named(std::string_view name);  // for callers outside this folder
 // Reduces over `axes` (a bit per axis) in the dtype of the result; runs now or later.
 Array reduce(Reduction kind, const Array& array, std::uint64_t axes, bool keepdim, bool mean,
              DType result);
+
+// Counts the operations of an expression once each, and remembers that as its weight.
+int recount(Pending& root);
 
 // Runs the expression of a pending body (and what shares its work).
 void run_pending(ArrayBody& body);

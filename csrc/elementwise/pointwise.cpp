@@ -36,7 +36,8 @@ bool waits(Index numel, std::span<const Operand> operands) {
     for (const Operand& operand : operands) {
         if (!operand.array) continue;
         if (operand.array.is_pending()) {
-            if (operand.array.body()->pending->weight >= kMaxWeight)
+            Pending& node = *operand.array.body()->pending;
+            if (node.weight >= kMaxWeight && recount(node) >= kMaxWeight)
                 run_pending(*operand.array.body());
             else
                 wait = true;

@@ -70,7 +70,8 @@ struct LaneTables {
 // A 0-dim tensor counts as one of shape [1].
 Array at_least_1d(const Array& x) { return x.ndim() ? x : x.unsqueeze(0); }
 
-Array gather(const Array& input, Index dim, const Array& indices) {
+// `sparse_grad` is PyTorch's and changes nothing here.
+Array gather(const Array& input, Index dim, const Array& indices, bool /*sparse_grad*/) {
     const int axis = lane_axis("gather", dim, input);
     check_index_dtype("gather", indices);
     if (indices.numel() == 0) return Array::empty(indices.shape(), input.dtype());
@@ -292,9 +293,10 @@ void scatter_into(std::string_view what, const Array& destination, Index dim, co
                      element_offsets(x.shape(), x.strides()), counts);
 }
 
-void scatter_(const Array& x, Index dim, const Array& index, const Array& source,
+Array scatter_(const Array& x, Index dim, const Array& index, const Array& source,
               const std::string& reduce, bool include_self) {
     scatter_into("scatter", x, dim, index, source, reduce_from("scatter", reduce), include_self);
+    return x;
 }
 
 void check_scalar(std::string_view what, const Array& x, const Scalar& value) {
@@ -302,7 +304,7 @@ void check_scalar(std::string_view what, const Array& x, const Scalar& value) {
           ": a complex value cannot be written to a tensor of dtype ", name_of(x.dtype()));
 }
 
-void scatter_value_(const Array& x, Index dim, const Array& index, const Scalar& value,
+Array scatter_value_(const Array& x, Index dim, const Array& index, const Scalar& value,
                     const std::string& reduce) {
     check_scalar("scatter", x, value);
     const Array one = Array::scalar(value, x.dtype());
@@ -310,6 +312,7 @@ void scatter_value_(const Array& x, Index dim, const Array& index, const Scalar&
     const Dims shape = index.ndim() ? index.shape() : ones;
     scatter_into("scatter", x, dim, index, one.reshape(ones).expand(shape),
                  reduce_from("scatter", reduce), true);
+    return x;
 }
 
 // --- whole rows: index_select and its kin ----------------------------------------------------
@@ -378,7 +381,7 @@ Array scaled(const Array& source, const Scalar& alpha) {
     return copy;
 }
 
-void index_add_(const Array& x, Index dim, const Array& index, const Array& source,
+Array index_add_(const Array& x, Index dim, const Array& index, const Array& source,
                 const Scalar& alpha) {
     const int axis = lane_axis("index_add_", dim, x);
     check_index_dtype("index_add_", index);
@@ -390,9 +393,10 @@ void index_add_(const Array& x, Index dim, const Array& index, const Array& sour
     check_range("index_add_", ErrorKind::Runtime, positions, 0, lane_size(x, axis), axis);
     const bool plain = alpha.to<Complex128>() == Complex128(1);
     write_rows(x, axis, positions, plain ? source : scaled(source, alpha), true);
+    return x;
 }
 
-void index_copy_(const Array& x, Index dim, const Array& index, const Array& source) {
+Array index_copy_(const Array& x, Index dim, const Array& index, const Array& source) {
     const int axis = lane_axis("index_copy_", dim, x);
     check_long("index_copy_", index);
     check_same_dtype("index_copy_", x, source);
@@ -402,10 +406,11 @@ void index_copy_(const Array& x, Index dim, const Array& index, const Array& sou
     check_writable("index_copy_", x);
     check_range("index_copy_", ErrorKind::Index, positions, 0, lane_size(x, axis), axis);
     write_rows(x, axis, positions, rows, false);
+    return x;
 }
 
 // Negative indices count from the end.
-void index_fill_(const Array& x, Index dim, const Array& index, const Scalar& value) {
+Array index_fill_(const Array& x, Index dim, const Array& index, const Scalar& value) {
     const int axis = lane_axis("index_fill_", dim, x);
     check_as(ErrorKind::Index, index.dtype() == DType::I64,
              "index_fill_: expected an index of dtype int64, got ", name_of(index.dtype()));
@@ -419,22 +424,7 @@ void index_fill_(const Array& x, Index dim, const Array& index, const Scalar& va
     const PickPlan plan = plan_along(rows, axis, positions);
     prepare_write(x);
     write_picks(rows, plan, Array::scalar(value, x.dtype()), false);
-}
-
-void index_reduce_(const Array& x, Index dim, const Array& index, const Array& source,
-                   const std::string& reduce, bool include_self) {
-    const int axis = lane_axis("index_reduce_", dim, x);
-    check(reduce != "none" && reduce != "sum",
-          "index_reduce_: reduce must be one of prod, mean, amax or amin, got ", reduce);
-    check_index_dtype("index_reduce_", index);
-    const Array positions = vector_index("index_reduce_", index);
-    check_rows("index_reduce_", ErrorKind::Runtime, x, axis, positions, source);
-    if (source.numel() == 0) return;
-    const Array rows = at_least_1d(source);
-    Dims shape(rows.ndim(), 1);
-    shape[axis] = positions.numel();
-    scatter_into("index_reduce_", x, dim, positions.view(shape).expand(rows.shape()), rows,
-                 reduce_from("index_reduce_", reduce), include_self);
+    return x;
 }
 
 // --- take and put: indices into the flattened tensor -------------------------------------------
@@ -475,7 +465,7 @@ Array take(const Array& x, const Array& index) {
     return read_picks(x, plan_flat(x, as_index(index)));
 }
 
-void put_(const Array& x, const Array& index, const Array& source, bool accumulate) {
+Array put_(const Array& x, const Array& index, const Array& source, bool accumulate) {
     check_long("put_", index);
     check_same_dtype("put_", x, source);
     check_as(ErrorKind::Index, source.numel() == index.numel(),
@@ -490,6 +480,7 @@ void put_(const Array& x, const Array& index, const Array& source, bool accumula
     values.bytes();
     prepare_write(x);
     write_picks(x, plan, values, accumulate);
+    return x;
 }
 
 // --- embedding -------------------------------------------------------------------------------
@@ -549,7 +540,7 @@ Array embedding_backward(const Array& grad, const Array& index, Index num_weight
 }
 
 // Scales the rows that `index` visits down to a norm of max_norm at most, in place.
-void embedding_renorm_(const Array& weight, const Array& index, double max_norm, double norm_type) {
+Array embedding_renorm_(const Array& weight, const Array& index, double max_norm, double norm_type) {
     check(weight.ndim() == 2, "embedding_renorm_: 'weight' must be 2-D, got shape ", weight.shape());
     const Array positions = embedding_index(index, weight.size(0));
     const auto* position = positions.data<Index>();
@@ -584,13 +575,15 @@ void embedding_renorm_(const Array& weight, const Array& index, double max_norm,
                  name_of(weight.dtype()));
         }
     });
+    return weight;
 }
 
 }  // namespace
 
+// Kernels whose names end in _ write to x and return it.
 void bind_gather(nanobind::module_& m) {
     using namespace nanobind::literals;
-    m.def("gather", &gather, "x"_a, "dim"_a, "index"_a);
+    m.def("gather", &gather, "x"_a, "dim"_a, "index"_a, "sparse_grad"_a = false);
     m.def("scatter_", &scatter_, "x"_a, "dim"_a, "index"_a, "src"_a, "reduce"_a = "none",
           "include_self"_a = true);
     m.def("scatter_value_", &scatter_value_, "x"_a, "dim"_a, "index"_a, "value"_a,
@@ -600,8 +593,6 @@ void bind_gather(nanobind::module_& m) {
           "alpha"_a);
     m.def("index_copy_", &index_copy_, "x"_a, "dim"_a, "index"_a, "source"_a);
     m.def("index_fill_", &index_fill_, "x"_a, "dim"_a, "index"_a, "value"_a);
-    m.def("index_reduce_", &index_reduce_, "x"_a, "dim"_a, "index"_a, "source"_a, "reduce"_a,
-          "include_self"_a = true);
     m.def("take", &take, "x"_a, "index"_a);
     m.def("put_", &put_, "x"_a, "index"_a, "source"_a, "accumulate"_a = false);
     m.def("embedding", &embedding, "weight"_a, "index"_a);

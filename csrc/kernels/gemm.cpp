@@ -68,7 +68,7 @@ void cut_output(const Product& product, double cost, Plan& plan) {
         const bool split_m = edge_m > edge_n;
         // Small tiles repeat too much of the packing; matrix times vector packs nothing.
         const Index shorter = std::min(edge_m, edge_n), longer = std::max(edge_m, edge_n);
-        if (longer < 128 || (shorter > 8 && shorter * longer < 2 * 8192)) break;
+        if (longer < 128 || (shorter > 8 && shorter * longer < 2 * 16384)) break;
         (split_m ? plan.grid_m : plan.grid_n) *= 2;
     }
     plan.tile_m = std::min(divide_up(divide_up(product.m, plan.grid_m), 16) * 16, product.m);

@@ -349,13 +349,14 @@ Array index_get(const Array& x, const Indices& indices) {
     return read_picks(x, plan_indices(x, indices));
 }
 
-void index_put(const Array& x, const Indices& indices, const Array& values, bool accumulate) {
+Array index_put_(const Array& x, const Indices& indices, const Array& values, bool accumulate) {
     check_writable("index_put_", x);
     x.bytes();
     const PickPlan plan = plan_indices(x, indices);
     const Array fitted = fit_values("index_put_", x, values, plan.shape);
     prepare_write(x);
     write_picks(x, plan, fitted, accumulate);
+    return x;
 }
 
 // The gradient of index_get: zeros of the input's shape plus the rows of grad at their places.
@@ -374,7 +375,7 @@ Array index_get_backward(const Array& grad, const Dims& shape, const Indices& in
 void bind_index(nanobind::module_& m) {
     using namespace nanobind::literals;
     m.def("index_get", &index_get, "x"_a, "indices"_a);
-    m.def("index_put", &index_put, "x"_a, "indices"_a, "values"_a, "accumulate"_a = false);
+    m.def("index_put_", &index_put_, "x"_a, "indices"_a, "values"_a, "accumulate"_a = false);
     m.def("index_get_backward", &index_get_backward, "grad"_a, "shape"_a, "indices"_a);
 }
 

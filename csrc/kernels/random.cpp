@@ -65,6 +65,15 @@ Dims inverse(const Dims& order) {
     return places;
 }
 
+// Dense memory in the shape of x, with the axes in the order that x has them in memory.
+Array empty_like(const Array& x, DType dtype) {
+    if (x.is_contiguous()) return Array::empty(x.shape(), dtype);
+    const Dims order = memory_order(x);
+    Dims shape(order.size());
+    for (int i = 0; i < order.size(); ++i) shape[i] = x.size(int(order[i]));
+    return Array::empty(shape, dtype).permute(inverse(order));
+}
+
 // The parts of complex numbers as a last axis of length 2; other arrays as they are.
 Array real_parts(const Array& x) {
     if (!is_complex(x.dtype())) return x;
@@ -91,16 +100,17 @@ void fill_in_place(std::string_view what, const Array& x, Generator* generator, 
     if (!direct) assign(ordered, target);
 }
 
-// ---- fills
+// ---- fills: each returns the array that it has filled
 
-void uniform(const Array& x, double from, double to, Generator* generator) {
+Array uniform(const Array& x, double from, double to, Generator* generator) {
     fill_in_place("uniform_", real_parts(x), generator, kCheap,
                   [&](Generator& source, sampling::Output out) {
                       sampling::uniform(source, out, from, to);
                   });
+    return x;
 }
 
-void normal(const Array& x, double mean, double deviation, Generator* generator) {
+Array normal(const Array& x, double mean, double deviation, Generator* generator) {
     // The variance of a complex number is shared by its parts.
     const double part = is_complex(x.dtype()) ? deviation / std::sqrt(2.0) : deviation;
     const Array parts = real_parts(x);
@@ -113,6 +123,7 @@ void normal(const Array& x, double mean, double deviation, Generator* generator)
                           sampling::normal_one_by_one(source, out, mean, part);
                       }
                   });
+    return x;
 }
 
 // The kernels that fill an array by `sample(generator, output, parameters...)`.
@@ -122,10 +133,11 @@ auto filler(const char* name, void (*sample)(Generator&, sampling::Output, Param
         fill_in_place(name, x, generator, kDear, [&](Generator& source, sampling::Output out) {
             sample(source, out, parameters...);
         });
+        return x;
     };
 }
 
-void bernoulli_each(const Array& x, const Array& probability, Generator* generator) {
+Array bernoulli_each(const Array& x, const Array& probability, Generator* generator) {
     check_writable("bernoulli_", x);
     const Dims order = memory_order(x);
     const Array each = contiguous(probability.expand(x.shape()).permute(order));
@@ -133,10 +145,11 @@ void bernoulli_each(const Array& x, const Array& probability, Generator* generat
                   [&](Generator& source, sampling::Output out) {
                       sampling::bernoulli(source, out, input(each));
                   });
+    return x;
 }
 
-void integers(const Array& x, std::optional<std::int64_t> from, std::optional<std::int64_t> to,
-              Generator* generator) {
+Array integers(const Array& x, std::optional<std::int64_t> from, std::optional<std::int64_t> to,
+               Generator* generator) {
     const bool bounded = from || to;
     const auto range = bounded ? sampling::integer_range(x.dtype(), from.value_or(0), to)
                                : sampling::IntegerRange{};
@@ -148,6 +161,7 @@ void integers(const Array& x, std::optional<std::int64_t> from, std::optional<st
                           sampling::integers(source, out);
                       }
                   });
+    return x;
 }
 
 // ---- fresh tensors
@@ -219,11 +233,12 @@ Array rrelu_noise(const Array& x, double lower, double upper, Generator* generat
 
 // One exponential for each weight, in the order of the weights' memory; contiguous.
 Array rivals_of(const Array& weights, Generator* generator) {
-    const Dims order = memory_order(weights);
-    const Array ordered = Array::empty(weights.permute(order).shape(), weights.dtype());
-    draw(generator, weights.numel(), kDear,
-         [&](Generator& source) { sampling::exponential(source, output(ordered), 1.0); });
-    return contiguous(ordered.permute(inverse(order)));
+    const Array rivals = empty_like(weights, weights.dtype());
+    fill_in_place("multinomial", rivals, generator, kDear,
+                  [](Generator& source, sampling::Output out) {
+                      sampling::exponential(source, out, 1.0);
+                  });
+    return contiguous(rivals);
 }
 
 Array multinomial(const Array& weights, Index samples, bool replacement, Generator* generator) {
@@ -283,10 +298,12 @@ Array state_of(const Generator& generator) {
     return result;
 }
 
-void restore(Generator& generator, const Array& state) {
-    check_as(ErrorKind::Type, state.dtype() == DType::U8,
-             "Generator.set_state: expected a uint8 tensor, got ", name_of(state.dtype()));
-    const Array bytes = contiguous(state);
+void restore(Generator& generator, nb::handle state) {
+    check_as(ErrorKind::Type, is_tensor(state.ptr()), "Generator.set_state: expected a uint8 "
+             "tensor, got ", Py_TYPE(state.ptr())->tp_name);
+    const Array bytes = contiguous(as_tensor(state.ptr())->array);
+    check_as(ErrorKind::Type, bytes.dtype() == DType::U8,
+             "Generator.set_state: expected a uint8 tensor, got ", name_of(bytes.dtype()));
     const std::lock_guard lock(generator.mutex());
     generator.set_state({bytes.bytes(), std::size_t(bytes.numel())});
 }
@@ -322,7 +339,7 @@ void bind_generator(nb::module_& m) {
         .def("get_state", &state_of)
         .def(
             "set_state",
-            [](nb::object self, const Array& state) {
+            [](nb::object self, nb::handle state) {
                 restore(nb::cast<Generator&>(self), state);
                 return self;
             },
@@ -346,6 +363,7 @@ void bind_random(nanobind::module_& m) {
     using namespace nanobind::literals;
     bind_generator(m);
     const auto generator = "generator"_a.none() = nanobind::none();
+    m.def("empty_like", &empty_like, "x"_a, "dtype"_a);
     m.def("uniform_", &uniform, "x"_a, "from_"_a, "to"_a, generator);
     m.def("normal_", &normal, "x"_a, "mean"_a, "std"_a, generator);
     m.def("exponential_", filler("exponential_", &sampling::exponential), "x"_a, "lambd"_a,

@@ -302,7 +302,7 @@ Array masked_select(const Array& x, const Array& mask) {
 }
 
 // x[mask] = the first elements of source, in row-major order; in place.
-void masked_scatter_(const Array& x, const Array& mask, const Array& source) {
+Array masked_scatter_(const Array& x, const Array& mask, const Array& source) {
     check(mask.dtype() == DType::Bool, "masked_scatter_: expected a mask of dtype bool, got ",
           name_of(mask.dtype()));
     check(x.dtype() == source.dtype(), "masked_scatter_: the input has dtype ", name_of(x.dtype()),
@@ -316,7 +316,7 @@ void masked_scatter_(const Array& x, const Array& mask, const Array& source) {
     const std::vector<Index> before = counts_before(flag, flags.numel());
     check(source.numel() >= before.back(), "masked_scatter_: Number of elements of source (",
           source.numel(), ") < number of ones in mask (", before.back(), ")");
-    if (before.back() == 0) return;
+    if (before.back() == 0) return x;
     const Array values = &source.storage() == &x.storage() ? clone(source) : contiguous(source);
     values.bytes();
     x.bytes();
@@ -334,6 +334,7 @@ void masked_scatter_(const Array& x, const Array& mask, const Array& source) {
             }
         });
     });
+    return x;
 }
 
 }  // namespace

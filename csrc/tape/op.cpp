@@ -251,6 +251,14 @@ void mark_view(PyObject* result, PyObject* source, bool several) {
                                      : ViewKind::Plain;
 }
 
+// A kernel in Python may return a view of what it made itself: the caller knows no base.
+void forget_base(const OpSpec* spec, PyObject* const* values, PyObject* result) {
+    if (!is_tensor(result) || !as_tensor(result)->base) return;
+    for (int i = 0; i < spec->count; ++i)
+        if (values[i] == result) return;
+    Py_CLEAR(as_tensor(result)->base);
+}
+
 template <class F>
 void for_each_result(PyObject* result, F&& f) {
     if (is_tensor(result) || !(PyTuple_Check(result) || PyList_Check(result))) {
@@ -269,6 +277,8 @@ PyRef call_out_of_place(OpObject* op, PyObject* const* values) {
         const bool several = !is_tensor(result.get());
         for_each_result(result.get(),
                         [&](PyObject* item) { mark_view(item, values[0], several); });
+    } else if (spec->python_body) {
+        for_each_result(result.get(), [&](PyObject* item) { forget_base(spec, values, item); });
     }
     if (recording && result.get() != values[0]) {
         PyRef made = record(spec, values, nullptr);
@@ -372,29 +382,31 @@ PyRef call_inplace(OpObject* op, PyObject* const* values) {
     return PyRef::borrow(values[0]);
 }
 
+}  // namespace
+
 // ---- out=
 
-PyRef write_out(const OpObject* op, PyRef result, PyObject* out) {
+// The result written to `out`, which takes its shape; several results go to a sequence of tensors.
+PyRef write_out(const std::string& name, PyRef result, PyObject* out) {
     if (PyTuple_Check(out) || PyList_Check(out)) {
         const Py_ssize_t n = PySequence_Fast_GET_SIZE(out);
         if (!PyTuple_Check(result.get()) || PyTuple_GET_SIZE(result.get()) != n)
-            fail(ErrorKind::Type, name_of(op), "(): out= needs one tensor per result");
+            fail(ErrorKind::Type, name, "(): out= needs one tensor per result");
         for (Py_ssize_t i = 0; i < n; ++i)
-            write_out(op, PyRef::borrow(PyTuple_GET_ITEM(result.get(), i)),
+            write_out(name, PyRef::borrow(PyTuple_GET_ITEM(result.get(), i)),
                       PySequence_Fast_GET_ITEM(out, i));
         return PyRef::borrow(out);
     }
     if (!is_tensor(out) || !is_tensor(result.get()))
-        fail(ErrorKind::Type, name_of(op), "(): argument 'out' must be Tensor, not ",
+        fail(ErrorKind::Type, name, "(): argument 'out' must be Tensor, not ",
              Py_TYPE(out)->tp_name);
     TensorObject* target = as_tensor(out);
     const Array& made = as_tensor(result.get())->array;
-    check(!(modes.grad && (requires_grad(target) || requires_grad(as_tensor(result.get())))),
-          name_of(op), "(): functions with out=... arguments don't support automatic "
-          "differentiation, but one of the arguments requires grad");
-    check(category_of(made.dtype()) <= category_of(target->array.dtype()), name_of(op),
-          ": result type ", rushlight::name_of(made.dtype()),
-          " can't be cast to the desired output type ",
+    check(!(modes.grad && (requires_grad(target) || requires_grad(as_tensor(result.get())))), name,
+          "(): functions with out=... arguments don't support automatic differentiation, but one "
+          "of the arguments requires grad");
+    check(category_of(made.dtype()) <= category_of(target->array.dtype()), name, ": result type ",
+          rushlight::name_of(made.dtype()), " can't be cast to the desired output type ",
           rushlight::name_of(target->array.dtype()));
     if (!(target->array.shape() == made.shape())) {
         // resized like PyTorch's out=: the tensor gets memory of its own in the new shape
@@ -403,6 +415,8 @@ PyRef write_out(const OpObject* op, PyRef result, PyObject* out) {
     assign(target->array, made);
     return PyRef::borrow(out);
 }
+
+namespace {
 
 bool is_operand(PyObject* value) {
     if (is_tensor(value) || PyFloat_Check(value) || PyLong_Check(value)) return true;
@@ -425,7 +439,7 @@ PyObject* op_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargs
             values = bound.values;
         }
         PyRef result = op->inplace ? call_inplace(op, values) : call_out_of_place(op, values);
-        if (bound.out) result = write_out(op, std::move(result), bound.out);
+        if (bound.out) result = write_out(name_of(op), std::move(result), bound.out);
         return result.release();
     });
 }

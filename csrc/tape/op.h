@@ -55,4 +55,7 @@ struct OpObject {
 
 extern PyTypeObject* op_type;
 
+// Writes what the op `name` returned to the tensor (or tensors) given as out=, and returns that.
+PyRef write_out(const std::string& name, PyRef result, PyObject* out);
+
 }  // namespace rushlight

@@ -19,6 +19,7 @@ from rushlight.dtypes import (
     Size,
     bfloat16,
     bool,
+    can_cast,
     cdouble,
     cfloat,
     channels_last,
@@ -145,13 +146,3 @@ def result_type(tensor1: Any, tensor2: Any) -> dtype:
 def promote_types(type1: dtype, type2: dtype) -> dtype:
     """The smallest dtype that holds both."""
     return _core.promote_types(type1, type2)
-
-
-def can_cast(from_: dtype, to: dtype) -> Any:
-    """Whether values can be cast without changing their kind downwards."""
-    def kind(d: dtype) -> Any:
-        if d is _core.bool:
-            return 0
-        return 3 if d.is_complex else 2 if d.is_floating_point else 1
-
-    return kind(from_) <= kind(to)

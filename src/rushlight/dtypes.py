@@ -31,6 +31,17 @@ cfloat = complex64
 cdouble = complex128
 
 
+def can_cast(from_: dtype, to: dtype) -> Any:
+    """Whether values can be cast without a change of kind downwards, as from float to int."""
+
+    def kind(d: dtype) -> Any:
+        if d is bool:
+            return 0
+        return 3 if d.is_complex else 2 if d.is_floating_point else 1
+
+    return kind(from_) <= kind(to)
+
+
 class Size(tuple):
     """The sizes of a tensor: a tuple of ints that prints as torch.Size and counts elements."""
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
+from rushlight.dtypes import can_cast
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def op(
     *,
     view: bool = False,
     method: bool | str = True,
-    inplace: bool = False,
+    inplace: bool | str = False,
     out: bool = False,
     public: bool = True,
     variadic: str | None = None,
@@ -57,7 +58,8 @@ def op(
             one, the function's body is run, unrecorded.
         view: the result shares storage with the first argument.
         method: also a Tensor method (of this name, if a string).
-        inplace: also a form with a trailing underscore that writes to the first argument.
+        inplace: also a form with a trailing underscore that writes to the first argument. "only":
+            there is no other form, and the kernel does the writing and returns that argument.
         out: takes `out=`.
         public: also a function of the package's top level.
         variadic: the argument that also takes its integers one by one, as in `view(2, 3)`.
@@ -67,13 +69,16 @@ def op(
     def declare(function: Callable[..., Any]) -> Op:
         code = function.__code__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if "from_" in names:  # PyTorch's name is a keyword of Python
+            names = tuple("from" if n == "from_" else n for n in names)
         defaults = function.__defaults__ or ()
         if code.co_kwonlyargcount:
             keyword_only = function.__kwdefaults__ or {}
             defaults += tuple(keyword_only[n] for n in names[code.co_argcount :])
         name = function.__name__
+        stem = name[:-1] if inplace == "only" else name
         declared = _core.Op(
-            name,
+            stem,
             kernel if kernel is not None else _by_position(function),
             names,
             defaults,
@@ -81,15 +86,17 @@ def op(
             python_body=kernel is None,
             view=view,
             out=out,
-            backward_name=node or _backward_name(name),
+            backward_name=node or _backward_name(stem),
         )
+        if inplace == "only":
+            declared = declared.inplace_form()
         _describe(declared, function, name)
         OPS[name] = declared
         if public:
             _export(function, name)
         if method:
             setattr(Tensor, method if isinstance(method, str) else name, declared)
-        if inplace:
+        if inplace and inplace != "only":
             written = declared.inplace_form()
             _describe(written, function, name + "_")
             written.__doc__ = f"In-place form of :func:`{name}`."
@@ -103,19 +110,65 @@ def op(
 
 
 def composed(
-    *, method: bool | str = False, public: bool = True
+    *,
+    method: bool | str = False,
+    inplace: bool = False,
+    out: bool = False,
+    public: bool = True,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Registers a plain function over other ops: its derivative is theirs."""
+    """Registers a plain function over other ops: its derivative is theirs. Arguments as of `op`."""
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-        COMPOSED[function.__name__] = function
+        name = function.__name__
+        declared = _taking_out(function) if out else function
+        COMPOSED[name] = declared
         if method:
-            setattr(Tensor, method if isinstance(method, str) else function.__name__, function)
+            setattr(Tensor, method if isinstance(method, str) else name, declared)
         if public:
-            _export(function, function.__name__)
-        return function
+            _export(function, name)
+        if inplace:
+            written = _writing(function)
+            setattr(Tensor, name + "_", written)
+            function.__globals__[name + "_"] = written
+            if public:
+                _export(function, name + "_")
+        return declared
 
     return declare
+
+
+def _taking_out(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with an argument `out`."""
+
+    def call(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        return result if out is None else _core.write_out(function.__name__, result, out)
+
+    _describe(call, function, function.__name__)
+    return call
+
+
+def _writing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The form of a composed function that writes to its first argument."""
+    name = function.__name__ + "_"
+
+    def call(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        result = function(input, *args, **kwargs)
+        if result.shape != input.shape:
+            raise RuntimeError(
+                f"{name}: output with shape {list(input.shape)} doesn't match the broadcast shape "
+                f"{list(result.shape)}"
+            )
+        if not can_cast(result.dtype, input.dtype):
+            raise RuntimeError(
+                f"{name}: result type {result.dtype} can't be cast to the desired output type "
+                f"{input.dtype}"
+            )
+        return input.copy_(result)
+
+    _describe(call, function, name)
+    call.__doc__ = f"In-place form of :func:`{function.__name__}`."
+    return call
 
 
 def _by_position(function: Callable[..., Any]) -> Callable[..., Any]:

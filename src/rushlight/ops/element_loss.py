@@ -11,7 +11,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from rushlight import _core
-from rushlight.autograd.op import op
+from rushlight.autograd.op import composed, op
 from rushlight.ops.loss import REDUCTIONS, reduced, reduction_of
 from rushlight.ops.pointwise import _where as where
 
@@ -62,6 +62,7 @@ def _weighted_mean(loss: Tensor, weight: Tensor, reduction: str) -> Tensor:
     return loss.sum() if reduction == "sum" else loss
 
 
+@composed(public=False)
 def mse_loss(
     input: Tensor,
     target: Tensor,
@@ -101,6 +102,7 @@ _mse_loss.vjp(
 )
 
 
+@composed(public=False)
 def l1_loss(
     input: Tensor,
     target: Tensor,
@@ -129,6 +131,7 @@ def l1_loss(
     return _weighted_mean(loss, weight, reduction)
 
 
+@composed(public=False)
 def smooth_l1_loss(
     input: Tensor,
     target: Tensor,
@@ -176,6 +179,7 @@ _smooth_l1_loss.vjp(
 )
 
 
+@composed(public=False)
 def huber_loss(
     input: Tensor,
     target: Tensor,
@@ -224,6 +228,7 @@ _huber_loss.vjp(
 # ---- probabilities
 
 
+@composed(public=False)
 def binary_cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -288,6 +293,7 @@ _binary_cross_entropy.vjp(
 )
 
 
+@composed(public=False)
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -385,6 +391,7 @@ _bce_with_logits.vjp(
 )
 
 
+@composed(public=False)
 def kl_div(
     input: Tensor,
     target: Tensor,
@@ -443,6 +450,7 @@ _kl_div.vjp(
 )
 
 
+@composed(public=False)
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,
@@ -477,6 +485,7 @@ def poisson_nll_loss(
     return reduced(loss, reduction)
 
 
+@composed(public=False)
 def gaussian_nll_loss(
     input: Tensor,
     target: Tensor,

@@ -9,11 +9,14 @@ import warnings
 from typing import TYPE_CHECKING
 
 from rushlight import _core
-from rushlight.autograd.op import op
+from rushlight.autograd.op import composed, op
+from rushlight.ops.linalg import linear
 from rushlight.ops.pointwise import _where as where
 from rushlight.ops.softmax import log_softmax
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from rushlight.tensor import Tensor
 
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
@@ -47,6 +50,7 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
 # ---- classes
 
 
+@composed(public=False)
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -179,6 +183,73 @@ def _cross_entropy_target_gradient(
 _cross_entropy.vjp(input=_cross_entropy_gradient, target=_cross_entropy_target_gradient)
 
 
+@composed(public=False)
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """cross_entropy(linear(input, linear_weight, linear_bias), target).
+
+    Args:
+        input: (N, in) or (in,).
+        linear_weight: (C, in), or (C, d1, ..., in) for losses over several outputs.
+        target: class indices of shape (N, d1, ...), or probabilities of shape (N, C, d1, ...).
+        linear_bias: of the shape of `linear_weight` without its last axis.
+        weight: see `cross_entropy`.
+        reduction: see `cross_entropy`.
+        ignore_index: see `cross_entropy`; not with probabilities.
+        label_smoothing: see `cross_entropy`.
+        options: how to trade memory for time; the result does not depend on it, and the logits
+            exist as a whole.
+    """
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.ndim}")
+    if linear_weight.ndim < 2:
+        raise RuntimeError(
+            f"expected linear_weight with dimensionality at least 2, got {linear_weight.ndim}"
+        )
+    batch, features = tuple(input.shape[:-1]), input.shape[-1]
+    outputs = tuple(linear_weight.shape[:-1])
+    if features != linear_weight.shape[-1]:
+        raise RuntimeError(
+            "expected equal input and linear_weight last dimensions (in_features), got "
+            f"{features} and {linear_weight.shape[-1]}, respectively"
+        )
+    if linear_bias is not None and tuple(linear_bias.shape) != outputs:
+        raise RuntimeError(
+            f"expected linear_bias shape {outputs}, got {tuple(linear_bias.shape)}"
+        )
+    if len(outputs) > 1 and not batch:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} "
+            f"requires batched input, (N, {features}), got unbatched input with shape "
+            f"{tuple(input.shape)}"
+        )
+    if ignore_index is not None and tuple(target.shape) == batch + outputs:
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    if len(outputs) > 1:
+        linear_weight = linear_weight.reshape(-1, features)
+        linear_bias = None if linear_bias is None else linear_bias.reshape(-1)
+    logits = linear(input, linear_weight, linear_bias).reshape(batch + outputs)
+    return cross_entropy(
+        logits,
+        target,
+        weight=weight,
+        reduction=reduction,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        label_smoothing=label_smoothing,
+    )
+
+
+@composed(public=False)
 def nll_loss(
     input: Tensor,
     target: Tensor,

@@ -1,0 +1,187 @@
+"""Complex numbers: conjugates, parts as views, and making them from parts.
+
+Gradients follow PyTorch's convention: for a real loss L and z = x + iy, the gradient is
+dL/dx + i dL/dy. A holomorphic f then maps grad to grad * conj(f'(z)).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rushlight import _core
+from rushlight.autograd.op import composed, op
+from rushlight.tensor import Tensor
+
+
+def _c(value: Any) -> Any:
+    """The conjugate where there is one: gradients of complex functions need it."""
+    if isinstance(value, Tensor):
+        return conj_physical(value) if value.dtype.is_complex else value
+    return value.conjugate() if isinstance(value, complex) else value
+
+
+@op(_core.conj_physical, inplace=True, out=True)
+def conj_physical(input: Tensor) -> Tensor:
+    """The complex conjugate."""
+
+
+conj_physical.vjp(input=lambda grad: _c(grad))
+
+
+@composed(method=True)
+def conj(input: Tensor) -> Tensor:
+    """The complex conjugate; a real tensor is returned as it is."""
+    return conj_physical(input) if input.dtype.is_complex else input
+
+
+@composed(method=True)
+def resolve_conj(input: Tensor) -> Tensor:
+    """The tensor itself: conjugates are computed, never only marked."""
+    return input
+
+
+@composed(method=True)
+def resolve_neg(input: Tensor) -> Tensor:
+    """The tensor itself: negations are computed, never only marked."""
+    return input
+
+
+@composed(method=True)
+def is_conj(input: Tensor) -> bool:
+    """False: conjugates are computed, never only marked."""
+    return False
+
+
+@composed(method=True)
+def is_neg(input: Tensor) -> bool:
+    """False: negations are computed, never only marked."""
+    return False
+
+
+# ---- parts
+
+
+@op(view=True, method=False)
+def view_as_real(input: Tensor) -> Tensor:
+    """A view of complex numbers as pairs (real, imaginary) along a new last dimension."""
+    if not input.dtype.is_complex:
+        raise RuntimeError(
+            f"view_as_real is only supported for complex tensors, not {input.dtype}"
+        )
+    stride = (*(2 * step for step in input.stride()), 1)
+    return _core.reinterpret(
+        input, input.dtype.to_real(), (*input.shape, 2), stride, 2 * input.storage_offset()
+    )
+
+
+view_as_real.vjp(input=lambda grad: view_as_complex(grad.contiguous()))
+
+
+@op(view=True, method=False)
+def view_as_complex(input: Tensor) -> Tensor:
+    """A view of pairs along the last dimension, which goes, as complex numbers."""
+    if input.dtype not in (_core.float32, _core.float64):
+        raise RuntimeError(
+            "view_as_complex is only supported for floating point tensors, but got a tensor of "
+            f"scalar type: {input.dtype}"
+        )
+    if input.ndim == 0:
+        raise RuntimeError("Input tensor must have one or more dimensions")
+    if input.shape[-1] != 2:
+        raise RuntimeError(
+            f"Tensor must have a last dimension of size 2, got shape {list(input.shape)}"
+        )
+    *stride, last = input.stride()
+    if last != 1:
+        raise RuntimeError(
+            f"Tensor must have a last dimension with stride 1, got {last}; use contiguous()"
+        )
+    if input.storage_offset() % 2 or [step for step in stride if step % 2]:
+        raise RuntimeError(
+            "Tensor must have a storage_offset and strides divisible by 2 to be viewed as complex; "
+            "use contiguous()"
+        )
+    return _core.reinterpret(
+        input,
+        input.dtype.to_complex(),
+        input.shape[:-1],
+        tuple(step // 2 for step in stride),
+        input.storage_offset() // 2,
+    )
+
+
+view_as_complex.vjp(input=lambda grad: view_as_real(grad))
+
+
+@composed()
+def real(input: Tensor) -> Tensor:
+    """The real part, as a view; a real tensor is returned as it is."""
+    return view_as_real(input).select(-1, 0) if input.dtype.is_complex else input
+
+
+@composed()
+def imag(input: Tensor) -> Tensor:
+    """The imaginary part, as a view."""
+    if not input.dtype.is_complex:
+        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+    return view_as_real(input).select(-1, 1)
+
+
+def _set_real(self: Tensor, value: Any) -> None:
+    real(self).copy_(value if isinstance(value, Tensor) else _core.full((), value, self.dtype))
+
+
+def _set_imag(self: Tensor, value: Any) -> None:
+    imag(self).copy_(value if isinstance(value, Tensor) else _core.full((), value, self.dtype))
+
+
+Tensor.real = property(real, _set_real)
+Tensor.imag = property(imag, _set_imag)
+
+
+@op(out=True)
+def angle(input: Tensor) -> Tensor:
+    """The angle of a complex number in radians; pi for negative reals."""
+    result = _core.angle(input)
+    return _core.to_dtype(result, result.dtype.to_real())
+
+
+def _angle_gradient(grad: Tensor, input: Tensor) -> Tensor:
+    if not input.dtype.is_complex:
+        return _core.full(grad.shape, 0, grad.dtype)
+    return (grad * 1j * input / input.abs().square()).masked_fill(input == 0, 0.0)
+
+
+angle.vjp(input=_angle_gradient)
+
+
+# ---- from parts
+
+
+@op(method=False, out=True)
+def complex(real: Tensor, imag: Tensor) -> Tensor:
+    """The complex tensor with these parts."""
+    if real.dtype not in (_core.float32, _core.float64):
+        raise RuntimeError(
+            f"Expected both inputs to be Float or Double tensors but got {real.dtype} and "
+            f"{imag.dtype}"
+        )
+    if real.dtype is not imag.dtype:
+        raise RuntimeError(
+            f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for "
+            "second argument"
+        )
+    shape = _core.broadcast_shapes(real.shape, imag.shape)
+    pairs = _core.empty((*shape, 2), real.dtype)
+    _core.copy_(_core.select(pairs, -1, 0), real)
+    _core.copy_(_core.select(pairs, -1, 1), imag)
+    return view_as_complex(pairs)
+
+
+complex.vjp(real=lambda grad: real(grad), imag=lambda grad: imag(grad))
+
+
+@composed(out=True)
+def polar(abs: Tensor, angle: Tensor) -> Tensor:
+    """The complex numbers with these moduli and angles (in radians)."""
+    return complex(abs * angle.cos(), abs * angle.sin())

@@ -1,0 +1,270 @@
+"""Elementary functions: exponentials, logarithms, roots, trigonometric and hyperbolic functions."""
+
+from __future__ import annotations
+
+import math
+
+from rushlight import _core
+from rushlight.autograd.op import composed, op
+from rushlight.ops.complex import _c
+from rushlight.tensor import Tensor
+
+_LN2 = math.log(2)
+
+@op(_core.exp, inplace=True, out=True)
+def exp(input: Tensor) -> Tensor:
+    """e to the power of input."""
+
+
+exp.vjp(input=lambda grad, result: grad * _c(result))
+
+
+@op(_core.exp2, inplace=True, out=True)
+def exp2(input: Tensor) -> Tensor:
+    """2 to the power of input."""
+
+
+exp2.vjp(input=lambda grad, result: grad * _c(result * _LN2))
+
+
+@op(_core.expm1, inplace=True, out=True)
+def expm1(input: Tensor) -> Tensor:
+    """exp(input) - 1, accurate near 0."""
+
+
+expm1.vjp(input=lambda grad, result: grad * _c(result + 1))
+
+
+@op(_core.log, inplace=True, out=True)
+def log(input: Tensor) -> Tensor:
+    """The natural logarithm."""
+
+
+log.vjp(input=lambda grad, input: grad / _c(input))
+
+
+@op(_core.log2, inplace=True, out=True)
+def log2(input: Tensor) -> Tensor:
+    """The logarithm to base 2."""
+
+
+log2.vjp(input=lambda grad, input: grad / _c(input * _LN2))
+
+
+@op(_core.log10, inplace=True, out=True)
+def log10(input: Tensor) -> Tensor:
+    """The logarithm to base 10."""
+
+
+log10.vjp(input=lambda grad, input: grad / _c(input * math.log(10)))
+
+
+@op(_core.log1p, inplace=True, out=True)
+def log1p(input: Tensor) -> Tensor:
+    """log(1 + input), accurate near 0."""
+
+
+log1p.vjp(input=lambda grad, input: grad / _c(input + 1))
+
+
+@op(_core.logaddexp, out=True)
+def logaddexp(input: Tensor, other: Tensor) -> Tensor:
+    """log(exp(input) + exp(other)), without overflow."""
+
+
+logaddexp.vjp(
+    input=lambda grad, other, result, input: grad * exp(input - result),
+    other=lambda grad, other, result, input: grad * exp(other - result),
+)
+
+
+@composed(method=True, out=True)
+def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
+    """log2(2^input + 2^other), without overflow."""
+    return logaddexp(input * _LN2, other * _LN2) / _LN2
+
+
+# ---- roots and trigonometry
+
+
+@op(_core.sqrt, inplace=True, out=True)
+def sqrt(input: Tensor) -> Tensor:
+    """The square root."""
+
+
+sqrt.vjp(input=lambda grad, result: grad / _c(result * 2))
+
+
+@op(_core.rsqrt, inplace=True, out=True)
+def rsqrt(input: Tensor) -> Tensor:
+    """1 / sqrt(input)."""
+
+
+rsqrt.vjp(input=lambda grad, result: grad * _c(-0.5 * result * result * result))
+
+
+@op(_core.sin, inplace=True, out=True)
+def sin(input: Tensor) -> Tensor:
+    """The sine of radians."""
+
+
+sin.vjp(input=lambda grad, input: grad * _c(cos(input)))
+
+
+@op(_core.cos, inplace=True, out=True)
+def cos(input: Tensor) -> Tensor:
+    """The cosine of radians."""
+
+
+cos.vjp(input=lambda grad, input: grad * _c(-sin(input)))
+
+
+@op(_core.tan, inplace=True, out=True)
+def tan(input: Tensor) -> Tensor:
+    """The tangent of radians."""
+
+
+tan.vjp(input=lambda grad, result: grad * _c(1 + square(result)))
+
+
+@op(_core.asin, inplace=True, out=True)
+def asin(input: Tensor) -> Tensor:
+    """The inverse of the sine, in radians."""
+
+
+asin.vjp(input=lambda grad, input: grad * _c(rsqrt(1 - square(input))))
+
+
+@op(_core.acos, inplace=True, out=True)
+def acos(input: Tensor) -> Tensor:
+    """The inverse of the cosine, in radians."""
+
+
+acos.vjp(input=lambda grad, input: -grad * _c(rsqrt(1 - square(input))))
+
+
+@op(_core.atan, inplace=True, out=True)
+def atan(input: Tensor) -> Tensor:
+    """The inverse of the tangent, in radians."""
+
+
+atan.vjp(input=lambda grad, input: grad / _c(square(input) + 1))
+
+
+@op(_core.atan2, inplace=True, out=True)
+def atan2(input: Tensor, other: Tensor) -> Tensor:
+    """The angle of the point (other, input), in radians from -pi to pi."""
+
+
+def _atan2_scale(input: Tensor, other: Tensor) -> Tensor:
+    size = square(input) + square(other)
+    return (1 / size).masked_fill(size == 0, 0.0)
+
+
+atan2.vjp(
+    input=lambda grad, input, other: grad * (other * _atan2_scale(input, other)),
+    other=lambda grad, input, other: grad * (-input * _atan2_scale(input, other)),
+)
+
+
+@op(_core.sinh, inplace=True, out=True)
+def sinh(input: Tensor) -> Tensor:
+    """The hyperbolic sine."""
+
+
+sinh.vjp(input=lambda grad, input: grad * _c(cosh(input)))
+
+
+@op(_core.cosh, inplace=True, out=True)
+def cosh(input: Tensor) -> Tensor:
+    """The hyperbolic cosine."""
+
+
+cosh.vjp(input=lambda grad, input: grad * _c(sinh(input)))
+
+
+@op(_core.tanh_grad, method=False, public=False)
+def tanh_backward(grad_output: Tensor, output: Tensor) -> Tensor:
+    """grad_output * (1 - output^2): the derivative of tanh from its result."""
+
+
+tanh_backward.vjp(
+    grad_output=lambda grad, output: tanh_backward(grad, output),
+    output=lambda grad, grad_output, output: grad * (-2 * grad_output * output),
+)
+
+
+@op(_core.tanh, inplace=True, out=True)
+def tanh(input: Tensor) -> Tensor:
+    """The hyperbolic tangent."""
+
+
+tanh.vjp(
+    input=lambda grad, result: (
+        grad * _c(1 - square(result)) if result.dtype.is_complex else tanh_backward(grad, result)
+    )
+)
+
+
+@op(_core.asinh, inplace=True, out=True)
+def asinh(input: Tensor) -> Tensor:
+    """The inverse of the hyperbolic sine."""
+
+
+asinh.vjp(input=lambda grad, input: grad * _c(rsqrt(square(input) + 1)))
+
+
+@op(_core.acosh, inplace=True, out=True)
+def acosh(input: Tensor) -> Tensor:
+    """The inverse of the hyperbolic cosine."""
+
+
+acosh.vjp(input=lambda grad, input: grad * _c(rsqrt(input - 1) * rsqrt(input + 1)))
+
+
+@op(_core.atanh, inplace=True, out=True)
+def atanh(input: Tensor) -> Tensor:
+    """The inverse of the hyperbolic tangent."""
+
+
+atanh.vjp(input=lambda grad, input: grad / _c(1 - square(input)))
+
+
+@op(_core.hypot, inplace=True, out=True)
+def hypot(input: Tensor, other: Tensor) -> Tensor:
+    """sqrt(input^2 + other^2), without overflow."""
+
+
+hypot.vjp(
+    input=lambda grad, input, result: grad * (input / result),
+    other=lambda grad, other, result: grad * (other / result),
+)
+
+
+@op(_core.sigmoid_grad, method=False, public=False)
+def sigmoid_backward(grad_output: Tensor, output: Tensor) -> Tensor:
+    """grad_output * output * (1 - output): the derivative of sigmoid from its result."""
+
+
+sigmoid_backward.vjp(
+    grad_output=lambda grad, output: sigmoid_backward(grad, output),
+    output=lambda grad, grad_output, output: grad * (grad_output * (1 - 2 * output)),
+)
+
+
+@op(_core.sigmoid, inplace=True, out=True)
+def sigmoid(input: Tensor) -> Tensor:
+    """1 / (1 + exp(-input))."""
+
+
+sigmoid.vjp(
+    input=lambda grad, result: (
+        grad * _c(result * (1 - result))
+        if result.dtype.is_complex
+        else sigmoid_backward(grad, result)
+    )
+)
+
+
+# Other names of the same functions.
+arcsin, Tensor.arcsin, arcsin_ = asin, asin, asin_  # noqa: F821  made by the declarations
