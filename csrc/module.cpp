@@ -31,6 +31,8 @@ void bind_optim(nb::module_& m);
 void bind_histogram(nb::module_& m);
 void bind_unique(nb::module_& m);
 void bind_variance(nb::module_& m);
+void bind_special(nb::module_& m);
+void bind_ctc(nb::module_& m);
 void bind_runtime(nb::module_& m);
 
 namespace {
@@ -67,6 +69,8 @@ NB_MODULE(_core, m) {
     bind_histogram(m);
     bind_unique(m);
     bind_variance(m);
+    bind_special(m);
+    bind_ctc(m);
     bind_runtime(m);
 }
 

@@ -3,7 +3,6 @@
 // library, one element at a time.
 #pragma once
 
-#include <array>
 #include <cstddef>
 
 #include "elementwise/math_basic.h"
@@ -280,18 +279,22 @@ constexpr std::uint32_t kInversePiWords[] = {
 
 // 52 bits of 2 / pi, those after the first 8 k + 52 piece, times 2^(8 k), by k: for an argument of
 // 2^(53 + 8 k) or more, the product with the bits before the first 8 k is a multiple of 4.
-using TwoOverPi = std::array<double, 122>;
+struct TwoOverPi {
+    double entries[122];
+};
 
 constexpr TwoOverPi two_over_pi(std::size_t piece) {
     TwoOverPi table{};
-    for (std::size_t k = 0; k < table.size(); ++k) {
+    std::size_t k = 0;
+    for (double& entry : table.entries) {
         double weight = 2;
         for (std::size_t bit = 0; bit < 52 * (piece + 1); ++bit) {
             weight /= 2;
             const std::size_t place = bit + 8 * k;
             const bool set = ((kInversePiWords[place / 32] >> (31 - place % 32)) & 1) != 0;
-            if (set && bit >= 52 * piece) table[k] += weight;
+            if (set && bit >= 52 * piece) entry += weight;
         }
+        ++k;
     }
     return table;
 }
@@ -339,12 +342,12 @@ struct QuarterTurns {
     const std::int64_t beyond = biased - (1023 + 53);
     const std::uint64_t k = static_cast<std::uint64_t>(beyond < 0 ? 0 : beyond) >> 3;
     const double scaled = from_bits(bits_of(x) - (k << 55));  // by 2^(-8 k)
-    const DoubleSum first = two_product(scaled, kTwoOverPiFirst[k]);
-    const DoubleSum second = two_product(scaled, kTwoOverPiSecond[k]);
+    const DoubleSum first = two_product(scaled, kTwoOverPiFirst.entries[k]);
+    const DoubleSum second = two_product(scaled, kTwoOverPiSecond.entries[k]);
     const double turns = first.high - 4.0 * __builtin_rint(0.25 * first.high);
     const DoubleSum rest = two_sum(first.low, second.high);
     // NaN for inf, of which scaled knows nothing
-    const double third = mad(x, 0.0, rest.low + (second.low + scaled * kTwoOverPiThird[k]));
+    const double third = mad(x, 0.0, rest.low + (second.low + scaled * kTwoOverPiThird.entries[k]));
 
     const double shifted = (turns + rest.high) + kRoundMagic;
     const DoubleSum near = two_sum(turns, kRoundMagic - shifted);

@@ -50,6 +50,7 @@ inline double zeta(double x, double q) {
         if (q == __builtin_floor(q)) return kInfinity<double>;
         if (x != __builtin_floor(x)) return kNan<double>;
     }
+    if (q == kInfinity<double>) return 0;
     double sum = 0;
     do {
         const double term = ::pow(q, -x);
@@ -94,9 +95,10 @@ inline T trigamma(T x) {
     return polygamma(1, x);
 }
 
-// x - 1 - log(x), given u = x - 1; accurate near x = 1.
-inline double excess_over_log(double u) {
-    if (__builtin_fabs(u) > 0.5) return u - ::log1p(u);
+// x / a - 1 - log(x / a), accurate near x = a.
+inline double excess_over_log(double x, double a) {
+    const double u = (x - a) / a;
+    if (__builtin_fabs(u) > 0.5) return u - ::log(x / a);
     // log(1 + u) = 2 atanh(s), and u - 2 s = u s
     const double s = u / (2 + u);
     const double z = s * s;
@@ -129,7 +131,7 @@ inline double poisson_density(double a, double x) {
     const double w = 1 / (a * a);
     const double stirling = polynomial(w, 1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680,
                                        1.0 / 1188, -691.0 / 360360, 1.0 / 156) / a;
-    const double exponent = a * excess_over_log((x - a) / a) + stirling;
+    const double exponent = a * excess_over_log(x, a) + stirling;
     return ::exp(-exponent) / __builtin_sqrt(2 * kPi<double> * a);
 }
 
@@ -181,7 +183,7 @@ inline double igammac_small(double a, double x) {
 // there. `side` is 1 for the upper function and -1 for the lower one.
 inline double igamma_uniform(double a, double x, double side) {
     const double u = (x - a) / a;
-    const double half_square = excess_over_log(u);
+    const double half_square = excess_over_log(x, a);
     const double eta = copysign(__builtin_sqrt(2 * half_square), u);
     const double first = __builtin_fabs(eta) > 1e-2
                              ? 1 / u - 1 / eta

@@ -193,25 +193,10 @@ double forward_indices(const Array& x, const Array& target, const std::optional<
     return reduction == kMean ? sums.loss() / sums.weight() : sums.loss();
 }
 
-// The probabilities of one item after smoothing, times the weights of the classes.
-template <class T>
-struct Shares {
-    const T* target;
-    const T* weight;  // or null
-    T keep, spread;
-
-    T operator()(Index c, Index at) const {
-        const T share = keep * target[at] + spread;
-        return weight ? share * weight[c] : share;
-    }
-};
-
-template <class T>
-Shares<T> shares_of(const Dense<T>& target, const Dense<T>& weight, double smoothing, Index n) {
-    return {target.data, weight.data, T(1 - smoothing), T(smoothing / double(n))};
-}
-
 void check_probabilities(const Array& x, const Array& target) {
+    if (x.ndim() > 1 && target.ndim() > 0 && target.size(0) != x.size(0)) [[unlikely]]
+        fail(ErrorKind::Value, "Expected input batch_size (", x.size(0),
+             ") to match target batch_size (", target.size(0), ").");
     check(target.shape() == x.shape(), "cross_entropy: expected probabilities of shape ", x.shape(),
           " as the input has, got ", target.shape());
     check(target.dtype() == x.dtype(), "cross_entropy: expected probabilities of dtype ",
@@ -227,7 +212,7 @@ double forward_probabilities(const Array& x, const Array& target,
     const SliceCut cut(view);
     const Dense<T> logits(x), weights(weight), given(target);
     const auto& loops = softmax_table().get<T>();
-    const Shares<T> shares = shares_of(given, weights, smoothing, view.n);
+    const T keep = T(1 - smoothing), spread = T(smoothing / double(view.n));
     const bool as_given = smoothing == 0 && !weights.data;
     const Array changed = Array::empty(as_given ? Dims{0} : x.shape(), dtype_of<T>);
     T* const q = changed.data<T>();
@@ -239,7 +224,8 @@ double forward_probabilities(const Array& x, const Array& target,
         const T* mass = saved.mass + first;
         loops.statistics(block.slices, from, saved.max + first, saved.log_sum + first);
         if (!as_given) {
-            block.for_elements([&](Index, Index c, Index at) { q[at] = shares(c, at); });
+            loops.shares(block.slices, given.data + block.start, weights.data, keep, spread,
+                         nullptr, q + block.start);
         }
         T mass_x[SliceCut::kMaxSlices];
         loops.weighted_sums(block.slices, from, max, (as_given ? given.data : q) + block.start,
@@ -305,9 +291,8 @@ void backward_indices(const Array& x, const Array& target, const std::optional<A
             scale[i] = counts ? factor[i] * (keep * classes.weight_of(c) + mass) : T(0);
         }
         if (smoothing > 0) {
-            block.for_elements([&](Index i, Index c, Index at) {
-                dx[at] = factor[i] * (spread * classes.weight_of(c));
-            });
+            loops.shares(block.slices, nullptr, weights.data, keep, spread, factor,
+                         dx + block.start);
         }
         loops.scaled_softmax(block.slices, logits.data + block.start, saved.max + first,
                              saved.log_sum + first, scale, dx + block.start, smoothing > 0);
@@ -328,7 +313,7 @@ void backward_probabilities(const Array& x, const Array& target,
     const SliceView view(x.shape(), class_axis(x));
     const Dense<T> logits(x), weights(weight), given(target);
     const auto& loops = softmax_table().get<T>();
-    const Shares<T> shares = shares_of(given, weights, smoothing, view.n);
+    const T keep = T(1 - smoothing), spread = T(smoothing / double(view.n));
     SliceCut(view).run(kSecondsPerElement, [&](Index, const SliceBlock& block) {
         const Index first = block.first, count = block.slices.count;
         T factor[SliceCut::kMaxSlices], scale[SliceCut::kMaxSlices];
@@ -336,7 +321,8 @@ void backward_probabilities(const Array& x, const Array& target,
             factor[i] = grad[first + i];
             scale[i] = factor[i] * saved.mass[first + i];
         }
-        block.for_elements([&](Index i, Index c, Index at) { dx[at] = factor[i] * shares(c, at); });
+        loops.shares(block.slices, given.data + block.start, weights.data, keep, spread, factor,
+                     dx + block.start);
         loops.scaled_softmax(block.slices, logits.data + block.start, saved.max + first,
                              saved.log_sum + first, scale, dx + block.start, true);
     });

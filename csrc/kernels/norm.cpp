@@ -154,15 +154,6 @@ struct Needs {
     bool x, weight, bias;
 };
 
-// parts[0] += parts[1] + parts[2] + ..., each of n numbers, in this order
-template <class T>
-void add_parts(T* parts, Index count, Index n) {
-    for (Index c = 1; c < count; ++c) {
-        const T* part = parts + c * n;
-        for (Index i = 0; i < n; ++i) parts[i] += part[i];
-    }
-}
-
 // Sums over the rows for the gradients of the parameters: a partial sum for each chunk of rows,
 // which the shape alone decides, added up in order.
 class ParameterSums {
@@ -185,7 +176,7 @@ public:
     template <class T>
     Array total(const Dims& shape, DType dtype) const {
         if (!parts_) return Array();
-        add_parts(parts_.data<T>(), chunks_, n_);
+        norm_table().get<T>().add_parts(parts_.data<T>(), chunks_, n_);
         const Array sum = chunks_ == 1 ? parts_ : clone(parts_.slice(0, 0, 1, 1));
         return cast(sum.view(shape), dtype);
     }

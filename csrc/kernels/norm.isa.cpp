@@ -121,8 +121,17 @@ void rms_norm_backward(const NormRows<T>& in, const T* grad, T* dx, T* dweight) 
 }
 
 template <class T>
+void add_parts(T* __restrict__ parts, Index count, Index n) {
+    for (Index c = 1; c < count; ++c) {
+        const T* __restrict__ part = parts + c * n;
+        for (Index i = 0; i < n; ++i) parts[i] += part[i];
+    }
+}
+
+template <class T>
 constexpr NormLoops<T> loops_of() {
-    return {layer_norm<T>, rms_norm<T>, layer_norm_backward<T>, rms_norm_backward<T>};
+    return {layer_norm<T>, rms_norm<T>, layer_norm_backward<T>, rms_norm_backward<T>,
+            add_parts<T>};
 }
 
 constexpr NormTable kTable{loops_of<float>(), loops_of<double>()};

@@ -30,6 +30,8 @@ struct NormLoops {
     void (*layer_norm_backward)(const NormRows<T>& rows, const T* grad, T* dx, T* dweight,
                                 T* dbias);
     void (*rms_norm_backward)(const NormRows<T>& rows, const T* grad, T* dx, T* dweight);
+    // parts[0] += parts[1] + parts[2] + ... in this order; `count` parts of n numbers
+    void (*add_parts)(T* parts, std::int64_t count, std::int64_t n);
 };
 
 struct NormTable {

@@ -193,12 +193,23 @@ Array sample_from(const Array& parameter, Generator* generator) {
     return result;
 }
 
+void check_real(std::string_view what, const Array& x) {
+    check_as(ErrorKind::NotImplemented, x.dtype() == DType::F32 || x.dtype() == DType::F64, what,
+             ": expected float32 or float64, got ", name_of(x.dtype()));
+}
+
+Array standard_gamma(const Array& alpha, Generator* generator) {
+    check_real("standard_gamma", alpha);
+    return sample_from<sampling::standard_gamma>(alpha, generator);
+}
+
 Array dirichlet(const Array& alpha, Generator* generator) {
-    check(alpha.ndim() > 0, "dirichlet: expected a concentration of 1 or more dimensions, got 0");
+    check_real("dirichlet", alpha);
+    const std::size_t classes = alpha.ndim() > 0 ? std::size_t(alpha.shape().back()) : 1;
     const Array in = contiguous(alpha);
     const Array result = Array::empty(in.shape(), in.dtype());
     draw(generator, in.numel(), 100e-9, [&](Generator& source) {
-        sampling::dirichlet(source, input(in), output(result), std::size_t(in.shape().back()));
+        sampling::dirichlet(source, input(in), output(result), classes);
     });
     return result;
 }
@@ -212,6 +223,7 @@ Array binomial(const Array& count, const Array& probability, Generator* generato
     check(count.dtype() == probability.dtype(),
           "binomial: expected count and prob of one dtype, got ", name_of(count.dtype()), " and ",
           name_of(probability.dtype()));
+    check_real("binomial", count);
     const Dims shape = broadcast_shapes("binomial", count.shape(), probability.shape());
     const Array trials = contiguous(count.expand(shape));
     const Array chances = contiguous(probability.expand(shape));
@@ -279,7 +291,7 @@ namespace nb = nanobind;
 
 // Python's integers from -2^63 to 2^64 - 1; negative ones stand for their two's complement.
 std::uint64_t seed_from_python(nb::handle seed) {
-    check(PyLong_Check(seed.ptr()), "manual_seed: expected an int, got ",
+    check(PyLong_Check(seed.ptr()) && !PyBool_Check(seed.ptr()), "manual_seed: expected an int, got ",
           Py_TYPE(seed.ptr())->tp_name);
     const std::uint64_t value = PyLong_AsUnsignedLongLong(seed.ptr());
     if (!PyErr_Occurred()) return value;
@@ -314,12 +326,13 @@ void bind_generator(nb::module_& m) {
         .def(
             "__init__",
             [](Generator* self, nb::object device) {
-                const auto name = std::string(nb::str(device).c_str());
+                const auto name =
+                    device.is_none() ? "cpu" : std::string(nb::str(device).c_str());
                 check(name == "cpu" || name == "cpu:0",
                       "Generator: expected device 'cpu', got '", name, "'");
                 new (self) Generator();
             },
-            "device"_a = "cpu")
+            "device"_a.none() = "cpu")
         .def(
             "manual_seed",
             [](nb::object self, nb::handle seed) {
@@ -378,7 +391,7 @@ void bind_random(nanobind::module_& m) {
     m.def("random_", &integers, "x"_a, "from_"_a.none(), "to"_a.none(), generator);
     m.def("randperm", &permutation, "n"_a, "dtype"_a, generator);
     m.def("poisson", &sample_from<sampling::poisson>, "rate"_a, generator);
-    m.def("standard_gamma", &sample_from<sampling::standard_gamma>, "alpha"_a, generator);
+    m.def("standard_gamma", &standard_gamma, "alpha"_a, generator);
     m.def("sample_dirichlet", &dirichlet, "alpha"_a, generator);
     m.def("binomial", &binomial, "count"_a, "prob"_a, generator);
     m.def("rrelu_noise", &rrelu_noise, "x"_a, "lower"_a, "upper"_a, generator);

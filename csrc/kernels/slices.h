@@ -26,21 +26,6 @@ struct SliceBlock {
     Slices slices;
 
     Index item_stride() const noexcept { return slices.class_stride == 1 ? slices.n : 1; }
-
-    // Calls f(slice, class, place) for every element, in the order of memory.
-    template <class F>
-    void for_elements(F&& f) const {
-        if (slices.class_stride == 1) {
-            for (Index i = 0; i < slices.count; ++i) {
-                for (Index c = 0; c < slices.n; ++c) f(i, c, start + i * slices.n + c);
-            }
-        } else {
-            for (Index c = 0; c < slices.n; ++c) {
-                const Index row = start + c * slices.class_stride;
-                for (Index i = 0; i < slices.count; ++i) f(i, c, row + i);
-            }
-        }
-    }
 };
 
 // Calls f(task, block) for the blocks of the view; blocks with the same task number follow each

@@ -370,7 +370,42 @@ void scaled_softmax_columns(const Slices& slices, const T* __restrict__ x,
     });
 }
 
-// ---- weighted sums over the classes
+// ---- what the classes count in a loss, and weighted sums over them
+
+template <class T>
+void shares_rows(const Slices& slices, const T* __restrict__ target, const T* __restrict__ weight,
+                 T keep, T spread, const T* factor, T* __restrict__ out) {
+    const Index n = slices.n;
+    for (Index r = 0; r < slices.count; ++r) {
+        const T scale = factor ? factor[r] : T(1);
+        T* row = out + r * n;
+        if (target) {
+            const T* given = target + r * n;
+            for (Index c = 0; c < n; ++c) row[c] = scale * (keep * given[c] + spread);
+        } else {
+            for (Index c = 0; c < n; ++c) row[c] = scale * spread;
+        }
+        if (!weight) continue;
+        for (Index c = 0; c < n; ++c) row[c] *= weight[c];
+    }
+}
+
+template <class T>
+void shares_columns(const Slices& slices, const T* __restrict__ target, const T* weight, T keep,
+                    T spread, const T* __restrict__ factor, T* __restrict__ out) {
+    for (Index c = 0; c < slices.n; ++c) {
+        const T scale = weight ? weight[c] : T(1);
+        T* row = out + c * slices.class_stride;
+        if (target) {
+            const T* given = target + c * slices.class_stride;
+            for (Index i = 0; i < slices.count; ++i) row[i] = scale * (keep * given[i] + spread);
+        } else {
+            for (Index i = 0; i < slices.count; ++i) row[i] = scale * spread;
+        }
+        if (!factor) continue;
+        for (Index i = 0; i < slices.count; ++i) row[i] *= factor[i];
+    }
+}
 
 template <class T>
 void weighted_sums_rows(const Slices& slices, const T* x, const T* max, const T* q, bool shared,
@@ -431,6 +466,7 @@ constexpr SoftmaxLoops<T> loops_of() {
             either<log_softmax_backward_rows<T>, log_softmax_backward_columns<T>>,
         .statistics = either<statistics_rows<T>, statistics_columns<T>>,
         .scaled_softmax = either<scaled_softmax_rows<T>, scaled_softmax_columns<T>>,
+        .shares = either<shares_rows<T>, shares_columns<T>>,
         .weighted_sums = either<weighted_sums_rows<T>, weighted_sums_columns<T>>,
     };
 }

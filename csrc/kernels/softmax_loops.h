@@ -31,6 +31,10 @@ struct SoftmaxLoops {
     // out = scale p - (subtract ? out : 0) with p = exp(x - max - log_sum), the softmax of x
     void (*scaled_softmax)(const Slices& slices, const T* x, const T* max, const T* log_sum,
                            const T* scale, T* out, bool subtract);
+    // out = factor (keep target + spread) weight: what each class counts in the loss of its item.
+    // Without target: factor spread weight; without factor or weight: 1.
+    void (*shares)(const Slices& slices, const T* target, const T* weight, T keep, T spread,
+                   const T* factor, T* out);
     // sum(q) and sum(q (x - max)); q has the layout of x, or is one row for all slices if `shared`
     void (*weighted_sums)(const Slices& slices, const T* x, const T* max, const T* q, bool shared,
                           T* sum_q, T* sum_qx);

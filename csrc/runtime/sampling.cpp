@@ -362,6 +362,8 @@ void bernoulli(Generator& generator, Output out, Input probability) {
 }
 
 IntegerRange integer_range(DType dtype, std::int64_t from, std::optional<std::int64_t> to) {
+    check(!is_complex(dtype), "random_: bounds need an integer, floating point or boolean dtype, got ",
+          name_of(dtype));
     return dispatch_not_complex("random_", dtype,
                                 [&]<class T>() { return range_in<T>(dtype, from, to); });
 }

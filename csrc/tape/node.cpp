@@ -122,6 +122,13 @@ Saved save_value(PyObject* value) {
 }
 
 PyRef unpack(NodeObject* node, const Saved& saved) {
+    if (saved.freed) [[unlikely]]
+        fail(ErrorKind::Runtime,
+             "Trying to backward through the graph a second time (or directly access saved tensors "
+             "after they have already been freed): ",
+             PyUnicode_AsUTF8(name_of(node).get()),
+             " freed what it saved in the first backward. Pass retain_graph=True to the first call "
+             "if you need a second one.");
     if (saved.unpack) {
         PyRef value = PyRef::check(PyObject_CallOneArg(saved.unpack.get(), saved.value.get()));
         if (!is_tensor(value.get()))
@@ -154,10 +161,26 @@ PyRef unpack(NodeObject* node, const Saved& saved) {
     return tensor;
 }
 
+namespace {
+
+bool holds_tensors(PyObject* value) {
+    if (!value || !(PyTuple_CheckExact(value) || PyList_CheckExact(value))) return false;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(value); ++i)
+        if (is_tensor(PySequence_Fast_GET_ITEM(value, i))) return true;
+    return false;
+}
+
+}  // namespace
+
 void release_saved(NodeObject* node) {
     node->released = true;
-    std::vector<Saved> saved = std::move(node->saved);
-    node->saved.clear();
+    // Shapes and numbers stay: a graph that saved no tensors may be walked again.
+    for (Saved& saved : node->saved) {
+        if (!saved.is_tensor && !saved.unpack && !holds_tensors(saved.value.get())) continue;
+        saved.freed = true;
+        saved.value = PyRef();
+        saved.output = Array();
+    }
     if (node->function && PyObject_HasAttrString(node->function, "release"))
         PyRef::check(PyObject_CallMethod(node->function, "release", nullptr));
 }
@@ -215,13 +238,6 @@ void spread(NodeObject* node, const PyRef& results, std::vector<PyRef>& into, st
 std::vector<PyRef> apply_node(NodeObject* node, std::vector<PyRef> gradients,
                               const std::vector<bool>& needed) {
     std::vector<PyRef> results(node->edges.size());
-    if (node->released && node->op && !node->op->saves.empty())
-        fail(ErrorKind::Runtime,
-             "Trying to backward through the graph a second time (or directly access saved tensors "
-             "after they have already been freed): ",
-             PyUnicode_AsUTF8(name_of(node).get()),
-             " freed what it saved in the first backward. Pass retain_graph=True to the first call "
-             "if you need a second one.");
     if (node->function) {
         PyRef arguments = PyRef::check(PyTuple_New(Py_ssize_t(gradients.size())));
         for (std::size_t i = 0; i < gradients.size(); ++i)
@@ -379,10 +395,6 @@ PyObject* node_next_functions(PyObject* self, void*) {
 PyObject* node_saved(PyObject* self, PyObject*) {
     return guarded([&]() -> PyObject* {
         NodeObject* node = as_node(self);
-        if (node->released)
-            fail(ErrorKind::Runtime, "Trying to access saved tensors of ",
-                 PyUnicode_AsUTF8(name_of(node).get()), " after they have already been freed; use ",
-                 "retain_graph=True in the backward before");
         PyRef all = PyRef::check(PyTuple_New(Py_ssize_t(node->saved.size())));
         for (std::size_t i = 0; i < node->saved.size(); ++i)
             PyTuple_SET_ITEM(all.get(), Py_ssize_t(i), unpack(node, node->saved[i]).release());

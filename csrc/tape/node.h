@@ -23,6 +23,7 @@ struct Saved {
     std::uint32_t output_nr = 0;
     std::uint32_t version = 0;
     bool is_tensor = false;
+    bool freed = false;  // a backward pass has let go of it
     PyRef unpack;       // of saved_tensors_hooks: value is what pack returned
 };
 

@@ -190,9 +190,21 @@ PyRef record(OpSpec* spec, PyObject* const* values, PyObject* before) {
         }
     }
     node->saved.reserve(spec->saves.size());
-    for (int at : spec->saves) {
-        if (at < 0) node->saved.emplace_back();  // filled from the result
-        else node->saved.push_back(save_value(at == 0 && before ? before : values[at]));
+    for (const Kept& kept : spec->saves) {
+        if (kept.argument < 0) {
+            node->saved.emplace_back();  // filled from the result
+            continue;
+        }
+        PyObject* value = kept.argument == 0 && before ? before : values[kept.argument];
+        if (kept.what == Kept::Value || !is_tensor(value)) {
+            node->saved.push_back(save_value(value));
+            continue;
+        }
+        const Array& array = as_tensor(value)->array;
+        Saved description;
+        description.value = PyRef::check(kept.what == Kept::Shape ? dims_to_python(array.shape())
+                                                                  : dtype_to_python(array.dtype()));
+        node->saved.push_back(std::move(description));
     }
     return made;
 }
@@ -214,7 +226,7 @@ void add_output(NodeObject* node, PyObject* value) {
 
 void save_results(NodeObject* node, PyObject* result) {
     for (std::size_t i = 0; i < node->saved.size(); ++i) {
-        if (node->op->saves[i] >= 0) continue;
+        if (node->op->saves[i].argument >= 0) continue;
         Saved& saved = node->saved[i];
         if (is_tensor(result)) {
             TensorObject* tensor = as_tensor(result);
@@ -351,8 +363,8 @@ PyRef call_inplace(OpObject* op, PyObject* const* values) {
     PyRef node;
     if (recording) {
         PyRef before;
-        for (int at : spec->saves)
-            if (at == 0 && !before) {  // the formula needs the value that is about to go
+        for (const Kept& kept : spec->saves)
+            if (kept == Kept{0} && !before) {  // the formula needs the value that is about to go
                 before = PyRef::check(wrap(clone(self->array)));
                 Edge edge = edge_to(self);
                 if (edge.target && is_node(edge.target.get())) {
@@ -481,7 +493,17 @@ PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
     });
 }
 
-// Where a formula's argument comes from; adds to what the node saves.
+constexpr int kUnknown = -2;
+
+int argument_named(const OpSpec& spec, const std::string& name) {
+    if (name == "result") return -1;
+    for (int i = 0; i < spec.count; ++i)
+        if (text(PyTuple_GET_ITEM(spec.arguments.get(), i)) == name) return i;
+    return kUnknown;
+}
+
+// Where a formula's argument comes from; adds to what the node saves. `input_shape` and
+// `input_dtype` keep only that of the input, not its data.
 Formula make_formula(OpSpec& spec, PyObject* call, PyObject* names) {
     Formula formula{PyRef::borrow(call), {}};
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); ++i) {
@@ -490,17 +512,17 @@ Formula make_formula(OpSpec& spec, PyObject* call, PyObject* names) {
             formula.sources.push_back({Source::Needs, 0});
             continue;
         }
-        const bool is_result = PyUnicode_CompareWithASCIIString(name, "result") == 0;
-        int at = -1;
-        for (int k = 0; k < spec.count && !is_result; ++k)
-            if (PyUnicode_Compare(PyTuple_GET_ITEM(spec.arguments.get(), k), name) == 0) at = k;
-        if (!is_result && at < 0)
-            fail(ErrorKind::Value, text(spec.name.get()), ": the formula asks for '", text(name),
+        const std::string asked = text(name);
+        Kept kept{argument_named(spec, asked)};
+        for (auto [suffix, what] : {std::pair{"_shape", Kept::Shape}, {"_dtype", Kept::Type}})
+            if (kept.argument == kUnknown && asked.ends_with(suffix))
+                kept = {argument_named(spec, asked.substr(0, asked.size() - 6)), what};
+        if (kept.argument == kUnknown)
+            fail(ErrorKind::Value, text(spec.name.get()), ": the formula asks for '", asked,
                  "', which is neither an argument of the op nor 'result'");
-        auto found = std::find(spec.saves.begin(), spec.saves.end(), at);
-        if (found == spec.saves.end()) found = spec.saves.insert(spec.saves.end(), at);
-        formula.sources.push_back({is_result ? Source::Result : Source::Argument,
-                                   int(found - spec.saves.begin())});
+        auto found = std::find(spec.saves.begin(), spec.saves.end(), kept);
+        if (found == spec.saves.end()) found = spec.saves.insert(spec.saves.end(), kept);
+        formula.sources.push_back({Source::Saved, int(found - spec.saves.begin())});
     }
     return formula;
 }

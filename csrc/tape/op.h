@@ -12,10 +12,17 @@ namespace rushlight {
 
 inline constexpr int kMaxArguments = 24;
 
-// What a formula takes after the gradient: a saved argument, the result, or `needs`.
+// What a formula takes after the gradient: something kept, or `needs`.
 struct Source {
-    enum Kind : std::uint8_t { Argument, Result, Needs } kind;
+    enum Kind : std::uint8_t { Saved, Needs } kind;
     int index;  // position in OpSpec::saves
+};
+
+// What a node keeps of an argument (-1: of the result): itself, or only its shape or dtype.
+struct Kept {
+    int argument;
+    enum What : std::uint8_t { Value, Shape, Type } what = Value;
+    bool operator==(const Kept&) const = default;
 };
 
 struct Formula {
@@ -39,7 +46,7 @@ struct OpSpec {
     int list_argument = -1;           // a differentiable sequence of tensors
     std::vector<Formula> formulas;    // one per differentiable argument, or
     Formula joint;                    // one for all
-    std::vector<int> saves;           // argument positions kept; -1 is the result
+    std::vector<Kept> saves;
 };
 
 struct OpObject {

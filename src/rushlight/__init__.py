@@ -59,11 +59,42 @@ from rushlight.autograd import (  # noqa: I001  the ops need the tensor and the 
     set_grad_enabled,
 )
 from rushlight.autograd.mode import is_inference_mode_enabled
+from rushlight.ops.complex import *
+from rushlight.ops.compare import *
+from rushlight.ops.elementary import *
 from rushlight.ops.pointwise import *
+from rushlight.ops.special import *
 from rushlight.ops.shape import *
 from rushlight.ops.reduce import *
 from rushlight.ops.create import *
 from rushlight.ops.linalg import *
+from rushlight.ops.random import *
+from rushlight.ops.join import *
+from rushlight.ops.index import *
+from rushlight.ops.gather import *
+from rushlight.ops.select import *
+from rushlight.ops.sort import *
+from rushlight.ops.scan import *
+from rushlight.ops.unique import *
+from rushlight.ops.variance import *
+from rushlight.ops.histogram import *
+from rushlight.ops.softmax import *
+from rushlight.ops.activation import *
+from rushlight.ops.dropout import *
+from rushlight.ops.norm import *
+from rushlight.ops.embedding import *
+from rushlight.ops.bilinear import *
+from rushlight.ops.distance import *
+from rushlight.random import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+    thread_safe_generator,
+)
 
 if TYPE_CHECKING:
     from rushlight import autograd, nn, optim, utils

@@ -122,19 +122,36 @@ def composed(
         name = function.__name__
         declared = _taking_out(function) if out else function
         COMPOSED[name] = declared
+        own = method if isinstance(method, str) else name
         if method:
-            setattr(Tensor, method if isinstance(method, str) else name, declared)
+            setattr(Tensor, own, declared)
         if public:
             _export(function, name)
         if inplace:
-            written = _writing(function)
-            setattr(Tensor, name + "_", written)
-            function.__globals__[name + "_"] = written
+            written = _writing(function, own)
+            setattr(Tensor, own + "_", written)
+            function.__globals__[own + "_"] = written
             if public:
-                _export(function, name + "_")
+                _export(function, own + "_")
         return declared
 
     return declare
+
+
+def alias(declared: Callable[..., Any], *names: str) -> None:
+    """Other names of an op: of the function, the method and the in-place forms that it has."""
+    function = declared.__wrapped__ if hasattr(declared, "__wrapped__") else declared
+    own = function.__name__
+    for name in names:
+        function.__globals__[name] = declared
+        _export(function, name)
+        if hasattr(Tensor, own):
+            setattr(Tensor, name, declared)
+        if hasattr(Tensor, own + "_"):
+            written = getattr(Tensor, own + "_")
+            setattr(Tensor, name + "_", written)
+            function.__globals__[name + "_"] = written
+            _export(function, name + "_")
 
 
 def _taking_out(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -148,12 +165,14 @@ def _taking_out(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _writing(function: Callable[..., Any]) -> Callable[..., Any]:
+def _writing(function: Callable[..., Any], own: str) -> Callable[..., Any]:
     """The form of a composed function that writes to its first argument."""
-    name = function.__name__ + "_"
+    name = own + "_"
 
     def call(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        result = function(input, *args, **kwargs)
+        # With history, what the ops save must be what the tensor was before.
+        before = input.clone() if input.requires_grad and _core.is_grad_enabled() else input
+        result = function(before, *args, **kwargs)
         if result.shape != input.shape:
             raise RuntimeError(
                 f"{name}: output with shape {list(input.shape)} doesn't match the broadcast shape "
@@ -167,7 +186,7 @@ def _writing(function: Callable[..., Any]) -> Callable[..., Any]:
         return input.copy_(result)
 
     _describe(call, function, name)
-    call.__doc__ = f"In-place form of :func:`{function.__name__}`."
+    call.__doc__ = f"In-place form of :func:`{own}`."
     return call
 
 

@@ -34,6 +34,7 @@ from rushlight.ops.activation import (
 )
 from rushlight.ops.activation import relu_ as relu_  # noqa: PLC0414  made by its op
 from rushlight.ops.bilinear import bilinear
+from rushlight.ops.ctc import ctc_loss
 from rushlight.ops.distance import cosine_similarity, normalize, pairwise_distance, pdist
 from rushlight.ops.element_loss import (
     binary_cross_entropy,

@@ -6,6 +6,7 @@ dL/dx + i dL/dy. A holomorphic f then maps grad to grad * conj(f'(z)).
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from rushlight import _core
@@ -17,7 +18,7 @@ def _c(value: Any) -> Any:
     """The conjugate where there is one: gradients of complex functions need it."""
     if isinstance(value, Tensor):
         return conj_physical(value) if value.dtype.is_complex else value
-    return value.conjugate() if isinstance(value, complex) else value
+    return value.conjugate() if isinstance(value, builtins.complex) else value
 
 
 @op(_core.conj_physical, inplace=True, out=True)

@@ -386,18 +386,6 @@ def logspace(
     return _made(result, device, requires_grad)
 
 
-@composed()
-def complex(real: Tensor, imag: Tensor, *, out: Any = None) -> Tensor:
-    """The complex tensor with these parts."""
-    if real.dtype is not imag.dtype:
-        raise RuntimeError(
-            f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for "
-            "second argument"
-        )
-    result = real.to(real.dtype.to_complex()) + imag * 1j
-    return result if out is None else out.copy_(result)
-
-
 # ---- like this tensor
 
 

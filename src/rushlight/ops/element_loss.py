@@ -513,9 +513,9 @@ def gaussian_nll_loss(
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
             var = var.unsqueeze(-1)
-        elif var.ndim != input.ndim or sum(
-            a != b for a, b in zip(var.shape, input.shape, strict=True)
-        ) != 1:  # fmt: skip
+        elif var.ndim != input.ndim or [
+            own for own, size in zip(var.shape, input.shape, strict=True) if own != size
+        ] != [1]:  # fmt: skip
             raise ValueError(
                 f"var is of incorrect size: {list(var.shape)} for an input of size "
                 f"{list(input.shape)}"

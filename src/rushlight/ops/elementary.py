@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 from rushlight import _core
-from rushlight.autograd.op import composed, op
+from rushlight.autograd.op import alias, composed, op
 from rushlight.ops.complex import _c
 from rushlight.tensor import Tensor
 
 _LN2 = math.log(2)
+
 
 @op(_core.exp, inplace=True, out=True)
 def exp(input: Tensor) -> Tensor:
@@ -85,6 +86,14 @@ def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
 
 
 # ---- roots and trigonometry
+
+
+@op(_core.square, inplace=True, out=True, node="PowBackward0")
+def square(input: Tensor) -> Tensor:
+    """input * input."""
+
+
+square.vjp(input=lambda grad, input: grad * (_c(input) * 2))
 
 
 @op(_core.sqrt, inplace=True, out=True)
@@ -266,5 +275,10 @@ sigmoid.vjp(
 )
 
 
-# Other names of the same functions.
-arcsin, Tensor.arcsin, arcsin_ = asin, asin, asin_  # noqa: F821  made by the declarations
+alias(asin, "arcsin")
+alias(acos, "arccos")
+alias(atan, "arctan")
+alias(atan2, "arctan2")
+alias(asinh, "arcsinh")
+alias(acosh, "arccosh")
+alias(atanh, "arctanh")

@@ -38,9 +38,9 @@ gather.vjp(
 def take_along_dim(
     input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The elements at `indices` along `dim`, the other dimensions broadcast; the flat ones for None.
+    """The elements at `indices` along `dim`, the other dimensions broadcast.
 
-    What argsort and argmax give fits here.
+    Without `dim`, of the flattened input. What argsort and argmax return fits here.
     """
     if indices.dtype is not _core.int64:
         raise RuntimeError(
@@ -83,16 +83,13 @@ def _scatter_values_gradient(grad: Tensor, dim: int, index: Tensor, src: Tensor)
 
 
 def _fit(part: Tensor, whole: Tensor) -> Tensor:
-    """Zeros in the shape of `whole`, with `part` in the first places of every dimension."""
-    if tuple(part.shape) == tuple(whole.shape):
-        return part
-    result = _zeros(part, whole.shape)
-    for dim, size in enumerate(part.shape):
-        if size != whole.shape[dim]:
-            shape = list(part.shape)
-            shape[dim] = whole.shape[dim]
-            part = slice_scatter(_zeros(part, shape), part, dim, 0, size)
-    return part if tuple(part.shape) == tuple(whole.shape) else result
+    """`part` in the first places of every dimension of zeros in the shape of `whole`."""
+    for dim, size in enumerate(whole.shape):
+        have = part.shape[dim]
+        if have != size:
+            shape = (*part.shape[:dim], size, *part.shape[dim + 1 :])
+            part = slice_scatter(_zeros(part, shape), part, dim, 0, have)
+    return part
 
 
 @writes(
@@ -486,7 +483,7 @@ def _check_fits(name: str, src: Tensor, part: Tensor) -> None:
         )
 
 
-@op(public=True)
+@op()
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy of input with `src` as the part at one index of `dim`."""
     result = _core.clone(input)
@@ -502,7 +499,7 @@ select_scatter.vjp(
 )
 
 
-@op(public=True)
+@op()
 def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
     step: int = 1,
@@ -523,7 +520,7 @@ slice_scatter.vjp(
 )
 
 
-@op(public=True)
+@op()
 def diagonal_scatter(
     input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
 ) -> Tensor:
@@ -541,3 +538,25 @@ diagonal_scatter.vjp(
     ),
     src=lambda grad, offset, dim1, dim2: diagonal(grad, offset, dim1, dim2),
 )
+
+# ---- rows of a table
+
+
+@composed()
+def embedding(
+    weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:  # fmt: skip
+    """nn.functional.embedding with the table first."""
+    from rushlight.ops.embedding import embedding as lookup
+
+    padding = None if padding_idx == -1 else padding_idx
+    return lookup(indices, weight, padding, None, 2.0, scale_grad_by_freq, sparse)
+
+
+@composed()
+def embedding_renorm_(
+    weight: Tensor, indices: Tensor, max_norm: float, norm_type: float = 2.0
+) -> Tensor:
+    """Scales the rows of weight at `indices` down to a norm of `max_norm` at most, in place."""
+    return _core.embedding_renorm_(weight, indices, float(max_norm), float(norm_type))

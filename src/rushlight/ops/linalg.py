@@ -6,7 +6,7 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
-from rushlight.ops.pointwise import _c
+from rushlight.ops.complex import _c
 from rushlight.tensor import Tensor
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
+from rushlight.ops.padding import constant_pad_nd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,36 +7,47 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
-from rushlight.ops.pointwise import _c, exp, isinf, sgn, where
+from rushlight.ops.compare import isinf
+from rushlight.ops.complex import _c
+from rushlight.ops.elementary import exp
+from rushlight.ops.pointwise import sgn, where
+from rushlight.ops.shape import expand
 from rushlight.tensor import Tensor
 
 
-def _axes(input: Tensor, dim: Any) -> tuple[int, ...]:
+def _axes(rank: int, dim: Any) -> tuple[int, ...]:
     """The reduced dimensions, counted from the front; all of them for None or ()."""
     if dim is None:
-        return tuple(range(input.ndim))
+        return tuple(range(rank))
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
     if not dims:
-        return tuple(range(input.ndim))
-    return tuple(d + input.ndim if d < 0 else d for d in dims) if input.ndim else ()
+        return tuple(range(rank))
+    return tuple(d + rank if d < 0 else d for d in dims) if rank else ()
 
 
-def _keep(reduced: Tensor, input: Tensor, dim: Any, keepdim: bool) -> Tensor:
-    """A reduced tensor with its dimensions back, as size 1, so that it broadcasts."""
-    if keepdim or input.ndim == 0 or reduced.ndim == input.ndim:
-        return reduced
-    axes = _axes(input, dim)
-    if len(axes) == input.ndim:
+def _keep(reduced: Tensor, input: Any, dim: Any, keepdim: bool) -> Tensor:
+    """A reduced tensor with its dimensions back, as size 1, so that it broadcasts.
+
+    `input` is what was reduced, or its shape.
+    """
+    if dim is None or keepdim:
         return reduced  # a scalar broadcasts as it is
+    rank = input.ndim if isinstance(input, Tensor) else len(input)
+    axes = _axes(rank, dim)
+    if len(axes) == rank:
+        return reduced
     for axis in sorted(axes):
         reduced = reduced.unsqueeze(axis)
     return reduced
 
 
-def _count(input: Tensor, dim: Any) -> int:
+def _count(shape: Any, dim: Any) -> int:
+    """How many elements each result of a reduction is made of."""
+    if dim is None:
+        return shape.numel()
     count = 1
-    for axis in _axes(input, dim):
-        count *= input.shape[axis]
+    for axis in _axes(len(shape), dim):
+        count *= shape[axis]
     return count
 
 
@@ -46,7 +57,9 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
 
 
 sum.vjp(
-    input=lambda grad, input, dim, keepdim: _keep(grad, input, dim, keepdim).expand(input.shape)
+    input=lambda grad, input_shape, dim, keepdim: expand(
+        _keep(grad, input_shape, dim, keepdim), input_shape
+    )
 )
 
 
@@ -56,8 +69,8 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 
 
 mean.vjp(
-    input=lambda grad, input, dim, keepdim: (
-        (_keep(grad, input, dim, keepdim) / _count(input, dim)).expand(input.shape)
+    input=lambda grad, input_shape, dim, keepdim: expand(
+        _keep(grad, input_shape, dim, keepdim) / _count(input_shape, dim), input_shape
     )
 )
 
@@ -140,7 +153,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     result = _core.add(_core.log(total), top)
     if keepdim or input.ndim == 0:
         return result
-    return _core.squeeze(result, _axes(input, dim))
+    return _core.squeeze(result, _axes(input.ndim, dim))
 
 
 logsumexp.vjp(

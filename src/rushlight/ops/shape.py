@@ -12,7 +12,7 @@ from rushlight.tensor import Tensor
 
 def _sizes(size: tuple) -> tuple:
     """Sizes given one by one or as one sequence."""
-    if len(size) == 1 and not isinstance(size[0], (int, Tensor)):
+    if len(size) == 1 and not hasattr(size[0], "__index__"):
         return tuple(size[0])
     return size
 
@@ -79,7 +79,7 @@ def _view(input: Tensor, size: Any) -> Tensor:
     """The same elements in another shape, without a copy."""
 
 
-_view.vjp(input=lambda grad, input: grad.reshape(input.shape))
+_view.vjp(input=lambda grad, input_shape: reshape(grad, input_shape))
 
 
 def _tensor_view(self: Tensor, *size: Any) -> Tensor:
@@ -185,7 +185,7 @@ def expand(input: Tensor, size: Any) -> Tensor:
     """A view with dimensions of size 1 repeated (-1: as they are), without a copy."""
 
 
-expand.vjp(input=lambda grad, input: sum_to_size(grad, input.shape))
+expand.vjp(input=lambda grad, input_shape: sum_to_size(grad, input_shape))
 Tensor.expand_as = lambda self, other: expand(self, other.shape)
 
 
@@ -194,7 +194,7 @@ def sum_to_size(input: Tensor, size: Any) -> Tensor:
     """The sum over the dimensions along which `size` would have been broadcast."""
 
 
-sum_to_size.vjp(input=lambda grad, input: expand(grad, input.shape))
+sum_to_size.vjp(input=lambda grad, input_shape: expand(grad, input_shape))
 
 
 @composed(method=True)
@@ -240,8 +240,8 @@ def slice(
 
 
 slice.vjp(
-    input=lambda grad, input, dim, start, end, step: slice_backward(
-        grad, tuple(input.shape), dim, start, end, step
+    input=lambda grad, input_shape, dim, start, end, step: slice_backward(
+        grad, input_shape, dim, start, end, step
     )
 )
 
@@ -267,7 +267,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 
 select.vjp(
-    input=lambda grad, input, dim, index: select_backward(grad, tuple(input.shape), dim, index)
+    input=lambda grad, input_shape, dim, index: select_backward(grad, input_shape, dim, index)
 )
 
 
@@ -307,7 +307,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """A view with one more dimension, of size 1, at `dim`."""
 
 
-unsqueeze.vjp(input=lambda grad, input: grad.reshape(input.shape))
+unsqueeze.vjp(input=lambda grad, input_shape: reshape(grad, input_shape))
 
 
 @op(_core.squeeze, view=True)
@@ -315,7 +315,7 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """A view without the dimensions of size 1 (all, or those of `dim`)."""
 
 
-squeeze.vjp(input=lambda grad, input: grad.reshape(input.shape))
+squeeze.vjp(input=lambda grad, input_shape: reshape(grad, input_shape))
 
 
 @composed(method=True)
@@ -396,15 +396,17 @@ def _split(input: Tensor, sizes: tuple, dim: int) -> tuple:
     return tuple(parts)
 
 
-def _split_gradient(grad: tuple, input: Tensor, sizes: tuple, dim: int) -> Tensor:
+def _split_gradient(
+    grad: tuple, input_shape: Any, input_dtype: Any, sizes: tuple, dim: int
+) -> Tensor:
     from rushlight.ops.join import cat
 
     parts = []
-    for part, size in zip(grad, sizes):
+    for part, size in zip(grad if len(sizes) > 1 else (grad,), sizes):
         if part is None:
-            shape = list(input.shape)
+            shape = list(input_shape)
             shape[dim] = size
-            part = input.new_zeros(shape)
+            part = _core.full(shape, 0, input_dtype)
         parts.append(part)
     return cat(parts, dim)
 
@@ -509,15 +511,15 @@ def unbind(input: Tensor, dim: int = 0) -> tuple:
     return tuple(_core.select(input, axis, i) for i in range(input.shape[axis]))
 
 
-def _unbind_gradient(grad: Any, input: Tensor, dim: int) -> Tensor:
+def _unbind_gradient(grad: Any, input_shape: Any, input_dtype: Any, dim: int) -> Tensor:
     from rushlight.ops.join import stack
 
     grads = grad if isinstance(grad, tuple) else (grad,)
     if not grads:
-        return input * 0
-    axis = _axis(input, dim)
-    shape = input.shape[:axis] + tuple(input.shape[axis + 1 :])
-    return stack([input.new_zeros(shape) if g is None else g for g in grads], axis)
+        return _core.full(input_shape, 0, input_dtype)
+    axis = dim + len(input_shape) if dim < 0 else dim
+    shape = (*input_shape[:axis], *input_shape[axis + 1 :])
+    return stack([_core.full(shape, 0, input_dtype) if g is None else g for g in grads], axis)
 
 
 unbind.vjp(input=_unbind_gradient)
@@ -546,14 +548,16 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return _core.as_strided(input, shape, stride, input.storage_offset())
 
 
-def _unfold_gradient(grad: Tensor, input: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    if input.ndim == 0:
+def _unfold_gradient(
+    grad: Tensor, input_shape: Any, dimension: int, size: int, step: int
+) -> Tensor:
+    if not input_shape:
         return grad.reshape(())
-    axis = _axis(input, dimension)
-    length = input.shape[axis]
+    axis = dimension + len(input_shape) if dimension < 0 else dimension
+    length = input_shape[axis]
     windows = unfold(_core.arange(0, length, 1, _core.int64), 0, size, step).reshape(-1)
     moved = grad.movedim(-1, axis + 1).flatten(axis, axis + 1)
-    return input.new_zeros(input.shape).index_add(axis, windows, moved)
+    return grad.new_zeros(input_shape).index_add(axis, windows, moved)
 
 
 unfold.vjp(input=_unfold_gradient)
@@ -577,8 +581,10 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return _core.as_strided(input, [*shape, length], [*stride, step], start)
 
 
-def _diagonal_gradient(grad: Tensor, input: Tensor, offset: int, dim1: int, dim2: int) -> Tensor:
-    result = input.new_zeros(input.shape)
+def _diagonal_gradient(
+    grad: Tensor, input_shape: Any, offset: int, dim1: int, dim2: int
+) -> Tensor:
+    result = grad.new_zeros(input_shape)
     diagonal(result, offset, dim1, dim2).copy_(grad)
     return result
 
@@ -610,11 +616,7 @@ def to_dtype(input: Tensor, dtype: Any) -> Tensor:
     """The values in another dtype."""
 
 
-def _cast_gradient(grad: Tensor, input: Tensor) -> Tensor:
-    return to_dtype(grad, input.dtype)
-
-
-to_dtype.vjp(input=_cast_gradient)
+to_dtype.vjp(input=lambda grad, input_dtype: to_dtype(grad, input_dtype))
 
 
 def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:

@@ -1,0 +1,156 @@
+"""What is timed, written once in PyTorch's API; the library comes in as `torch`.
+
+Each function builds a workload and returns its step. A step returns the tensors that must be in
+memory at its end. `compiled` wraps what torch.compile would be given, and is left out otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.numbers import integers, uniform
+
+Step = Callable[[], tuple[Any, ...]]
+Compiler = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One row of the table, with the least ratio to each peer that the project aims at."""
+
+    build: Callable[[Any, Compiler], Step]
+    title: str
+    goals: dict[str, float] = field(default_factory=dict)
+
+
+def _tensor(torch: Any, shape: tuple[int, ...], seed: int) -> Any:
+    return uniform(torch.arange, shape, seed).to(torch.float32)
+
+
+def _set_weights(torch: Any, model: Any) -> None:
+    """Fills weights and biases with uniform numbers of PyTorch's default width."""
+    with torch.no_grad():
+        for seed, layer in enumerate(m for m in model.modules() if hasattr(m, "in_features")):
+            width = 2 / layer.in_features**0.5
+            layer.weight.copy_(_tensor(torch, tuple(layer.weight.shape), 2 * seed) * width)
+            layer.bias.copy_(_tensor(torch, tuple(layer.bias.shape), 2 * seed + 1) * width)
+
+
+def _training_step(
+    torch: Any, model: Any, criterion: Any, optimizer: Any, batch: tuple[Any, Any], compiled: Any
+) -> Step:
+    inputs, target = batch
+    loss_of = compiled(lambda inputs, target: criterion(model(inputs), target))
+
+    def step() -> tuple[Any, ...]:
+        optimizer.zero_grad()
+        loss = loss_of(inputs, target)
+        loss.backward()
+        optimizer.step()
+        return (loss,)
+
+    return step
+
+
+def seed(torch: Any, compiled: Compiler) -> Step:
+    """One vector through Linear(5, 2): nearly nothing but overhead."""
+    model = torch.nn.Linear(5, 2)
+    _set_weights(torch, model)
+    batch = _tensor(torch, (5,), 100), torch.tensor([1, 2], dtype=torch.float32)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    return _training_step(torch, model, torch.nn.CrossEntropyLoss(), optimizer, batch, compiled)
+
+
+def small_mlp(torch: Any, compiled: Compiler) -> Step:
+    nn = torch.nn
+    model = nn.Sequential(
+        nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 2)
+    )
+    _set_weights(torch, model)
+    batch = _tensor(torch, (32, 4), 100), _tensor(torch, (32, 2), 101)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    return _training_step(torch, model, nn.MSELoss(), optimizer, batch, compiled)
+
+
+def _image_mlp(torch: Any) -> tuple[Any, tuple[Any, Any]]:
+    nn = torch.nn
+    model = nn.Sequential(
+        nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)
+    )
+    _set_weights(torch, model)
+    return model, (_tensor(torch, (64, 784), 100), integers(torch.arange, (64,), 101) % 10)
+
+
+def mlp_sgd(torch: Any, compiled: Compiler) -> Step:
+    model, batch = _image_mlp(torch)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+    return _training_step(torch, model, torch.nn.CrossEntropyLoss(), optimizer, batch, compiled)
+
+
+def mlp_adam(torch: Any, compiled: Compiler) -> Step:
+    model, batch = _image_mlp(torch)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+    return _training_step(torch, model, torch.nn.CrossEntropyLoss(), optimizer, batch, compiled)
+
+
+def scalar(torch: Any, compiled: Compiler) -> Step:
+    x = torch.tensor(3.0, requires_grad=True)
+    w = torch.tensor(0.5)
+    product = compiled(lambda x: x * w)
+
+    def step() -> tuple[Any, ...]:
+        x.grad = None
+        y = product(x)
+        y.backward()
+        return y, x.grad
+
+    return step
+
+
+def pointwise(torch: Any, compiled: Compiler) -> Step:
+    """Ten pointwise ops with a scale and a bias per column, and the gradients of all three."""
+    x = _tensor(torch, (1000, 1000), 0).requires_grad_()
+    scale = (_tensor(torch, (1000,), 1) + 1.0).requires_grad_()
+    bias = _tensor(torch, (1000,), 2).requires_grad_()
+
+    def chain(x: Any, scale: Any, bias: Any) -> Any:
+        h = torch.tanh(x * scale + bias)
+        gate = torch.sigmoid(h * 1.5)
+        bump = torch.exp(-(h * h))
+        return (h * gate + bump).mean()
+
+    loss_of = compiled(chain)
+
+    def step() -> tuple[Any, ...]:
+        x.grad = scale.grad = bias.grad = None
+        loss = loss_of(x, scale, bias)
+        loss.backward()
+        return loss, x.grad, scale.grad, bias.grad
+
+    return step
+
+
+WORKLOADS = {
+    "seed": Workload(
+        seed, "Linear(5, 2), CrossEntropyLoss, SGD", {"torch": 25, "compile": 1, "jax": 1}
+    ),
+    "small-mlp": Workload(
+        small_mlp, "MLP 4-64-64-2 tanh, batch 32, MSE, Adam", {"torch": 10, "jax": 2}
+    ),
+    "mlp-sgd": Workload(
+        mlp_sgd,
+        "MLP 784-512-512-10 ReLU, batch 64, SGD + momentum",
+        {"torch": 1.6, "compile": 1, "jax": 1},
+    ),
+    "mlp-adam": Workload(
+        mlp_adam,
+        "MLP 784-512-512-10 ReLU, batch 64, Adam",
+        {"torch": 1.6, "compile": 1, "jax": 1},
+    ),
+    "scalar": Workload(scalar, "one multiply and its backward(), scalar", {"torch": 8}),
+    "pointwise": Workload(
+        pointwise, "pointwise chain and its backward, 1000x1000", {"torch": 4, "jax": 1}
+    ),
+}

@@ -1,0 +1,198 @@
+"""Comparisons, logic on truth values and on bits, and tests for special values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rushlight import _core
+from rushlight.autograd.op import alias, composed, op
+from rushlight.tensor import Tensor
+
+_INF = float("inf")
+
+
+@op(_core.eq, inplace=True, out=True)
+def eq(input: Tensor, other: Any) -> Tensor:
+    """input == other, elementwise."""
+
+
+@op(_core.ne, inplace=True, out=True)
+def ne(input: Tensor, other: Any) -> Tensor:
+    """input != other, elementwise."""
+
+
+@op(_core.lt, inplace=True, out=True)
+def lt(input: Tensor, other: Any) -> Tensor:
+    """input < other, elementwise."""
+
+
+@op(_core.le, inplace=True, out=True)
+def le(input: Tensor, other: Any) -> Tensor:
+    """input <= other, elementwise."""
+
+
+@op(_core.gt, inplace=True, out=True)
+def gt(input: Tensor, other: Any) -> Tensor:
+    """input > other, elementwise."""
+
+
+@op(_core.ge, inplace=True, out=True)
+def ge(input: Tensor, other: Any) -> Tensor:
+    """input >= other, elementwise."""
+
+
+@op(_core.logical_and, inplace=True, out=True)
+def logical_and(input: Tensor, other: Tensor) -> Tensor:
+    """Whether both are not 0."""
+
+
+@op(_core.logical_or, inplace=True, out=True)
+def logical_or(input: Tensor, other: Tensor) -> Tensor:
+    """Whether one is not 0."""
+
+
+@op(_core.logical_xor, inplace=True, out=True)
+def logical_xor(input: Tensor, other: Tensor) -> Tensor:
+    """Whether exactly one is not 0."""
+
+
+@op(_core.logical_not, inplace=True, out=True)
+def logical_not(input: Tensor) -> Tensor:
+    """Whether it is 0."""
+
+
+@op(_core.bitwise_and, inplace=True, out=True)
+def bitwise_and(input: Tensor, other: Any) -> Tensor:
+    """The bits that both have."""
+
+
+@op(_core.bitwise_or, inplace=True, out=True)
+def bitwise_or(input: Tensor, other: Any) -> Tensor:
+    """The bits that one has."""
+
+
+@op(_core.bitwise_xor, inplace=True, out=True)
+def bitwise_xor(input: Tensor, other: Any) -> Tensor:
+    """The bits that exactly one has."""
+
+
+@op(_core.bitwise_not, inplace=True, out=True)
+def bitwise_not(input: Tensor) -> Tensor:
+    """The bits that it has not."""
+
+
+@op(_core.bitwise_left_shift, inplace=True, out=True)
+def bitwise_left_shift(input: Tensor, other: Any) -> Tensor:
+    """input * 2^other, in bits."""
+
+
+@op(_core.bitwise_right_shift, inplace=True, out=True)
+def bitwise_right_shift(input: Tensor, other: Any) -> Tensor:
+    """input / 2^other, rounded down."""
+
+
+@op(_core.isnan)
+def isnan(input: Tensor) -> Tensor:
+    """Whether it is not a number."""
+
+
+@op(_core.isinf)
+def isinf(input: Tensor) -> Tensor:
+    """Whether it is infinite."""
+
+
+@op(_core.isfinite)
+def isfinite(input: Tensor) -> Tensor:
+    """Whether it is neither infinite nor nan."""
+
+
+@op(_core.signbit, out=True)
+def signbit(input: Tensor) -> Tensor:
+    """Whether the sign is minus, of -0.0 too."""
+
+
+@op(out=True)
+def isposinf(input: Tensor) -> Tensor:
+    """Whether it is infinite and positive."""
+    _refuse_complex("isposinf", input)
+    return _core.eq(input, _INF) if input.dtype.is_floating_point else _all_false(input)
+
+
+@op(out=True)
+def isneginf(input: Tensor) -> Tensor:
+    """Whether it is infinite and negative."""
+    _refuse_complex("isneginf", input)
+    return _core.eq(input, -_INF) if input.dtype.is_floating_point else _all_false(input)
+
+
+def _refuse_complex(name: str, input: Tensor) -> None:
+    if input.dtype.is_complex:
+        raise RuntimeError(f"{name} does not support complex inputs, but got {input.dtype}")
+
+
+def _all_false(input: Tensor) -> Tensor:
+    return _core.full(input.shape, False, _core.bool)
+
+
+@composed(method=True)
+def isreal(input: Tensor) -> Tensor:
+    """Whether the imaginary part is 0: everywhere, for real dtypes."""
+    if input.dtype.is_complex:
+        return eq(input.detach().imag, 0)
+    return _core.full(input.shape, True, _core.bool)
+
+
+# ---- whole tensors
+
+
+@op()
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Tensor:
+    """Whether |input - other| <= atol + rtol * |other|; infinities are close to themselves only."""
+    if input.dtype is not other.dtype:
+        raise RuntimeError(f"isclose: {input.dtype} did not match {other.dtype}")
+    if rtol < 0 or atol < 0:
+        raise RuntimeError(f"isclose: rtol and atol must be at least 0, but got {rtol} and {atol}")
+    inexact = input.dtype.is_floating_point or input.dtype.is_complex
+    close = _core.eq(input, other)
+    if equal_nan and inexact:
+        both = _core.logical_and(_core.isnan(input), _core.isnan(other))
+        close = _core.logical_or(close, both)
+    if rtol == 0 and atol == 0:
+        return close
+    if not inexact:
+        other = _core.to_dtype(other, _core.get_default_dtype())
+    distance = _core.abs(_core.sub(input, other))
+    allowed = _core.add(_core.abs(_core.mul(other, rtol)), atol)
+    if input.dtype.is_complex:
+        distance, allowed = (_core.to_dtype(x, input.dtype.to_real()) for x in (distance, allowed))
+    near = _core.logical_and(_core.isfinite(distance), _core.le(distance, allowed))
+    return _core.logical_or(close, near)
+
+
+@composed(method=True)
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
+    """Whether all elements are close, as `isclose` has it."""
+    return isclose(input, other, rtol, atol, equal_nan).all().item()
+
+
+@composed(method=True)
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether shapes and values are the same (nan is not the same as nan)."""
+    return input.shape == other.shape and eq(input, other).all().item()
+
+
+@composed(method=True)
+def is_same_size(input: Tensor, other: Tensor) -> bool:
+    """Whether the shapes are the same."""
+    return input.shape == other.shape
+
+
+alias(gt, "greater")
+alias(ge, "greater_equal")
+alias(lt, "less")
+alias(le, "less_equal")
+alias(ne, "not_equal")

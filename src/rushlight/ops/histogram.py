@@ -1,0 +1,133 @@
+"""Counting into bins, and finding the bin: bincount, histc, histogram, searchsorted, bucketize."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rushlight import _core, return_types
+from rushlight.autograd.op import composed, op
+from rushlight.tensor import Tensor
+
+
+@op(_core.bincount)
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """How often each number from 0 on occurs in a vector of integers, or the sum of its weights."""
+
+
+@op(_core.histc, out=True)
+def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+    """How many elements fall into each of `bins` equal bins over [min, max], in input's dtype.
+
+    With min equal to max the bins go from the smallest to the largest element.
+    """
+
+
+def _bin_edges(input: Tensor, bins: Any, range: Any) -> Tensor:
+    if isinstance(bins, Tensor):
+        if range is not None:
+            raise TypeError("histogram() takes no range when bins is a tensor of edges")
+        if bins.ndim != 1 or bins.dtype is not input.dtype:
+            raise RuntimeError(
+                "torch.histogram(): bins must be a 1-D tensor of the input's dtype, got shape "
+                f"{list(bins.shape)} and {bins.dtype}"
+            )
+        return bins
+    if bins <= 0:
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins}")
+    if range is not None:
+        low, high = float(range[0]), float(range[1])
+    elif input.numel():
+        low, high = _core.amin(input, None, False).item(), _core.amax(input, None, False).item()
+    else:
+        low = high = 0.0
+    if not (-float("inf") < low <= high < float("inf")):
+        raise RuntimeError(f"torch.histogram(): range [{low}, {high}] is not finite and rising")
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+        if range is None and input.numel() == 0:
+            low, high = 0.0, 1.0
+    return _core.linspace(low, high, bins + 1, input.dtype)
+
+
+@composed(method=True)
+def histogram(
+    input: Tensor, bins: Any, *, range: Any = None, weight: Tensor | None = None,
+    density: bool = False, out: Any = None,
+) -> Any:  # fmt: skip
+    """(hist, bin_edges): how many elements, or how much weight, each bin has; the last is closed.
+
+    bins: the number of equal bins over `range` (by default from the smallest to the largest
+    element), or the rising edges themselves. With `density` the histogram has an area of 1.
+    """
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(f"histogram: not implemented for {input.dtype}")
+    if weight is not None and (weight.shape != input.shape or weight.dtype is not input.dtype):
+        raise RuntimeError(
+            "torch.histogram(): weight must have the shape and dtype of the input, got "
+            f"{list(weight.shape)} of {weight.dtype} for {list(input.shape)} of {input.dtype}"
+        )
+    edges = _bin_edges(input, bins, range)
+    count = edges.shape[0] - 1
+    values = _core.reshape(input.detach(), (-1,))
+    inside = (values >= edges[0]) & (values <= edges[-1])
+    values = _core.masked_select(values, inside)
+    place = (_core.searchsorted(edges, values, True) - 1).clamp(max=count - 1)
+    weights = None
+    if weight is not None:
+        weights = _core.masked_select(_core.reshape(weight.detach(), (-1,)), inside)
+    hist = _core.to_dtype(_core.bincount(place, weights, count), input.dtype)
+    if density:
+        hist = hist / hist.sum() / edges.diff()
+    result = return_types.histogram((hist, edges))
+    if out is not None:
+        for target, part in zip(out, result):
+            target.copy_(part)
+        return out
+    return result
+
+
+@composed()
+def searchsorted(
+    sorted_sequence: Tensor, input: Any = None, *, out_int32: bool = False, right: bool = False,
+    side: str | None = None, sorter: Tensor | None = None, values: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Where each value would have to be put into its sorted row to keep it sorted.
+
+    sorted_sequence: one row for all values, or one for each row of them. Of the places among equal
+    elements the first, or with `right` (side="right") the last. sorter: the indices that sort
+    rows that are not sorted.
+    """
+    wanted = input if values is None else values
+    if side is not None:
+        if side not in ("left", "right"):
+            raise RuntimeError(
+                f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}"
+            )
+        if right and side == "left":
+            raise RuntimeError(
+                "torch.searchsorted(): side and right can't be set to opposites, got side of left "
+                "while right was True"
+            )
+        right = side == "right"
+    if not isinstance(wanted, Tensor):
+        wanted = _core.full((), wanted, sorted_sequence.dtype if _fits(
+            wanted, sorted_sequence
+        ) else _core.get_default_dtype())
+    result = _core.searchsorted(sorted_sequence, wanted, right, out_int32, sorter)
+    return result if out is None else out.copy_(result)
+
+
+def _fits(number: Any, like: Tensor) -> bool:
+    return like.dtype.is_floating_point or isinstance(number, int)
+
+
+@composed()
+def bucketize(
+    input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Which of the bins between rising `boundaries` each value falls into."""
+    if boundaries.ndim != 1:
+        raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)

@@ -1,0 +1,286 @@
+"""Choosing elements by their value: max, min, argmax, nonzero, masked_select and their kin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rushlight import _core, return_types
+from rushlight.autograd.op import composed, op
+from rushlight.ops.gather import _scatter, _zeros
+from rushlight.ops.index import writes
+from rushlight.ops.pointwise import masked_fill, maximum, minimum
+from rushlight.ops.reduce import _extreme_gradient
+from rushlight.ops.shape import broadcast_shapes, expand
+from rushlight.tensor import Tensor
+
+
+def spread_selected(
+    grad: Tensor | None, input: Tensor, dim: int, keepdim: bool, index: Tensor
+) -> Tensor:
+    """The gradient of one element picked from each lane of `dim`: at its index, zeros elsewhere."""
+    result = _zeros(grad, input.shape)
+    if not keepdim and input.ndim:
+        grad, index = grad.unsqueeze(dim), index.unsqueeze(dim)
+    return _scatter(result, dim, index, grad)
+
+
+def _selected_gradient(grads: tuple, input: Tensor, dim: int, keepdim: bool, result: tuple) -> Any:
+    return spread_selected(grads[0], input, dim, keepdim, result[1])
+
+
+# ---- extremes
+
+
+@op(out=True, method=False, public=False, node="MaxBackward0")
+def _max_dim(input: Tensor, dim: int, keepdim: bool = False) -> Any:
+    """The largest values of `dim` and where they are; nan is the largest of all."""
+    return return_types.max(_core.max_with_index(input, dim, keepdim))
+
+
+_max_dim.vjp(input=_selected_gradient)
+
+
+@op(out=True, method=False, public=False, node="MinBackward0")
+def _min_dim(input: Tensor, dim: int, keepdim: bool = False) -> Any:
+    """The smallest values of `dim` and where they are; nan is the smallest of all."""
+    return return_types.min(_core.min_with_index(input, dim, keepdim))
+
+
+_min_dim.vjp(input=_selected_gradient)
+
+
+def _all_gradient(grad: Tensor, input: Tensor, result: Tensor) -> Tensor:
+    return _extreme_gradient(grad, input, None, False, result)
+
+
+def _check_all(name: str, input: Tensor) -> None:
+    if input.numel() == 0:
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+            "reduction dim with the 'dim' argument."
+        )
+    if input.dtype.is_complex:
+        raise NotImplementedError(f"{name}(): not implemented for {input.dtype}")
+
+
+@op(out=True, method=False, public=False, node="MaxBackward1")
+def _max_all(input: Tensor) -> Tensor:
+    """The largest element; equal ones share the gradient."""
+    _check_all("max", input)
+    return _core.amax(input, None, False)
+
+
+_max_all.vjp(input=_all_gradient)
+
+
+@op(out=True, method=False, public=False, node="MinBackward1")
+def _min_all(input: Tensor) -> Tensor:
+    """The smallest element; equal ones share the gradient."""
+    _check_all("min", input)
+    return _core.amin(input, None, False)
+
+
+_min_all.vjp(input=_all_gradient)
+
+
+@composed(method=True)
+def max(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None,
+    axis: int | None = None, out: Any = None,
+) -> Any:  # fmt: skip
+    """The largest element; with `dim`, (values, indices) along it; of two tensors, the larger ones.
+
+    nan counts as the largest. Of equal elements the first is the one whose index is given.
+    """
+    dim = axis if dim is None else dim
+    if isinstance(dim, Tensor) or other is not None:
+        return maximum(input, dim if other is None else other, out=out)
+    if dim is None:
+        return _max_all(input, out=out)
+    return _max_dim(input, dim, keepdim, out=out)
+
+
+@composed(method=True)
+def min(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None,
+    axis: int | None = None, out: Any = None,
+) -> Any:  # fmt: skip
+    """The smallest element; with `dim`, (values, indices) along it; of two tensors, the smaller.
+
+    nan counts as the smallest. Of equal elements the first is the one whose index is given.
+    """
+    dim = axis if dim is None else dim
+    if isinstance(dim, Tensor) or other is not None:
+        return minimum(input, dim if other is None else other, out=out)
+    if dim is None:
+        return _min_all(input, out=out)
+    return _min_dim(input, dim, keepdim, out=out)
+
+
+@op(_core.argmax, out=True)
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Where the largest element is, along `dim` or in the flattened input; the first of several."""
+
+
+@op(_core.argmin, out=True)
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Where the smallest element is, along `dim` or in the flattened input; the first of several."""
+
+
+@op(out=True)
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The smallest and the largest value, of all elements or along `dim`."""
+    if input.numel() == 0 and (dim is None or input.shape[dim] == 0):
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
+            "identity."
+        )
+    low, high = _core.amin(input, dim, keepdim), _core.amax(input, dim, keepdim)
+    return return_types.aminmax((low, high))
+
+
+def _aminmax_gradient(
+    grads: tuple, input: Tensor, dim: int | None, keepdim: bool, result: tuple
+) -> Any:
+    parts = [
+        _extreme_gradient(grad, input, dim, keepdim, value)
+        for grad, value in zip(grads, result)
+        if grad is not None
+    ]
+    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+
+aminmax.vjp(input=_aminmax_gradient)
+
+# ---- what is not zero
+
+
+@op(_core.nonzero, method=False, public=False)
+def _nonzero(input: Tensor) -> Tensor:
+    """The places of the elements that are not zero: (count, dimensions)."""
+
+
+@composed(method=True)
+def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None) -> Any:
+    """The places of the elements that are not zero, in row-major order: (count, dimensions).
+
+    With `as_tuple`, one vector of indices for each dimension, as indexing takes them.
+    """
+    if as_tuple:
+        if input.ndim == 0:
+            input = input.reshape(1)
+        return _nonzero(input).unbind(1)
+    result = _nonzero(input)
+    if out is None:
+        return result
+    if out.dtype is not _core.int64:
+        raise RuntimeError(f"nonzero: Expected out tensor to have dtype int64, got {out.dtype}")
+    out.data = result
+    return out
+
+
+@composed(method=True)
+def argwhere(input: Tensor) -> Tensor:
+    """The places of the elements that are not zero: (count, dimensions)."""
+    return _nonzero(input)
+
+
+@composed(method=True)
+def nonzero_static(
+    input: Tensor, *, size: int, fill_value: int = -1, out: Tensor | None = None
+) -> Tensor:
+    """nonzero with exactly `size` rows: cut off, or filled up with `fill_value`."""
+    if size < 0:
+        raise RuntimeError(f"nonzero_static: 'size' must be an non-negative integer, got {size}")
+    places = _core.nonzero(input)
+    result = _core.full((size, input.ndim), fill_value, _core.int64)
+    count = places.shape[0] if places.shape[0] < size else size
+    _core.copy_(_core.slice(result, 0, 0, count, 1), _core.slice(places, 0, 0, count, 1))
+    return result if out is None else out.copy_(result)
+
+
+@composed()
+def unravel_index(indices: Tensor, shape: Any) -> tuple:
+    """The coordinates, in a tensor of `shape`, of positions in it flattened: one per dimension."""
+    if not isinstance(indices, Tensor) or indices.dtype.is_floating_point:
+        raise TypeError("expected 'indices' to be an integer tensor")
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    coordinates = []
+    for size in reversed(shape):
+        coordinates.append(indices % size)
+        indices = indices.div(size, rounding_mode="floor")
+    return tuple(reversed(coordinates))
+
+
+@composed()
+def isin(
+    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Whether each element is one of `test_elements` (or, with `invert`, is not)."""
+    like = elements if isinstance(elements, Tensor) else test_elements
+    if not isinstance(like, Tensor):
+        raise TypeError("isin() takes a Tensor as elements or as test_elements")
+    if not isinstance(elements, Tensor):
+        elements = _core.tensor_from_data(elements, None)
+    if not isinstance(test_elements, Tensor):
+        test_elements = _core.tensor_from_data([test_elements], None)
+    dtype = _core.promote_types(elements.dtype, test_elements.dtype)
+    if dtype is _core.bool:
+        dtype = _core.uint8
+    wanted = _core.sort(_core.reshape(_core.to_dtype(test_elements, dtype), (-1,)), 0, False)[0]
+    elements = _core.to_dtype(elements, dtype)
+    count = wanted.shape[0]
+    if count == 0:
+        found = _core.full(tuple(elements.shape), False, _core.bool)
+    else:
+        places = _core.searchsorted(wanted, elements, False).clamp(max=count - 1)
+        found = _core.take(wanted, places) == elements
+    result = ~found if invert else found
+    return result if out is None else out.copy_(result)
+
+
+# ---- masks
+
+
+def _common_shape(input: Tensor, mask: Tensor) -> tuple:
+    return tuple(broadcast_shapes(input.shape, mask.shape))
+
+
+@op(_core.masked_select, out=True)
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements where a boolean mask holds, in row-major order: (count,)."""
+
+
+def _masked_select_gradient(grad: Tensor, input: Tensor, mask: Tensor) -> Tensor:
+    shape = _common_shape(input, mask)
+    return _masked_scatter(_zeros(grad, shape), mask, grad)
+
+
+masked_select.vjp(input=_masked_select_gradient)
+
+
+def _masked_scatter_source(grad: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    taken = masked_select(grad, mask)
+    from rushlight.ops.gather import _fit
+
+    return _fit(taken, source.reshape(-1)).reshape(source.shape)
+
+
+@writes(
+    _core.masked_scatter_,
+    input=lambda grad, mask: masked_fill(grad, mask, 0),
+    source=_masked_scatter_source,
+)
+def _masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """input with the first elements of source where the mask holds."""
+
+
+@composed(method=True)
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """The elements of `source`, in order, where a boolean mask holds, else input."""
+    shape = _common_shape(input, mask)
+    return _masked_scatter(expand(input, shape) if input.shape != shape else input, mask, source)
+
+
+Tensor.masked_scatter_ = _masked_scatter.in_place
