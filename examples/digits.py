@@ -76,7 +76,7 @@ def train(
                 optimizer.step()
                 losses.append(loss.item())
             schedule.step()
-            progress.set_postfix(loss=f"{losses[-1]:.4f}")
+            progress.set_postfix(loss=f"{losses[-1]:.4f}", refresh=False)
     return losses, time.perf_counter() - start
 
 

@@ -30,6 +30,7 @@ public:
     DType dtype;
     Ref<Storage> storage;
     Ref<Pending> pending;
+    bool unversioned = false;  // writes through it do not count (Tensor.data)
     std::uint32_t pending_uses = 0;  // as an operand of pending expressions
 };
 
@@ -75,6 +76,7 @@ public:
 
     // Views. All force a pending array.
     Array as_strided(const Dims& shape, const Dims& strides, Index offset) const;  // checked
+    Array unversioned() const;                        // the same, but writes do not count
     Array expand(const Dims& shape) const;            // -1 keeps a size
     Array permute(const Dims& axes) const;
     Array transpose(int axis0, int axis1) const;

@@ -9,11 +9,19 @@ namespace {
 // The same storage (a pending array runs first) under another geometry.
 Array view_of(const Array& array, Index offset, Dims shape, Dims strides) {
     array.storage();
-    return Array(array.body()->storage, offset, std::move(shape), std::move(strides),
-                 array.dtype());
+    Array view(array.body()->storage, offset, std::move(shape), std::move(strides),
+               array.dtype());
+    view.body()->unversioned = array.body()->unversioned;
+    return view;
 }
 
 }  // namespace
+
+Array Array::unversioned() const {
+    Array same = view_of(*this, offset(), shape(), strides());
+    same.body()->unversioned = true;
+    return same;
+}
 
 Array Array::as_strided(const Dims& shape, const Dims& strides, Index offset) const {
     check(shape.size() == strides.size(), "as_strided: mismatch in length of strides and shape: ",

@@ -27,7 +27,7 @@ void copy_bytes(std::byte* dst, const std::byte* src, Index bytes) {
 void prepare_write(const Array& array) {
     Storage& storage = array.storage();
     run_readers(storage);
-    storage.bump_version();
+    if (!array.body()->unversioned) storage.bump_version();
 }
 
 void assign(const Array& dst, const Array& src) {
@@ -39,7 +39,7 @@ void assign(const Array& dst, const Array& src) {
     Storage& storage = dst.storage();
     // Straight into dst only when nobody else holds the value: it is not stored anywhere else.
     if (src.is_pending() && src.body()->ref_count() == 1 && run_into(*src.body(), dst)) {
-        storage.bump_version();
+        if (!dst.body()->unversioned) storage.bump_version();
         return;
     }
     Array source = src;

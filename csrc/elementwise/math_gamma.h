@@ -56,8 +56,8 @@ inline double zeta(double x, double q) {
         const double term = ::pow(q, -x);
         sum += term;
         q += 1;
-        if (__builtin_fabs(term) < 1e-17 * __builtin_fabs(sum) && q > 1) return sum;
-    } while (q < 12);
+        if (!(__builtin_fabs(term) > 1e-17 * __builtin_fabs(sum)) && q > 1) return sum;
+    } while (q < 12 + x);  // the expansion is in powers of x / (2 pi q)
     const double power = ::pow(q, -x);
     sum += q * power / (x - 1) + 0.5 * power;
     // B_2j / (2j)!
@@ -148,6 +148,8 @@ inline double igamma_series(double a, double x) {
 
 // The upper function by its continued fraction (DLMF 8.9.2, evaluated by Lentz), for x > a.
 inline double igammac_fraction(double a, double x) {
+    const double density = poisson_density(a, x);
+    if (density == 0) return 0;
     double b = x + 1 - a;
     double c = 1e300;
     double d = 1 / b;
@@ -159,9 +161,9 @@ inline double igammac_fraction(double a, double x) {
         c = b + numerator / c;
         const double factor = c * d;
         fraction *= factor;
-        if (__builtin_fabs(factor - 1) < 1e-16) break;
+        if (!(__builtin_fabs(factor - 1) > 3e-16)) break;
     }
-    return fraction * a * poisson_density(a, x);
+    return fraction * a * density;
 }
 
 // The upper function for small a and x, where it is close to neither 0 nor 1 - series:

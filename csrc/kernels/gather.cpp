@@ -73,8 +73,8 @@ Array at_least_1d(const Array& x) { return x.ndim() ? x : x.unsqueeze(0); }
 // `sparse_grad` is PyTorch's and changes nothing here.
 Array gather(const Array& input, Index dim, const Array& indices, bool /*sparse_grad*/) {
     const int axis = lane_axis("gather", dim, input);
-    check_index_dtype("gather", indices);
     if (indices.numel() == 0) return Array::empty(indices.shape(), input.dtype());
+    check_index_dtype("gather", indices);
     const Array x = at_least_1d(input), index = as_index(at_least_1d(indices));
     check(x.ndim() == index.ndim(), "gather: the index must have as many dimensions as the input, got ",
           index.shape(), " for an input of shape ", x.shape());
@@ -254,6 +254,7 @@ void check_scatter(std::string_view what, const Array& x, int axis, const Array&
 void scatter_into(std::string_view what, const Array& destination, Index dim, const Array& indices,
                   const Array& values, Reduce reduce, bool include_self) {
     const int axis = lane_axis(what, dim, destination);
+    if (indices.numel() == 0) return;
     check_index_dtype(what, indices);
     check_same_dtype(what, destination, values);
     check_as(ErrorKind::NotImplemented,
@@ -261,7 +262,6 @@ void scatter_into(std::string_view what, const Array& destination, Index dim, co
              ": amax and amin of complex numbers are not defined");
     check_as(ErrorKind::NotImplemented, destination.dtype() != DType::Bool || reduce != Reduce::Mean,
              what, ": mean of booleans is not defined");
-    if (indices.numel() == 0) return;
     check_writable(what, destination);
     const Array x = at_least_1d(destination), index = as_index(at_least_1d(indices));
     const Array source = apart_from(x, at_least_1d(values));

@@ -254,7 +254,12 @@ private:
         }
         if (post) results = call_hooks(callbacks().run_post_hooks, node, results, &sent);
         for (std::size_t i = 0; i < results.size(); ++i) {
-            if (!results[i] || !needed[i]) continue;
+            if (!needed[i]) continue;
+            if (!results[i]) {  // nodes run also when no gradient reaches them, as hooks expect
+                PyObject* target = node->edges[i].target.get();
+                if (is_node(target)) buffer_of(as_node(target));
+                continue;
+            }
             check_as(ErrorKind::Type, is_tensor(results[i].get()), describe(as_object(node)),
                      ": expected a Tensor or None as gradient of input ", i, ", got ",
                      Py_TYPE(results[i].get())->tp_name);

@@ -288,6 +288,10 @@ PyObject* method_detach(PyObject* self, PyObject*) {
     return guarded([&] { return wrap(as_tensor(self)->array); });
 }
 
+PyObject* method_data(PyObject* self, PyObject*) {
+    return guarded([&] { return wrap(as_tensor(self)->array.unversioned()); });
+}
+
 // Takes over the array of another tensor: `x.data = y`, resize_ and the like.
 PyObject* method_set_array(PyObject* self, PyObject* other) {
     return guarded([&]() -> PyObject* {
@@ -331,6 +335,7 @@ PyMethodDef tensor_methods[] = {
     {"tolist", method_tolist, METH_NOARGS, "The elements as nested lists, or a number."},
     {"is_inference", method_is_inference, METH_NOARGS, "Whether made in inference mode."},
     {"detach", method_detach, METH_NOARGS, "The same data without history."},
+    {"_data", method_data, METH_NOARGS, "The same data; writes to it are not counted."},
     {"_set_array", method_set_array, METH_O, "Takes over another tensor's data."},
     {"_bump_version", method_bump_version, METH_NOARGS, "Says that the data was written."},
     {"_rebase_history", method_rebase_history, METH_O, "The tensor comes from the node now."},

@@ -68,9 +68,12 @@ from rushlight.ops.shape import *
 from rushlight.ops.reduce import *
 from rushlight.ops.create import *
 from rushlight.ops.linalg import *
+from rushlight.ops.einsum import *
 from rushlight.ops.random import *
 from rushlight.ops.join import *
 from rushlight.ops.index import *
+from rushlight.ops.views import *
+from rushlight.ops.gradient import *
 from rushlight.ops.gather import *
 from rushlight.ops.select import *
 from rushlight.ops.sort import *
@@ -82,6 +85,7 @@ from rushlight.ops.softmax import *
 from rushlight.ops.activation import *
 from rushlight.ops.dropout import *
 from rushlight.ops.norm import *
+from rushlight.ops.batch_norm import *
 from rushlight.ops.embedding import *
 from rushlight.ops.bilinear import *
 from rushlight.ops.distance import *
@@ -107,6 +111,7 @@ _LATER = {
     "nn": "",
     "optim": "",
     "utils": "",
+    "special": "",
     "save": "io",
     "load": "io",
     "serialization": "io",

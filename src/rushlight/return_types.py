@@ -32,6 +32,7 @@ def _result(name: str, *fields: str) -> Any:
 aminmax = _result("aminmax", "min", "max")
 cummax = _result("cummax", "values", "indices")
 cummin = _result("cummin", "values", "indices")
+frexp = _result("frexp", "mantissa", "exponent")
 histogram = _result("histogram", "hist", "bin_edges")
 kthvalue = _result("kthvalue", "values", "indices")
 max = _result("max", "values", "indices")

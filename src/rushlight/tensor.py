@@ -80,7 +80,7 @@ class Tensor(_core.TensorBase):
     @property
     def data(self) -> Tensor:
         """The same data without history; writes to it are not seen by autograd."""
-        return self.detach()
+        return self._data()
 
     @data.setter
     def data(self, other: Tensor) -> None:

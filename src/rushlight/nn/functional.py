@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rushlight import _core
 from rushlight.ops import activation as _activation
+from rushlight.ops import batch_norm as _batch_norm
 from rushlight.ops import dropout as _dropout
 from rushlight.ops import embedding as _embedding
 from rushlight.ops import softmax as _softmax
@@ -68,6 +69,31 @@ from rushlight.ops.softmax import gumbel_softmax, softmin
 if TYPE_CHECKING:
     from rushlight._core import dtype as DType
     from rushlight.tensor import Tensor
+
+# ---- normalization
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Each channel normalized over the batch, or with the running values; see `nn.BatchNorm1d`."""
+    if training and input.ndim > 1:
+        rows = input.numel() // input.shape[1] if input.shape[1] else input.shape[0]
+        if rows == 1:
+            raise ValueError(
+                f"Expected more than 1 value per channel when training, got input size {input.shape}"
+            )
+    return _batch_norm.batch_norm(
+        input, weight, bias, running_mean, running_var, training, momentum, eps
+    )
+
 
 # ---- activations with `inplace`
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
+from rushlight.ops.complex import _c
 from rushlight.ops.index import writes
-from rushlight.ops.pointwise import _c, where
-from rushlight.ops.shape import _axis, diagonal, select
+from rushlight.ops.pointwise import where
+from rushlight.ops.shape import _axis, broadcast_shapes, diagonal, select
 from rushlight.ops.shape import slice as slice_along
 from rushlight.tensor import Tensor
 
@@ -30,7 +31,9 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
 
 gather.vjp(
-    input=lambda grad, input, dim, index: _scatter_add(_zeros(grad, input.shape), dim, index, grad)
+    input=lambda grad, input_shape, dim, index: _scatter_add(
+        _zeros(grad, input_shape), dim, index, grad
+    )
 )
 
 
@@ -55,7 +58,7 @@ def take_along_dim(
             f"but got {input.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
         )
     axis = _axis(input, dim)
-    from rushlight.ops.shape import broadcast_shapes
+    indices = where(indices < 0, indices + input.shape[axis], indices)
 
     shape, places = list(input.shape), list(indices.shape)
     shape[axis] = places[axis] = 1
@@ -72,19 +75,19 @@ def take(input: Tensor, index: Tensor) -> Tensor:
 
 
 take.vjp(
-    input=lambda grad, input, index: _put(_zeros(grad, input.shape), index, grad, True)
+    input=lambda grad, input_shape, index: _put(_zeros(grad, input_shape), index, grad, True)
 )
 
 # ---- scatter
 
 
-def _scatter_values_gradient(grad: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    return _fit(gather(grad, dim, index), src)
+def _scatter_values_gradient(grad: Tensor, dim: int, index: Tensor, src_shape: Any) -> Tensor:
+    return _fit(gather(grad, dim, index), src_shape)
 
 
-def _fit(part: Tensor, whole: Tensor) -> Tensor:
-    """`part` in the first places of every dimension of zeros in the shape of `whole`."""
-    for dim, size in enumerate(whole.shape):
+def _fit(part: Tensor, whole: Any) -> Tensor:
+    """`part` in the first places of every dimension of zeros in the shape `whole`."""
+    for dim, size in enumerate(whole):
         have = part.shape[dim]
         if have != size:
             shape = (*part.shape[:dim], size, *part.shape[dim + 1 :])
@@ -193,7 +196,7 @@ def _scatter_reduce_src(
     include_self: bool, result: Tensor,
 ) -> Tensor:  # fmt: skip
     parts = _scatter_reduce_gradient(grad, input, dim, index, src, reduce, include_self, result)
-    return _fit(parts[1], src)
+    return _fit(parts[1], src.shape)
 
 
 @writes(_core.scatter_, input=_scatter_reduce_input, src=_scatter_reduce_src)
@@ -304,14 +307,16 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 index_select.vjp(
-    input=lambda grad, input, dim, index: _index_add(_zeros(grad, input.shape), dim, index, grad, 1)
+    input=lambda grad, input_shape, dim, index: _index_add(
+        _zeros(grad, input_shape), dim, index, grad, 1
+    )
 )
 
 
 def _index_add_source_gradient(
-    grad: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any
+    grad: Tensor, dim: int, index: Tensor, source_shape: Any, alpha: Any
 ) -> Tensor:
-    part = index_select(grad, dim, index).reshape(source.shape)
+    part = index_select(grad, dim, index).reshape(source_shape)
     return part if alpha == 1 else part * _c(alpha)
 
 
@@ -347,7 +352,9 @@ Tensor.index_add_ = _index_add_method
 @writes(
     _core.index_copy_,
     input=lambda grad, dim, index: _index_fill(grad, dim, index, 0),
-    source=lambda grad, dim, index, source: index_select(grad, dim, index).reshape(source.shape),
+    source=lambda grad, dim, index, source_shape: index_select(grad, dim, index).reshape(
+        source_shape
+    ),
 )
 def _index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """input with the slices of source at `index`."""
@@ -376,10 +383,17 @@ def _index_fill_kernel(input: Tensor, dim: int, index: Tensor, value: Any) -> Te
     return _core.index_fill_(input, dim, index, value)
 
 
+def _index_fill_value_gradient(grad: Tensor, dim: int, index: Tensor) -> Tensor:
+    # A slice that is filled twice counts once.
+    size = grad.shape[_axis(grad, dim)] if grad.ndim else 1
+    index = where(index < 0, index + size, index)
+    return index_select(grad, dim, _core.unique(_core.reshape(index, (-1,)))[0]).sum()
+
+
 @writes(
     _index_fill_kernel,
     input=lambda grad, dim, index: _index_fill(grad, dim, index, 0),
-    value=lambda grad, dim, index: index_select(grad, dim, index).sum(),
+    value=_index_fill_value_gradient,
 )
 def _index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """input with one value in the slices at `index`."""
@@ -458,7 +472,7 @@ def _put_input_gradient(grad: Tensor, index: Tensor, accumulate: bool) -> Tensor
 @writes(
     _core.put_,
     input=_put_input_gradient,
-    source=lambda grad, index, source: take(grad, index).reshape(source.shape),
+    source=lambda grad, index, source_shape: take(grad, index).reshape(source_shape),
 )
 def _put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """input with the elements of source at `index` of the flattened tensor."""
@@ -494,7 +508,9 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 
 
 select_scatter.vjp(
-    input=lambda grad, src, dim, index: select_scatter(grad, _zeros(grad, src.shape), dim, index),
+    input=lambda grad, src_shape, dim, index: select_scatter(
+        grad, _zeros(grad, src_shape), dim, index
+    ),
     src=lambda grad, dim, index: select(grad, dim, index),
 )
 
@@ -513,8 +529,8 @@ def slice_scatter(
 
 
 slice_scatter.vjp(
-    input=lambda grad, src, dim, start, end, step: slice_scatter(
-        grad, _zeros(grad, src.shape), dim, start, end, step
+    input=lambda grad, src_shape, dim, start, end, step: slice_scatter(
+        grad, _zeros(grad, src_shape), dim, start, end, step
     ),
     src=lambda grad, dim, start, end, step: slice_along(grad, dim, start, end, step),
 )
@@ -533,30 +549,8 @@ def diagonal_scatter(
 
 
 diagonal_scatter.vjp(
-    input=lambda grad, src, offset, dim1, dim2: diagonal_scatter(
-        grad, _zeros(grad, src.shape), offset, dim1, dim2
+    input=lambda grad, src_shape, offset, dim1, dim2: diagonal_scatter(
+        grad, _zeros(grad, src_shape), offset, dim1, dim2
     ),
     src=lambda grad, offset, dim1, dim2: diagonal(grad, offset, dim1, dim2),
 )
-
-# ---- rows of a table
-
-
-@composed()
-def embedding(
-    weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False,
-    sparse: bool = False,
-) -> Tensor:  # fmt: skip
-    """nn.functional.embedding with the table first."""
-    from rushlight.ops.embedding import embedding as lookup
-
-    padding = None if padding_idx == -1 else padding_idx
-    return lookup(indices, weight, padding, None, 2.0, scale_grad_by_freq, sparse)
-
-
-@composed()
-def embedding_renorm_(
-    weight: Tensor, indices: Tensor, max_norm: float, norm_type: float = 2.0
-) -> Tensor:
-    """Scales the rows of weight at `indices` down to a norm of `max_norm` at most, in place."""
-    return _core.embedding_renorm_(weight, indices, float(max_norm), float(norm_type))

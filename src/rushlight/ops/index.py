@@ -66,7 +66,9 @@ def _index(input: Tensor, indices: Any) -> Tensor:
     """
 
 
-_index.vjp(input=lambda grad, input, indices: _index_backward(grad, tuple(input.shape), indices))
+_index.vjp(
+    input=lambda grad, input_shape, indices: _index_backward(grad, tuple(input_shape), indices)
+)
 
 
 @op(_core.index_get_backward, public=False, method=False)

@@ -21,31 +21,54 @@ from rushlight.tensor import Tensor
 # ---- several tensors as one
 
 
-def _cat_gradient(grad: Tensor, tensors: Any, dim: int) -> list:
+def _cat_gradient(grad: Tensor, dim: int, shapes: tuple) -> list:
     """The parts of grad; tensors of shape (0,) were left out, and get nothing."""
     parts, start = [], 0
-    for tensor in tensors:
-        if tensor.ndim == 1 and tensor.shape[0] == 0:
+    for shape in shapes:
+        if shape == (0,):
             parts.append(_core.full((0,), 0, grad.dtype))
             continue
-        size = tensor.shape[dim]
-        part = slice_along(grad, dim, start, start + size)
-        if part.dtype.is_complex and not tensor.dtype.is_complex:
-            part = part.real
-        parts.append(part)
-        start += size
+        parts.append(slice_along(grad, dim, start, start + shape[dim]))
+        start += shape[dim]
     return parts
 
 
-@op(_core.cat, method=False, out=True)
-def cat(tensors: Any, dim: int = 0) -> Tensor:
+def _joined(tensors: tuple, dim: int, _: Any) -> Tensor:
+    return _core.cat(tensors, dim)
+
+
+@op(_joined, method=False, public=False, node="CatBackward0")
+def _cat(tensors: tuple, dim: int, shapes: tuple) -> Tensor:
+    """The tensors, with these shapes, one after the other."""
+
+
+_cat.vjp(tensors=_cat_gradient)
+
+
+def _sequence(name: str, tensors: Any) -> tuple:
+    if isinstance(tensors, Tensor):
+        raise TypeError(f"{name}(): argument 'tensors' must be tuple of Tensors, not Tensor")
+    return tuple(tensors)
+
+
+@composed()
+def cat(
+    tensors: Any, dim: int = 0, *, axis: int | None = None, out: Tensor | None = None
+) -> Tensor:
     """The tensors one after the other along `dim`; their other sizes are equal.
 
     The dtype is the one that all of them promote to. Tensors of shape (0,) are left out.
     """
+    tensors = _sequence("cat", tensors)
+    shapes = tuple([tensor.shape for tensor in tensors]) if _core.is_grad_enabled() else ()
+    result = _cat(tensors, dim if axis is None else axis, shapes)
+    return result if out is None else _written(out, result)
 
 
-cat.vjp(tensors=_cat_gradient)
+def _written(out: Tensor, result: Tensor) -> Tensor:
+    if out.shape != result.shape:
+        out.data = _core.empty(tuple(result.shape), out.dtype)
+    return out.copy_(result)
 
 
 @composed()
@@ -60,20 +83,12 @@ def concatenate(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Ten
     return cat(tensors, dim, out=out)
 
 
-def _stack_gradient(grad: Tensor, tensors: Any, dim: int) -> list:
-    parts = grad.unbind(dim)
-    return [
-        part.real if part.dtype.is_complex and not tensor.dtype.is_complex else part
-        for part, tensor in zip(parts, tensors)
-    ]
-
-
 @op(_core.stack, method=False, out=True)
 def stack(tensors: Any, dim: int = 0) -> Tensor:
     """The tensors, all of one shape, side by side along a new dimension."""
 
 
-stack.vjp(tensors=_stack_gradient)
+stack.vjp(tensors=lambda grad, dim: list(grad.unbind(dim)))
 
 
 def _listed(tensors: tuple) -> tuple:
@@ -268,7 +283,6 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
         for i, vector in enumerate(vectors)
     ]
     if swap:
-        grids = [transpose(grid, 0, 1) for grid in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 
@@ -298,30 +312,30 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     from itertools import combinations as choose
     from itertools import combinations_with_replacement as choose_again
 
-    ways = list((choose_again if with_replacement else choose)(range(input.shape[0]), r))
-    if not ways:
-        return _core.empty((0, r), input.dtype)
-    return input[_core.tensor_from_data([list(way) for way in ways], _core.int64)]
+    ways = (choose_again if with_replacement else choose)(range(input.shape[0]), r)
+    places = [place for way in ways for place in way]
+    index = _core.tensor_from_data(places, _core.int64) if places else _core.empty((0,), _core.int64)
+    return input[_core.view(index, (len(places) // r, r))]
 
 
 # ---- one tensor in another layout
 
 
-def _repeat_gradient(grad: Tensor, input: Tensor, repeats: Any) -> Tensor:
-    repeats = tuple(repeats)
+def _repeat_gradient(grad: Tensor, input_shape: Any, repeats: Any) -> Tensor:
+    repeats = (repeats,) if isinstance(repeats, int) else tuple(repeats)
     if 0 in repeats:
-        return _core.full(tuple(input.shape), 0, grad.dtype)
-    extra = len(repeats) - input.ndim
+        return _core.full(tuple(input_shape), 0, grad.dtype)
+    extra = len(repeats) - len(input_shape)
     shape: list[int] = []
     summed = []
     for d, count in enumerate(repeats):
         summed.append(len(shape))
         shape.append(count)
-        shape.append(input.shape[d - extra] if d >= extra else 1)
+        shape.append(input_shape[d - extra] if d >= extra else 1)
     if not shape:
         return grad
     total = reshape(grad, tuple(shape)).sum(tuple(summed))
-    return reshape(total, tuple(input.shape))
+    return reshape(total, input_shape)
 
 
 @op(_core.repeat, public=False, variadic="repeats")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight import _core
-from rushlight.autograd.op import composed, op
+from rushlight.autograd.op import alias, composed, op
 from rushlight.ops.complex import _c
 from rushlight.tensor import Tensor
 
@@ -90,13 +90,13 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 dot.vjp(input=lambda grad, tensor: grad * _c(tensor), tensor=lambda grad, input: grad * _c(input))
 
 
-@composed(method=True)
+@composed(method=True, out=True)
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """dot with the first vector conjugated."""
     return dot(_c(input), other)
 
 
-@composed(method=True)
+@composed(method=True, out=True)
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """The sums of products along the last dimension."""
     if input.ndim == 0 or other.ndim == 0:
@@ -109,7 +109,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ((-1,), (-1,)))
 
 
-@composed(method=True)
+@composed(method=True, out=True)
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """All products of the elements of two vectors."""
     if input.ndim != 1 or vec2.ndim != 1:
@@ -119,7 +119,52 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return input.unsqueeze(1) * vec2
 
 
-ger = Tensor.ger = outer
+alias(outer, "ger")
+
+
+@composed(method=True, out=True)
+def kron(input: Tensor, other: Tensor) -> Tensor:
+    """Kronecker's product: the blocks input[i, j, ...] * other, side by side."""
+    rank = max(input.ndim, other.ndim)
+    a = (1,) * (rank - input.ndim) + tuple(input.shape)
+    b = (1,) * (rank - other.ndim) + tuple(other.shape)
+    left = input.reshape([size for pair in zip(a, (1,) * rank) for size in pair])
+    right = other.reshape([size for pair in zip((1,) * rank, b) for size in pair])
+    return (left * right).reshape([m * n for m, n in zip(a, b)])
+
+
+@composed(method=True, out=True)
+def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+    """The vector products along a dimension of size 3 (by default the first such)."""
+    if dim is None:
+        if 3 not in input.shape:
+            raise RuntimeError(
+                "torch.cross: no dimension of size 3 in input, whose shape is "
+                f"{list(input.shape)}"
+            )
+        dim = tuple(input.shape).index(3)
+    return _cross("torch.cross", input, other, dim)
+
+
+def _cross(name: str, input: Tensor, other: Tensor, dim: int) -> Tensor:
+    from rushlight.ops.join import roll
+
+    if input.ndim != other.ndim:
+        raise RuntimeError(
+            f"{name}: inputs must have the same number of dimensions, got {input.ndim} and "
+            f"{other.ndim}"
+        )
+    if not -input.ndim <= dim < input.ndim:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-input.ndim}, "
+            f"{input.ndim - 1}], but got {dim})"
+        )
+    if input.shape[dim] != 3 or other.shape[dim] != 3:
+        raise RuntimeError(
+            f"{name}: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and "
+            f"{other.shape[dim]}"
+        )
+    return roll(input, -1, dim) * roll(other, -2, dim) - roll(input, -2, dim) * roll(other, -1, dim)
 
 
 def _scaled(value: Tensor, factor: Any) -> Tensor:
@@ -152,27 +197,41 @@ baddbmm.vjp(
 )
 
 
-@composed(method=True)
+@composed(method=True, inplace=True, out=True)
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * input + alpha * (mat @ vec)."""
     product = _scaled(mv(mat, vec), alpha)
     return product if beta == 0 else _scaled(input, beta) + product
 
 
-@composed(method=True)
+@composed(method=True, inplace=True, out=True)
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2)."""
     product = _scaled(outer(vec1, vec2), alpha)
     return product if beta == 0 else _scaled(input, beta) + product
 
 
-@composed(method=True)
+@composed(method=True, out=True)
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
     """beta * input + alpha * the sum of the products of two batches of matrices."""
     product = _scaled(bmm(batch1, batch2).sum(0), alpha)
     return product if beta == 0 else _scaled(input, beta) + product
+
+
+def _addbmm_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """In-place form of :func:`addbmm`; takes the shape of the result, as in PyTorch."""
+    result = addbmm(self.clone(), *args, **kwargs)
+    if result.shape == self.shape:
+        return self.copy_(result)
+    self._set_array(result)
+    if result.grad_fn is not None:
+        self._grad_fn = (result.grad_fn, result.output_nr)
+    return self
+
+
+Tensor.addbmm_ = _addbmm_
 
 
 @op(_core.linear, public=False, method=False, node="AddmmBackward0")
@@ -208,6 +267,11 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
         over_a, over_b = (list(d) if not isinstance(d, int) else [d] for d in dims)
     over_a = [d % a.ndim for d in over_a]
     over_b = [d % b.ndim for d in over_b]
+    # Where one side of a pair has size 1 it broadcasts: the other is summed over that dimension.
+    narrow_a = [d for d, e in zip(over_a, over_b) if a.shape[d] != 1 and b.shape[e] == 1]
+    narrow_b = [e for d, e in zip(over_a, over_b) if a.shape[d] == 1 and b.shape[e] != 1]
+    a = a.sum(narrow_a, keepdim=True) if narrow_a else a
+    b = b.sum(narrow_b, keepdim=True) if narrow_b else b
     if [a.shape[d] for d in over_a] != [b.shape[d] for d in over_b]:
         raise RuntimeError(
             f"tensordot: contracted dimensions need to match, but got shapes {list(a.shape)} over "
@@ -237,182 +301,3 @@ def chain_matmul(*matrices: Tensor, out: Any = None) -> Tensor:
     for matrix in matrices[1:]:
         result = mm(result, matrix)
     return result if out is None else out.copy_(result)
-
-
-# ---- einsum
-
-
-@composed()
-def einsum(*args: Any) -> Tensor:
-    """Sums of products named by letters: einsum("bij,bjk->bik", a, b).
-
-    Pairs of operands are contracted from left to right, each pair by one batched matrix product.
-    """
-    if not args:
-        raise ValueError("einsum(): must specify the equation string and at least one operand")
-    if isinstance(args[0], str):
-        equation, operands = args[0], args[1:]
-        if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
-            operands = tuple(operands[0])
-    else:
-        equation, operands = _equation_of(args)
-    if not operands:
-        raise ValueError("einsum(): must specify at least one operand")
-    terms, output = _parse(equation, operands)
-    # Each operand with one dimension per letter (diagonals taken, missing ones left out).
-    named = [_named(x, term, equation) for x, term in zip(operands, terms)]
-    sizes: dict[str, int] = {}
-    for x, letters in named:
-        for letter, size in zip(letters, x.shape):
-            known = sizes.get(letter, 1)
-            if size != 1 and known not in (1, size):
-                raise RuntimeError(
-                    f"einsum(): operands do not broadcast with remapped shapes: subscript "
-                    f"'{letter}' of {equation!r} has sizes {known} and {size}"
-                )
-            sizes[letter] = max(known, size) if size != 0 else 0
-    result, letters = named[0]
-    for i, (x, its) in enumerate(named[1:], 1):
-        later = set(output).union(*(l for _, l in named[i + 1 :]))
-        result, letters = _contract(result, letters, x, its, later, sizes)
-    drop = [d for d, letter in enumerate(letters) if letter not in output]
-    if drop:
-        result = result.sum(drop)
-        letters = [letter for letter in letters if letter in output]
-    return result.permute([letters.index(letter) for letter in output])
-
-
-def _equation_of(args: tuple) -> tuple[str, tuple]:
-    """einsum(a, [0, 1], b, [1, 2], [0, 2]) as letters."""
-
-    def letters(numbers: Any) -> str:
-        return "".join(
-            "..." if n is Ellipsis else chr(ord("A") + n) if n < 26 else chr(ord("a") + n - 26)
-            for n in numbers
-        )
-
-    operands, terms = args[0 : len(args) - len(args) % 2 : 2], args[1::2]
-    equation = ",".join(letters(term) for term in terms)
-    if len(args) % 2:
-        equation += "->" + letters(args[-1])
-    return equation, operands
-
-
-def _parse(equation: str, operands: tuple) -> tuple[list[list[str]], list[str]]:
-    inputs, arrow, output = equation.replace(" ", "").partition("->")
-    terms = inputs.split(",")
-    if len(terms) != len(operands):
-        raise ValueError(
-            f"einsum(): {'more' if len(terms) < len(operands) else 'fewer'} operands were provided "
-            f"than specified in the equation {equation!r}"
-        )
-    wide = 0
-    for term, x in zip(terms, operands):
-        count = len(term.replace("...", ""))
-        if "..." in term:
-            wide = max(wide, x.ndim - count)
-        elif count != x.ndim:
-            raise RuntimeError(
-                f"einsum(): the number of subscripts in the equation ({count}) does not match the "
-                f"number of dimensions ({x.ndim}) for operand '{term}' and no ellipsis was given"
-            )
-
-    def spread(term: str, rank: int) -> list[str]:
-        for letter in term.replace("...", ""):
-            if not letter.isalpha():
-                raise ValueError(
-                    f"einsum(): invalid subscript given: {letter!r}, subscripts must be in [a-zA-Z]"
-                )
-        before, dots, after = term.partition("...")
-        dotted = [f"...{wide - rank + i}" for i in range(rank)] if dots else []
-        return [*before, *dotted, *after]
-
-    named = [spread(t, x.ndim - len(t.replace("...", ""))) for t, x in zip(terms, operands)]
-    if arrow:
-        result = spread(output, wide)
-        known = set().union(*named)
-        for letter in result:
-            if letter not in known:
-                raise RuntimeError(
-                    f"einsum(): output subscript {letter} does not appear in the equation for any "
-                    "input operand"
-                )
-            if result.count(letter) > 1:
-                raise RuntimeError(
-                    f"einsum(): output subscript {letter} appears more than once in the output"
-                )
-    else:
-        flat = [letter for term in named for letter in term]
-        result = [f"...{i}" for i in range(wide)]
-        result += sorted(l for l in set(flat) if flat.count(l) == 1 and not l.startswith("..."))
-    return named, result
-
-
-def _named(x: Tensor, term: list[str], equation: str) -> tuple[Tensor, list[str]]:
-    letters = list(term)
-    for letter in dict.fromkeys(term):
-        while letters.count(letter) > 1:
-            first = letters.index(letter)
-            second = letters.index(letter, first + 1)
-            if x.shape[first] != x.shape[second]:
-                raise RuntimeError(
-                    f"einsum(): subscript {letter} is repeated for an operand but the sizes don't "
-                    f"match, {x.shape[second]} != {x.shape[first]} (in {equation!r})"
-                )
-            x = x.diagonal(0, first, second)
-            del letters[second], letters[first]
-            letters.append(letter)
-    return x, letters
-
-
-def _contract(
-    a: Tensor, la: list[str], b: Tensor, lb: list[str], later: set[str], sizes: dict[str, int]
-) -> tuple[Tensor, list[str]]:
-    """Two operands as one batched product over the letters that nobody needs any more."""
-    # What one side alone has and nobody needs, or what only broadcasts, is summed first.
-    for side in (0, 1):
-        x, letters, others = ((a, la, lb), (b, lb, la))[side]
-        drop = [d for d, l in enumerate(letters) if l not in later and l not in others]
-        if drop:
-            x = x.sum(drop)
-            letters = [l for d, l in enumerate(letters) if d not in drop]
-        if side == 0:
-            a, la = x, letters
-        else:
-            b, lb = x, letters
-    both = [l for l in la if l in lb]
-    batch = [l for l in both if l in later]
-    summed = [l for l in both if l not in later]
-    rows = [l for l in la if l not in lb]
-    cols = [l for l in lb if l not in la]
-
-    def arranged(x: Tensor, letters: list[str], order: list[str]) -> Tensor:
-        x = x.permute([letters.index(l) for l in order])
-        shape = [sizes[l] if l in both else x.shape[i] for i, l in enumerate(order)]
-        return x.expand(shape)
-
-    left = arranged(a, la, batch + rows + summed)
-    right = arranged(b, lb, batch + summed + cols)
-    nb, nr = len(batch), len(rows)
-    head = tuple(left.shape[:nb])
-    row_shape = tuple(left.shape[nb : nb + nr])
-    col_shape = tuple(right.shape[nb + len(summed) :])
-    count = _product(left.shape[nb + nr :])
-    flat_batch = _product(head)
-    if not summed:
-        product = left.reshape(*head, *row_shape, *(1,) * len(cols)) * right.reshape(
-            *head, *(1,) * nr, *col_shape
-        )
-    else:
-        product = matmul(
-            left.reshape(flat_batch, _product(row_shape), count),
-            right.reshape(flat_batch, count, _product(col_shape)),
-        ).reshape(*head, *row_shape, *col_shape)
-    return product, batch + rows + cols
-
-
-def _product(values: Any) -> int:
-    result = 1
-    for value in values:
-        result *= value
-    return result

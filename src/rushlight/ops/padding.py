@@ -122,12 +122,14 @@ def _circular(input: Tensor, axis: int, before: int, after: int) -> Tensor:
             "Padding value causes wrapping around more than once: padding "
             f"({before}, {after}) at dimension {axis} of input {list(input.shape)}"
         )
-    if before + after + size < 0:
+    start = max(-before, 0)  # negative padding cuts off first
+    kept = size - start - max(-after, 0)
+    if kept < 0:
         raise RuntimeError(
             f"Negative padding ({before}, {after}) leaves nothing of dimension {axis} of input "
             f"{list(input.shape)}"
         )
-    return _core.remainder(_positions(size, before, after), size)
+    return _core.add(_core.remainder(_positions(kept, max(before, 0), max(after, 0)), kept), start)
 
 
 _INDICES = {"reflect": _reflected, "replicate": _replicated, "circular": _circular}

@@ -7,11 +7,12 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import alias, composed, op
+from rushlight.dtypes import finfo
 from rushlight.ops.compare import (
     bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, eq,
-    ge, gt, isnan, le, lt, ne,
+    ge, gt, isfinite, isnan, le, lt, ne,
 )  # fmt: skip
-from rushlight.ops.complex import _c
+from rushlight.ops.complex import _c, view_as_complex, view_as_real
 from rushlight.ops.elementary import log
 from rushlight.tensor import Tensor
 
@@ -134,6 +135,14 @@ def pow(input: Any, exponent: Any) -> Tensor:
 pow.vjp(input=_pow_gradient, exponent=_pow_exponent_gradient)
 
 
+@composed(method=True)
+def positive(input: Tensor) -> Tensor:
+    """The tensor itself; not for bool, as Python's + refuses what it would turn into a number."""
+    if input.dtype is _core.bool:
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
 @op(_core.neg, inplace=True, out=True)
 def neg(input: Tensor) -> Tensor:
     """-input."""
@@ -233,6 +242,64 @@ def frac(input: Tensor) -> Tensor:
 
 frac.vjp(input=lambda grad: grad)
 
+
+@op(inplace=True, out=True)
+def deg2rad(input: Tensor) -> Tensor:
+    """Degrees as radians."""
+    return _core.mul(input, math.pi / 180)
+
+
+deg2rad.vjp(input=lambda grad: grad * (math.pi / 180))
+
+
+@op(inplace=True, out=True)
+def rad2deg(input: Tensor) -> Tensor:
+    """Radians as degrees."""
+    return _core.mul(input, 180 / math.pi)
+
+
+rad2deg.vjp(input=lambda grad: grad * (180 / math.pi))
+
+
+@composed(method=True, out=True)
+def float_power(input: Any, exponent: Any) -> Tensor:
+    """input to the power of `exponent`, in float64 or complex128."""
+    both = [v.dtype.is_complex if isinstance(v, Tensor) else isinstance(v, complex)
+            for v in (input, exponent)]  # fmt: skip
+    wide = _core.complex128 if True in both else _core.float64
+    return pow(*(v.to(wide) if isinstance(v, Tensor) else v for v in (input, exponent)))
+
+
+def _float_power_(self: Tensor, exponent: Any) -> Tensor:
+    """In-place form of :func:`float_power`."""
+    result = float_power(self.clone(), exponent)
+    if result.dtype is not self.dtype:
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {self.dtype} but the operation's result "
+            f"requires dtype {result.dtype}"
+        )
+    return self.copy_(result)
+
+
+Tensor.float_power_ = _float_power_
+
+
+@composed(method=True, inplace=True, out=True)
+def ldexp(input: Tensor, other: Tensor) -> Tensor:
+    """input * 2^other."""
+    return input * pow(2.0, other)
+
+
+@op()
+def frexp(input: Tensor) -> Any:
+    """The mantissa in [0.5, 1) and the exponent (int32): input = mantissa * 2^exponent."""
+    from rushlight.return_types import frexp
+
+    return frexp(_core.frexp(input))
+
+
+frexp.vjp(input=lambda grad, result: grad[0] / pow(2.0, result[1]))
+
 # ---- choosing
 
 
@@ -318,13 +385,13 @@ clamp.vjp(
 )
 
 
-@composed(method=True)
+@composed(method=True, inplace=True, out=True)
 def clamp_min(input: Tensor, min: Any) -> Tensor:
     """clamp with a lower end alone."""
     return clamp(input, min)
 
 
-@composed(method=True)
+@composed(method=True, inplace=True, out=True)
 def clamp_max(input: Tensor, max: Any) -> Tensor:
     """clamp with an upper end alone."""
     return clamp(input, None, max)
@@ -357,6 +424,32 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any =
 
 
 Tensor.where = lambda self, condition, other: where(condition, self, other)
+
+
+@op(inplace=True, out=True)
+def nan_to_num(
+    input: Tensor, nan: float | None = None, posinf: float | None = None,
+    neginf: float | None = None,
+) -> Tensor:  # fmt: skip
+    """nan as 0, infinities as the largest numbers of the dtype, or what is given for them."""
+    if not input.dtype.is_floating_point:
+        if input.dtype.is_complex:
+            return _nan_to_num_complex(input, nan, posinf, neginf)
+        return _core.clone(input)
+    limits = finfo(input.dtype)
+    result = _core.where(_core.isnan(input), 0.0 if nan is None else nan, input)
+    for bound, given in ((math.inf, posinf), (-math.inf, neginf)):
+        limit = math.copysign(limits.max, bound) if given is None else given
+        result = _core.where(_core.eq(input, bound), limit, result)
+    return _core.to_dtype(result, input.dtype)
+
+
+def _nan_to_num_complex(input: Tensor, *replacements: float | None) -> Tensor:
+    parts = nan_to_num(view_as_real(input), *replacements)
+    return view_as_complex(parts)
+
+
+nan_to_num.vjp(input=lambda grad, input: grad * isfinite(input))
 
 
 @op(_core.lerp, inplace=True, out=True)
@@ -426,10 +519,13 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
     """The next number from input towards other."""
 
 
-nextafter.vjp(input=lambda grad: _zeros(grad), other=lambda grad: _zeros(grad))
+nextafter.vjp(
+    input=lambda grad, input, other: where(input == other, 0.0, grad),
+    other=lambda grad: _zeros(grad),
+)
 
 
-@op(inplace=True, public=False)
+@op(inplace=True)
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`value` where the mask holds, else input."""
     if mask.dtype is not _core.bool:
@@ -485,7 +581,7 @@ for _name, _op in {
             else (lambda op: lambda self, other: op(other, self))(_op.operator_form()),
         )
 Tensor.__neg__ = neg
-Tensor.__pos__ = lambda self: self
+Tensor.__pos__ = positive
 Tensor.__abs__ = abs
 Tensor.__invert__ = bitwise_not
 Tensor.__div__ = Tensor.__truediv__
@@ -499,3 +595,5 @@ alias(div, "divide", "true_divide")
 alias(neg, "negative")
 alias(clamp, "clip")
 alias(trunc, "fix")
+
+_core.set_callbacks(add=add)  # how the engine adds gradients that are part of a graph

@@ -208,10 +208,10 @@ def vector_norm(input: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = Fa
 
 def _norm_gradient(
     grad: Tensor, input: Tensor, ord: Any, dim: Any, keepdim: bool, result: Tensor
-) -> Tensor:
-    grad, result = _keep(grad, input, dim, keepdim), _keep(result, input, dim, keepdim)
+) -> Tensor | None:
     if ord == 0:
-        return input * 0
+        return None  # a count: as in PyTorch, no gradient at all
+    grad, result = _keep(grad, input, dim, keepdim), _keep(result, input, dim, keepdim)
     if ord == 1:
         return grad * sgn(input)
     if ord == 2:
@@ -231,12 +231,39 @@ vector_norm.vjp(input=_norm_gradient)
 
 
 @composed(method=True)
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+    """The p-norm of input - other."""
+    return vector_norm(input - other, p)
+
+
+@composed(method=True, inplace=True, out=True)
+def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+    """The parts along `dim` scaled so that the p-norm of none is above maxnorm."""
+    if p <= 0:
+        raise RuntimeError(f"renorm: non-positive-norm not supported, got p={p}")
+    if maxnorm < 0:
+        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
+    if input.ndim < 2:
+        raise RuntimeError(
+            f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions"
+        )
+    if not -input.ndim <= dim < input.ndim:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-input.ndim}, "
+            f"{input.ndim - 1}], but got {dim})"
+        )
+    others = tuple(d for d in range(input.ndim) if d != dim % input.ndim)
+    size = vector_norm(input, p, others, True)
+    return input * where(size > maxnorm, maxnorm / (size + 1e-7), 1.0)
+
+
+@composed(method=True)
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     """How many elements are not 0."""
     return (input != 0).sum(dim)
 
 
-@composed(method=True)
+@composed(method=True, out=True)
 def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum, nan counted as 0."""
     if not input.dtype.is_floating_point:
@@ -244,7 +271,7 @@ def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any 
     return sum(where(input != input, 0.0, input), dim, keepdim, dtype=dtype)
 
 
-@composed(method=True)
+@composed(method=True, out=True)
 def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean of the elements that are not nan."""
     present = (input == input).sum(dim, keepdim)

@@ -6,9 +6,10 @@ from typing import Any
 
 from rushlight import _core, return_types
 from rushlight.autograd.op import composed, op
-from rushlight.ops.gather import _scatter_add, _zeros
+from rushlight.ops.complex import _c
 from rushlight.ops.elementary import exp, log
-from rushlight.ops.pointwise import _c, abs, where
+from rushlight.ops.gather import _scatter_add, _zeros
+from rushlight.ops.pointwise import abs, where
 from rushlight.ops.shape import _axis, narrow
 from rushlight.tensor import Tensor
 
@@ -63,8 +64,8 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
 cumprod.vjp(input=_cumprod_gradient)
 
 
-def _extreme_gradient(grads: tuple, input: Tensor, dim: int, result: tuple) -> Tensor:
-    return _scatter_add(_zeros(grads[0], input.shape), dim, result[1], grads[0])
+def _extreme_gradient(grads: tuple, input_shape: Any, dim: int, result: tuple) -> Tensor:
+    return _scatter_add(_zeros(grads[0], input_shape), dim, result[1], grads[0])
 
 
 @op(out=True)
@@ -154,7 +155,7 @@ def diff(
 
 
 def _areas(name: str, y: Tensor, x: Tensor | None, dx: Any, dim: int) -> tuple[Tensor, Any]:
-    """The double areas between neighbours along `dim` if they were 1 apart, and how far they are."""
+    """The sums of neighbours along `dim`, and how far apart they are."""
     if x is not None and dx is not None:
         raise TypeError(f"{name}() takes one of x and dx")
     axis = _axis(y, dim)
@@ -204,3 +205,102 @@ def cumulative_trapezoid(
     """The integrals from the start to each place but the first, by the trapezoidal rule."""
     doubled, step = _areas("cumulative_trapezoid", y, x, dx, dim)
     return cumsum(doubled * step, dim) / 2.0
+
+
+def _gradient_along(
+    input: Tensor, axis: int, spacing: Any, edge_order: int
+) -> Tensor:
+    """Second-order differences inside, differences of `edge_order` at both ends."""
+    from rushlight.ops.join import cat
+
+    size = input.shape[axis]
+    if size < edge_order + 1:
+        raise RuntimeError(
+            "torch.gradient expected each dimension size to be at least edge_order+1"
+        )
+
+    def at(start: int, length: int) -> Tensor:
+        return narrow(input, axis, start, length)
+
+    if isinstance(spacing, Tensor):
+        shape = [1] * input.ndim
+        shape[axis] = -1
+        steps = diff(spacing, 1, 0).reshape(shape)
+
+        def step(start: int, length: int) -> Any:
+            return narrow(steps, axis, start, length)
+    else:
+
+        def step(start: int, length: int) -> Any:
+            return spacing
+
+    if size == 2:
+        slope = (at(1, 1) - at(0, 1)) / step(0, 1)
+        return cat([slope, slope], axis)
+    before, after = step(0, size - 2), step(1, size - 2)
+    inside = (
+        -at(0, size - 2) * (after / (before * (before + after)))
+        + at(1, size - 2) * ((after - before) / (before * after))
+        + at(2, size - 2) * (before / (after * (before + after)))
+    )
+    if edge_order == 1:
+        first = (at(1, 1) - at(0, 1)) / step(0, 1)
+        last = (at(size - 1, 1) - at(size - 2, 1)) / step(size - 2, 1)
+        return cat([first, inside, last], axis)
+    a, b = step(0, 1), step(1, 1)
+    first = (
+        -at(0, 1) * ((2 * a + b) / (a * (a + b)))
+        + at(1, 1) * ((a + b) / (a * b))
+        - at(2, 1) * (a / (b * (a + b)))
+    )
+    a, b = step(size - 3, 1), step(size - 2, 1)
+    last = (
+        at(size - 3, 1) * (b / (a * (a + b)))
+        - at(size - 2, 1) * ((a + b) / (a * b))
+        + at(size - 1, 1) * ((a + 2 * b) / (b * (a + b)))
+    )
+    return cat([first, inside, last], axis)
+
+
+@composed()
+def gradient(
+    input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1
+) -> list:
+    """The derivative of sampled values along each of `dim` (by default all), by differences.
+
+    spacing: how far samples are apart, one number or one per dimension, or their coordinates,
+    one vector per dimension. edge_order: the order of the differences at both ends, 1 or 2.
+    """
+    if edge_order not in (1, 2):
+        raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+    dims = (
+        tuple(range(input.ndim))
+        if dim is None
+        else (dim,) if isinstance(dim, int) else tuple(dim)
+    )
+    axes = [_axis(input, d) for d in dims]
+    if len(set(axes)) != len(axes):
+        raise RuntimeError(f"dim {dims} appears multiple times in the list of dims")
+    if isinstance(spacing, (list, tuple)):
+        if len(spacing) != len(axes):
+            raise RuntimeError(
+                "torch.gradient expected spacing to be unspecified, a scalar, or it's spacing and "
+                f"dim arguments to have the same length, but got a spacing argument of length "
+                f"{len(spacing)} and a dim argument of length {len(axes)}."
+            )
+        spacings = list(spacing)
+    elif isinstance(spacing, Tensor) and spacing.ndim:
+        spacings = [spacing] * len(axes)
+    else:
+        spacings = [spacing.item() if isinstance(spacing, Tensor) else spacing] * len(axes)
+    for axis, coordinates in zip(axes, spacings):
+        if isinstance(coordinates, Tensor) and tuple(coordinates.shape) != (input.shape[axis],):
+            raise RuntimeError(
+                "torch.gradient expected each element of spacing to have one coordinate for each "
+                f"sample of its dimension, got {tuple(coordinates.shape)} for {input.shape[axis]}"
+            )
+    if not (input.dtype.is_floating_point or input.dtype.is_complex):
+        input = input.to(_core.get_default_dtype())
+    return [
+        _gradient_along(input, axis, own, edge_order) for axis, own in zip(axes, spacings)
+    ]

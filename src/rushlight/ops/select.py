@@ -6,7 +6,7 @@ from typing import Any
 
 from rushlight import _core, return_types
 from rushlight.autograd.op import composed, op
-from rushlight.ops.gather import _scatter, _zeros
+from rushlight.ops.gather import _fit, _scatter, _zeros
 from rushlight.ops.index import writes
 from rushlight.ops.pointwise import masked_fill, maximum, minimum
 from rushlight.ops.reduce import _extreme_gradient
@@ -15,17 +15,19 @@ from rushlight.tensor import Tensor
 
 
 def spread_selected(
-    grad: Tensor | None, input: Tensor, dim: int, keepdim: bool, index: Tensor
+    grad: Tensor, shape: Any, dim: int, keepdim: bool, index: Tensor
 ) -> Tensor:
     """The gradient of one element picked from each lane of `dim`: at its index, zeros elsewhere."""
-    result = _zeros(grad, input.shape)
-    if not keepdim and input.ndim:
+    result = _zeros(grad, shape)
+    if not keepdim and len(shape):
         grad, index = grad.unsqueeze(dim), index.unsqueeze(dim)
     return _scatter(result, dim, index, grad)
 
 
-def _selected_gradient(grads: tuple, input: Tensor, dim: int, keepdim: bool, result: tuple) -> Any:
-    return spread_selected(grads[0], input, dim, keepdim, result[1])
+def _selected_gradient(
+    grads: tuple, input_shape: Any, dim: int, keepdim: bool, result: tuple
+) -> Tensor:
+    return spread_selected(grads[0], input_shape, dim, keepdim, result[1])
 
 
 # ---- extremes
@@ -119,12 +121,12 @@ def min(
 
 @op(_core.argmax, out=True)
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Where the largest element is, along `dim` or in the flattened input; the first of several."""
+    """Where the largest element is, along `dim` or in the flattened input; the first of equals."""
 
 
 @op(_core.argmin, out=True)
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Where the smallest element is, along `dim` or in the flattened input; the first of several."""
+    """Where the smallest element is, along `dim` or in the flattened input; the first of equals."""
 
 
 @op(out=True)
@@ -243,28 +245,21 @@ def isin(
 # ---- masks
 
 
-def _common_shape(input: Tensor, mask: Tensor) -> tuple:
-    return tuple(broadcast_shapes(input.shape, mask.shape))
-
-
 @op(_core.masked_select, out=True)
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where a boolean mask holds, in row-major order: (count,)."""
 
 
-def _masked_select_gradient(grad: Tensor, input: Tensor, mask: Tensor) -> Tensor:
-    shape = _common_shape(input, mask)
+def _masked_select_gradient(grad: Tensor, input_shape: Any, mask: Tensor) -> Tensor:
+    shape = broadcast_shapes(input_shape, mask.shape)
     return _masked_scatter(_zeros(grad, shape), mask, grad)
 
 
 masked_select.vjp(input=_masked_select_gradient)
 
 
-def _masked_scatter_source(grad: Tensor, mask: Tensor, source: Tensor) -> Tensor:
-    taken = masked_select(grad, mask)
-    from rushlight.ops.gather import _fit
-
-    return _fit(taken, source.reshape(-1)).reshape(source.shape)
+def _masked_scatter_source(grad: Tensor, mask: Tensor, source_shape: Any) -> Tensor:
+    return _fit(masked_select(grad, mask), (source_shape.numel(),)).reshape(source_shape)
 
 
 @writes(
@@ -279,7 +274,7 @@ def _masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 @composed(method=True)
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """The elements of `source`, in order, where a boolean mask holds, else input."""
-    shape = _common_shape(input, mask)
+    shape = broadcast_shapes(input.shape, mask.shape)
     return _masked_scatter(expand(input, shape) if input.shape != shape else input, mask, source)
 
 

@@ -685,16 +685,21 @@ Tensor.type_as = _type_as
 # ---- writing
 
 
+def _no_gradient(grad: Tensor) -> Tensor:
+    """Zeros: nothing of the old values is left."""
+    return _core.full(grad.shape, 0, grad.dtype)
+
+
 @op(inplace=True, public=False, method=False)
 def copy(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """The values of `src` in the shape and dtype of input."""
     return _core.to_dtype(_core.expand(src, tuple(input.shape)), input.dtype)
 
 
-copy.vjp(input=lambda grad: grad * 0, src=lambda grad: grad)
+copy.vjp(input=_no_gradient, src=lambda grad: grad)
 
 
-@op(inplace=True, public=False, method=False)
+@op(inplace=True, method=False)
 def fill(input: Tensor, value: Any) -> Tensor:
     """One value everywhere."""
     if isinstance(value, Tensor):
@@ -707,7 +712,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
     return _core.full(tuple(input.shape), value, input.dtype)
 
 
-fill.vjp(input=lambda grad: grad * 0, value=lambda grad: grad.sum())
+fill.vjp(input=_no_gradient, value=lambda grad: grad.sum())
 
 _core.set_callbacks(as_strided=as_strided, sum_to=sum_to_size, cast=to_dtype)
 __all__ += ["swapaxes", "swapdims", "moveaxis"]  # noqa: F821  filled by the declarations

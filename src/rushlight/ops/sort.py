@@ -14,9 +14,9 @@ from rushlight.ops.shape import _axis, movedim
 from rushlight.tensor import Tensor
 
 
-def _several_gradient(grads: tuple, input: Tensor, dim: int, result: tuple) -> Tensor:
+def _several_gradient(grads: tuple, input_shape: Any, dim: int, result: tuple) -> Tensor:
     """The gradient of elements that were picked: back to where they were."""
-    return _scatter(_zeros(grads[0], input.shape), dim, result[1], grads[0])
+    return _scatter(_zeros(grads[0], input_shape), dim, result[1], grads[0])
 
 
 @op(out=True)

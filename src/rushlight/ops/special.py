@@ -298,3 +298,44 @@ i1e.vjp(
         grad * where(input == 0, 0.5, i0e(input) - result * (input.sgn() + 1 / input))
     )
 )
+
+
+# ---- functions without a derivative here, as in PyTorch
+
+
+def _plain(kernel: Any, name: str, text: str, *arguments: str) -> None:
+    """Declares an op of torch.special that has no derivative."""
+
+    def one(input: Tensor) -> Tensor: ...
+
+    def two(input: Any, n: Any) -> Tensor: ...
+
+    function = two if arguments else one
+    function.__name__ = name
+    function.__doc__ = text
+    globals()[name] = op(kernel, method=False, public=False, out=True)(function)
+
+
+for _kernel, _name, _text in (
+    (_core.bessel_j0, "bessel_j0", "The Bessel function of the first kind, order 0."),
+    (_core.bessel_j1, "bessel_j1", "The Bessel function of the first kind, order 1."),
+    (_core.bessel_y0, "bessel_y0", "The Bessel function of the second kind, order 0."),
+    (_core.bessel_y1, "bessel_y1", "The Bessel function of the second kind, order 1."),
+    (_core.i0, "modified_bessel_i0", "The modified Bessel function of the first kind, order 0."),
+    (_core.i1, "modified_bessel_i1", "The modified Bessel function of the first kind, order 1."),
+    (_core.bessel_k0, "modified_bessel_k0", "The modified one of the second kind, order 0."),
+    (_core.bessel_k1, "modified_bessel_k1", "The modified one of the second kind, order 1."),
+    (_core.bessel_k0e, "scaled_modified_bessel_k0", "exp(input) * modified_bessel_k0(input)."),
+    (_core.bessel_k1e, "scaled_modified_bessel_k1", "exp(input) * modified_bessel_k1(input)."),
+    (_core.spherical_bessel_j0, "spherical_bessel_j0", "sin(input) / input, 1 at 0."),
+    (_core.airy_ai, "airy_ai", "The Airy function Ai."),
+):
+    _plain(_kernel, _name, _text)
+
+for _name in (
+    "chebyshev_polynomial_t", "chebyshev_polynomial_u", "chebyshev_polynomial_v",
+    "chebyshev_polynomial_w", "shifted_chebyshev_polynomial_t", "shifted_chebyshev_polynomial_u",
+    "shifted_chebyshev_polynomial_v", "shifted_chebyshev_polynomial_w", "hermite_polynomial_h",
+    "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p",
+):  # fmt: skip
+    _plain(getattr(_core, _name), _name, "The polynomial of degree n at input.", "n")

@@ -16,7 +16,7 @@ def _variance_gradient(
     grad: Tensor, input: Tensor, dim: tuple, correction: float, keepdim: bool
 ) -> Tensor:
     apart = input - mean(input, dim or None, keepdim=True)
-    freedom = _count(input, dim) - correction
+    freedom = _count(input.shape, dim) - correction
     if freedom <= 0:
         return _keep(grad, input, dim, keepdim) * where(apart == 0, math.nan, math.inf)
     return _keep(grad, input, dim, keepdim) * (apart * (2 / freedom))
@@ -47,7 +47,7 @@ _std.vjp(input=_deviation_gradient)
 
 
 def _mean_gradient(grad: Tensor, input: Tensor, dim: tuple, keepdim: bool) -> Tensor:
-    share = _keep(grad, input, dim, keepdim) / _count(input, dim)
+    share = _keep(grad, input, dim, keepdim) / _count(input.shape, dim)
     return share.expand(input.shape)
 
 
@@ -128,7 +128,7 @@ def _count_checked(input: Tensor, dims: tuple) -> int:
     """How many elements are reduced; the kernel reports dimensions that do not exist."""
     if any(not -input.ndim <= dim < input.ndim for dim in dims):
         return 1 << 62
-    return _count(input, dims) if input.ndim else 1
+    return _count(input.shape, dims)
 
 
 @composed(method=True)
@@ -228,8 +228,7 @@ def cov(
             freedom = total - correction
         else:
             freedom = total - correction * (weights * aweights).sum() / total
-        freedom = freedom.item()
-    if freedom <= 0:
+    if (freedom if weights is None else freedom.item()) <= 0:
         import warnings
 
         warnings.warn("cov(): degrees of freedom is <= 0", stacklevel=2)
@@ -237,8 +236,9 @@ def cov(
     apart = rows - center
     weighted = apart if weights is None else apart * weights
     product = weighted @ apart.mT.conj()
-    result = product / product.new_full((), freedom)
-    return result.reshape(()) if input.ndim < 2 else result
+    if not isinstance(freedom, Tensor):
+        freedom = product.new_full((), freedom)
+    return (product / freedom).squeeze()
 
 
 @composed(method=True)

@@ -3,6 +3,7 @@
 # ruff: noqa: F403
 
 from .activation import *
+from .batchnorm import *
 from .container import *
 from .distance import *
 from .dropout import *

@@ -1,0 +1,190 @@
+"""Batch normalization: every channel is normalized over all items and positions of the batch.
+
+Composed of reductions and pointwise operations, which the core fuses into few passes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rushlight import _core
+from rushlight.autograd.op import composed, op
+
+if TYPE_CHECKING:
+    from rushlight.tensor import Tensor
+
+_HALVES = (_core.float16, _core.bfloat16)
+
+
+@composed()
+def batch_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool = False,
+) -> Tensor:
+    """(input - mean) / sqrt(variance + eps) * weight + bias (Ioffe and Szegedy 2015).
+
+    Args:
+        input: (N, C) or (N, C, ...); N and the axes after C are normalized over.
+        weight: (C,); 1 if None.
+        bias: (C,); 0 if None.
+        running_mean: (C,); moved towards the mean of the batch while training, and used in its
+            place otherwise.
+        running_var: (C,); the same of the variance (the unbiased one of the batch).
+        training: use mean and variance of the batch.
+        momentum: the share of the batch in the new running values.
+        eps: added to the variance.
+        cudnn_enabled: without effect here.
+    """
+    _check(input, weight, bias, running_mean, running_var, training)
+    if input.numel() == 0:  # nothing to normalize, but the graph is that of any other batch
+        shape = _per_channel(input.ndim)
+        result = input.clone() if weight is None else input * weight.reshape(shape)
+        return result if bias is None else result + bias.reshape(shape)
+    return _batch_norm(
+        input, weight, bias, running_mean, running_var, bool(training), momentum, eps
+    )[0]
+
+
+def _check(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: bool,
+) -> None:
+    if not input.is_floating_point():
+        raise NotImplementedError(
+            f'"batch_norm" not implemented for {input.dtype}: convert with .float() first'
+        )
+    if input.ndim < 2:
+        raise RuntimeError(
+            "batch_norm: expected an input (N, C) or (N, C, ...), got one of shape "
+            f"{list(input.shape)}"
+        )
+    if not training:
+        for name, values in (("running_mean", running_mean), ("running_var", running_var)):
+            if values is None:
+                raise RuntimeError(f"batch_norm: {name} must be defined in evaluation mode")
+    elif (running_mean is None) != (running_var is None):
+        raise ValueError(
+            "batch_norm: running_mean and running_var must either both be None or neither be None"
+        )
+    channels = input.shape[1]
+    for name, values in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
+        if values is None:
+            continue
+        if tuple(values.shape) != (channels,):
+            raise RuntimeError(
+                f"batch_norm: {name} should contain {channels} elements, one per channel of the "
+                f"input of shape {list(input.shape)}, not {values.numel()}"
+            )
+        # Half inputs may come with statistics and parameters in float32.
+        if values.dtype is not input.dtype and not (
+            input.dtype in _HALVES and values.dtype is _core.float32
+        ):
+            raise RuntimeError(
+                "batch_norm: mixed dtype (CPU): all inputs must share same datatype, got input of "
+                f"{input.dtype} and {name} of {values.dtype}"
+            )
+
+
+def _per_channel(ndim: int) -> tuple[int, ...]:
+    """The shape that lets a vector of channels broadcast against the input."""
+    return (1, -1) + (1,) * (ndim - 2)
+
+
+def _axes(ndim: int) -> tuple[int, ...]:
+    """All axes but that of the channels."""
+    return (0, *range(2, ndim))
+
+
+@op(method=False, public=False, node="NativeBatchNormBackward0")
+def _batch_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The result, and of each channel the mean and 1 / sqrt(variance + eps), (1, C, 1, ...).
+
+    While training it also moves the running values.
+    """
+    shape = _per_channel(input.ndim)
+    values = input.float() if input.dtype in _HALVES else input
+    if training:
+        axes = _axes(input.ndim)
+        mean = values.mean(axes, keepdim=True)
+        variance = (values - mean).square().mean(axes, keepdim=True)
+        if running_mean is not None and running_var is not None:
+            count = values.numel() // values.shape[1]
+            unbiased = variance * (count / (count - 1)) if count > 1 else variance * float("inf")
+            running_mean.mul_(1 - momentum).add_(mean.flatten(), alpha=momentum)
+            running_var.mul_(1 - momentum).add_(unbiased.flatten(), alpha=momentum)
+    else:
+        mean = running_mean.to(values.dtype).reshape(shape)
+        variance = running_var.to(values.dtype).reshape(shape)
+    rstd = (variance + eps).rsqrt()
+    result = (values - mean) * rstd
+    if weight is not None:
+        result = result * weight.reshape(shape)
+    if bias is not None:
+        result = result + bias.reshape(shape)
+    # In evaluation the mean may be a view of the running one, which later steps write to.
+    return result.to(input.dtype), mean if training else mean.clone(), rstd
+
+
+def _batch_norm_gradient(
+    grads: tuple,
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    eps: float,
+    result: tuple,
+    needs: tuple,
+) -> tuple[Any, ...]:
+    grad = grads[0]
+    halves = input.dtype in _HALVES
+    if halves:
+        grad, input = grad.float(), input.float()
+    axes, shape = _axes(input.ndim), _per_channel(input.ndim)
+    _, mean, rstd = result
+    if training and _core.is_grad_enabled():  # they depend on the input, once more
+        mean = input.mean(axes, keepdim=True)
+        rstd = ((input - mean).square().mean(axes, keepdim=True) + eps).rsqrt()
+    scaled = (input - mean) * rstd
+    slope = None
+    if needs[0]:
+        slope = grad if weight is None else grad * weight.reshape(shape)
+        if training:
+            slope = slope - slope.mean(axes, keepdim=True) - scaled * (slope * scaled).mean(
+                axes, keepdim=True
+            )
+        slope = slope * rstd
+        if halves:
+            slope = slope.to(grads[0].dtype)
+    return (
+        slope,
+        (grad * scaled).sum(axes).to(weight.dtype) if needs[1] else None,
+        grad.sum(axes).to(bias.dtype) if needs[2] else None,
+    )
+
+
+_batch_norm.vjp_all(("input", "weight", "bias"), _batch_norm_gradient)
