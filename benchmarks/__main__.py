@@ -48,8 +48,9 @@ def show_steps(measured: dict[str, Any], peers: list[str]) -> None:
         ("The first step, with compilation", "first", report.duration),
         ("Peak memory of the process", "peak", report.megabytes),
     ]
+    base = TITLES[report.base_of(peers)]
     for title, key, show in sections:
-        print(f"\n{title} (in brackets: times rushlight's)\n")
+        print(f"\n{title} (in brackets: times that of {base})\n")
         print(report.compare(measured, titles, peers, key, show))
     for heading, lines in (
         ("Failed", report.failures(measured)),
@@ -62,7 +63,8 @@ def show_steps(measured: dict[str, Any], peers: list[str]) -> None:
 
 def show_imports(measured: dict[str, Any], peers: list[str]) -> None:
     shown = [peer for peer in peers if peer in measured]
-    print("\nImport, in a fresh interpreter (in brackets: times rushlight's)\n")
+    base = TITLES[report.base_of(shown)]
+    print(f"\nImport, in a fresh interpreter (in brackets: times that of {base})\n")
     rows = {"import": measured}
     print(report.compare(rows, {"import": "time"}, shown, "seconds", report.duration))
     print()
@@ -91,7 +93,6 @@ def main() -> int:
     described = machine.describe()
     results: dict[str, Any] = {"machine": described, "threads": options.threads}
     print(", ".join(f"{key} {value}" for key, value in described.items()))
-    print(f"{options.threads} threads, {options.rounds} rounds of {options.seconds} s", flush=True)
     pythons = {
         peer: sys.executable if peer == "rushlight" else options.peer_python
         for peer in options.peers
@@ -104,6 +105,10 @@ def main() -> int:
         results["footprint"] = found
         show_footprint(found)
     else:
+        print(f"{options.threads} threads, {options.rounds} rounds of {options.seconds} s")
+        if machine.is_busy():
+            print("WARNING: other work runs on this machine; its times and ratios are worth little")
+        sys.stdout.flush()
         steps: dict[str, Any] = {}
         names = options.only or [*WORKLOADS, "import"]
         for name in names:

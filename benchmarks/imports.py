@@ -13,8 +13,9 @@ MODULES = {"rushlight": "rushlight", "torch": "torch", "jax": "jax"}
 
 PROGRAM = """
 import resource, sys, time
+unit = 1 if sys.platform == "darwin" else 1024
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 bare = peak()
 start = time.perf_counter()
 import {module}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -25,7 +26,7 @@ def _array(shape: tuple[int, ...], seed: int) -> jax.Array:
 def _layers(*sizes: int) -> tuple[tuple[jax.Array, jax.Array], ...]:
     """(weight of (in, out), bias) per layer, with the values of the PyTorch form."""
     layers = []
-    for seed, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for seed, (inputs, outputs) in enumerate(pairwise(sizes)):
         width = np.float32(2 / inputs**0.5)
         weight = jnp.array(_array((outputs, inputs), 2 * seed).T * width)
         layers.append((weight, _array((outputs,), 2 * seed + 1) * width))
@@ -121,9 +122,7 @@ def _image_mlp(update: Any, make_state: Callable[[Any], Any]) -> Step:
 
 
 def mlp_sgd() -> Step:
-    return _image_mlp(
-        partial(_sgd, lr=1e-3, momentum=0.9), partial(jax.tree.map, jnp.zeros_like)
-    )
+    return _image_mlp(partial(_sgd, lr=1e-3, momentum=0.9), partial(jax.tree.map, jnp.zeros_like))
 
 
 def mlp_adam() -> Step:

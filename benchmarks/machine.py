@@ -14,6 +14,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def is_busy() -> bool:
+    """Whether more than half a core was taken in the last minute."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5
+
+
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():

@@ -37,7 +37,7 @@ class Worker:
 
     def __init__(self, python: str, peer: str, workload: str, threads: int) -> None:
         self.peer = peer
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the worker
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.worker", peer, workload, str(threads)],
             cwd=ROOT,
@@ -77,6 +77,7 @@ class Worker:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
+        self._errors.close()
 
     def _last_words(self) -> str:
         self._process.wait()

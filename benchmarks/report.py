@@ -13,7 +13,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
-        padded = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths))]
+        padded = [
+            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths))
+        ]
         return "| " + " | ".join(padded) + " |"
 
     rule = [("-" * w) if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
@@ -21,10 +23,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def duration(seconds: float) -> str:
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= scale:
-            break
-    value = seconds / scale
+    units = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+    unit = next((name for name, scale in units.items() if seconds >= scale), "us")
+    value = seconds / units[unit]
     return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"
 
 
@@ -47,6 +48,11 @@ def _cell(
     return text
 
 
+def base_of(peers: Sequence[str]) -> str:
+    """The peer that the others are held against."""
+    return "rushlight" if "rushlight" in peers else peers[0]
+
+
 def compare(
     measured: dict[str, dict[str, Any]],
     titles: dict[str, str],
@@ -54,8 +60,8 @@ def compare(
     key: str,
     show: Callable[[float], str],
 ) -> str:
-    """One row per workload; in brackets how many times rushlight's value a peer's is."""
-    base = "rushlight" if "rushlight" in peers else peers[0]
+    """One row per workload; in brackets how many times the first peer's value another's is."""
+    base = base_of(peers)
     rows = [
         [titles[name], *(_cell(results, peer, key, show, base) for peer in peers)]
         for name, results in measured.items()

@@ -36,7 +36,34 @@ private:
     static bool is_sequence(PyObject* data) {
         return PyList_Check(data) || PyTuple_Check(data) ||
                (PySequence_Check(data) && !is_tensor(data) && !PyUnicode_Check(data) &&
-                !PyBytes_Check(data));
+                !PyBytes_Check(data) && !is_single_array(data));
+    }
+
+    // A NumPy array without axes: a number, though its type is that of a sequence.
+    static bool is_single_array(PyObject* data) {
+        if (std::string_view(Py_TYPE(data)->tp_name) != "numpy.ndarray") return false;
+        if (PySequence_Size(data) >= 0) return false;
+        PyErr_Clear();
+        return true;
+    }
+
+    // Numbers of NumPy have a dtype of their own; Python's have only a kind.
+    static std::optional<DType> numpy_dtype(PyObject* number) {
+        std::string_view name(Py_TYPE(number)->tp_name);
+        if (!name.starts_with("numpy.")) return std::nullopt;
+        PyRef described;
+        if (name == "numpy.ndarray") {
+            PyRef dtype = PyRef::check(PyObject_GetAttrString(number, "dtype"));
+            described = PyRef::check(PyObject_GetAttrString(dtype.get(), "name"));
+            name = PyUnicode_AsUTF8(described.get());
+        } else {
+            name.remove_prefix(6);
+        }
+        if (name == "bool_") return DType::Bool;
+        if (name == "longlong") return DType::I64;
+        for (int d = 0; d < kDTypes; ++d)
+            if (name == name_of(DType(d))) return DType(d);
+        return std::nullopt;
     }
 
     void measure(PyObject* data, int depth) {
@@ -48,6 +75,10 @@ private:
             return;
         }
         if (!is_sequence(data)) {
+            if (const auto dtype = numpy_dtype(data)) {
+                note(*dtype);
+                return;
+            }
             Scalar value;
             if (!scalar_from_python(data, value)) {
                 if (PyUnicode_Check(data))
@@ -104,6 +135,11 @@ private:
             return;
         }
         if (depth == shape.size() || !is_sequence(data)) {
+            PyRef item;
+            if (is_single_array(data)) {
+                item = PyRef::check(PyObject_CallMethod(data, "item", nullptr));
+                data = item.get();
+            }
             dispatch(dtype, [&]<class T>() {
                 T& out = *reinterpret_cast<T*>(at);
                 if constexpr (std::is_floating_point_v<T>)
@@ -207,7 +243,12 @@ nb::ndarray<Framework...> to_foreign(nb::handle tensor) {
 
 // ---- creation
 
-Array arange(const Scalar& start, const Scalar& end, const Scalar& step, DType dtype) {
+Array arange(const Scalar& first, const Scalar& last, const Scalar& by_each, DType dtype) {
+    // For int64 the bounds are integers, whatever they were given as.
+    const auto whole_number = [&](const Scalar& bound) {
+        return dtype == DType::I64 ? Scalar(bound.to<std::int64_t>()) : bound;
+    };
+    const Scalar start = whole_number(first), end = whole_number(last), step = whole_number(by_each);
     const double from = start.to<double>(), to = end.to<double>(), by = step.to<double>();
     check(by != 0, "arange: step must be nonzero");
     check(std::isfinite(from) && std::isfinite(to), "arange: unsupported range: ", from, " -> ", to);
@@ -243,7 +284,8 @@ Array linspace(const Scalar& start, const Scalar& end, Index steps, DType dtype)
         T* data = out.data<T>();
         using Wide = std::conditional_t<dtype_of<T> >= DType::C64, Complex128,
                      std::conditional_t<std::is_same_v<T, float>, float, double>>;
-        const Wide from = start.to<Wide>(), to = end.to<Wide>();
+        // Bounds of integers are integers too; only the step is not.
+        const Wide from = convert<Wide>(start.to<T>()), to = convert<Wide>(end.to<T>());
         const Wide step = steps > 1 ? (to - from) / Wide(double(steps - 1)) : Wide(0);
         for (Index i = 0; i < steps; ++i) {
             const Wide value = i < steps / 2 || steps == 1

@@ -69,15 +69,24 @@ Array truth(std::string_view what, Reduction kind, const Array& x, const std::op
 
 // a + alpha * b, in the dtype that a and b meet in.
 Array add_scaled(const Operand& a, const Operand& b, const Scalar& alpha, bool subtract) {
-    static const int add = row_named("add"), sub = row_named("sub"), mul = row_named("mul");
+    static const int add = row_named("add"), sub = row_named("sub"), mul = row_named("mul"),
+                     muladd = row_named("muladd");
     const Operand operands[2] = {a, b};
     const bool plain = alpha.category() < 2 && alpha.to<std::int64_t>() == 1;
     if (!plain) {
         const DType common = result_type(operands);
         check(category_of(common) >= alpha.category(),
               "For integral input tensors, argument alpha must not be a floating point number.");
-        const Operand product[2] = {b, {Array(), alpha}};
+        if (b.array && category_of(common) > 0) {
+            const Scalar factor = !subtract               ? alpha
+                                  : alpha.category() < 2  ? Scalar(-alpha.to<std::int64_t>())
+                                  : alpha.category() == 2 ? Scalar(-alpha.to<double>())
+                                                          : Scalar(-alpha.to<Complex128>());
+            const Operand sum[3] = {a, b, {Array(), factor}};
+            return pointwise(muladd, sum);
+        }
         if (b.array) {
+            const Operand product[2] = {b, {Array(), alpha}};
             const Operand sum[2] = {a, {pointwise(mul, product), Scalar()}};
             return pointwise(subtract ? sub : add, sum);
         }

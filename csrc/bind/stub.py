@@ -29,7 +29,8 @@ class OpenClass(type):
     def __getattr__(cls, name: str, /) -> Any: ...
     def __setattr__(cls, name: str, value: Any, /) -> None: ...
 '''
-BUILTINS = "bool int float complex str bytes object tuple list dict type slice".split()
+BUILTINS = {cls.__name__ for cls in (bool, int, float, complex, str, bytes, object, type)}
+BUILTINS |= {cls.__name__ for cls in (tuple, list, dict, slice)}
 ANY_METHOD = "    def {}(self, *args: Any, **kwargs: Any) -> Any: ..."
 
 
@@ -82,11 +83,7 @@ def class_lines(name: str, cls: type, taken: set[str]) -> list[str]:
     if name == "Op":
         lines.append("    def __setattr__(self, name: str, value: Any, /) -> None: ...")
     if name == "TensorBase":
-        lines += [ANY_METHOD.format(n) for n in operators() if n not in ("__eq__", "__ne__")]
-        lines += [
-            f"    def {n}(self, other: Any, /) -> Any: ...  # type: ignore[override]"
-            for n in ("__eq__", "__ne__")
-        ]
+        lines += [ANY_METHOD.format(n) for n in operators()]
     return lines
 
 

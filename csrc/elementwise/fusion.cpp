@@ -75,7 +75,8 @@ public:
                 if (is_pending(node->inputs[i]))
                     node->cost += node->inputs[i].array.body()->pending->cost;
             if (!node->output && wanted_outside(*node))
-                node->output = expensive(*node) || node->cost > kCheap;
+                node->output = expensive(*node) || node->cost > kCheap || node->computed_before;
+            node->computed_before = true;
             if (node->output) node->cost = 0;
         }
         for (Pending* node : nodes)

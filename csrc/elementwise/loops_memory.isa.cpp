@@ -87,11 +87,11 @@ T identity_of() {
     else return Kind == Reduction::Max ? std::numeric_limits<T>::min() : T(is_bool<T> ? 1 : std::numeric_limits<T>::max());
 }
 
-// Sixteen running values side by side, joined in a fixed order at the end of the row.
+// Many running values side by side, joined in a fixed order at the end of the row.
 template <Reduction Kind, class T>
 void reduce_row(void* acc, const void* src, Index n) {
     using A = accumulator<Kind, T>;
-    constexpr Index kLanes = 16;
+    constexpr Index kLanes = 32;
     auto* s = static_cast<const T*>(src);
     A total = *static_cast<A*>(acc);
     Index i = 0;

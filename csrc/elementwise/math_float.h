@@ -12,9 +12,10 @@
 namespace rushlight::math {
 namespace {
 
-// 2^n for n in [-126, 127], n given as an integer.
-[[gnu::always_inline]] inline float power_of_two(std::int32_t n) {
-    return from_bits(static_cast<std::uint32_t>(n + 127) << 23);
+// 2^(n + bias - 127), for exponents in [-126, 127]. Other n give some number, without overflowing:
+// the result is not used then.
+[[gnu::always_inline]] inline float power_of_two(std::int32_t n, std::uint32_t bias = 127) {
+    return from_bits((static_cast<std::uint32_t>(n) + bias) << 23);
 }
 
 // An argument of exp cut as x = n ln 2 + high + low, |high + low| <= ln(2) / 2; high is exact.
@@ -54,7 +55,7 @@ struct ExpReduced {
 
 // 2^n p in two factors: 2^n alone would overflow before the result does, or be a denormal.
 [[gnu::always_inline]] inline float scale_twice(float p, std::int32_t n) {
-    const std::uint32_t biased = static_cast<std::uint32_t>(n + 254);
+    const std::uint32_t biased = static_cast<std::uint32_t>(n) + 254;
     const std::uint32_t half = biased >> 1;
     return p * from_bits(half << 23) * from_bits((biased - half) << 23);
 }
@@ -94,7 +95,7 @@ struct ExpReduced {
 // e^x - 1, within 2 ulp.
 [[gnu::always_inline]] inline float expm1(float x) {
     const ExpReduced reduced = exp_reduce(x < -25.0F ? -25.0F : x);
-    const float scale = power_of_two(reduced.n - 1);  // half, so that n = 128 does not overflow
+    const float scale = power_of_two(reduced.n, 126);  // half, so that n = 128 does not overflow
     const float half = mad(scale, expm1_polynomial(reduced), scale - 0.5F);
     const float result = x > 88.8F ? kInfinity<float> : half + half;
     return abs(x) < 0x1p-25F ? x : result;
@@ -391,7 +392,7 @@ struct HalfTurns {
 // exponential is formed first, as it overflows later than they do.
 [[gnu::always_inline]] inline float sinh(float x) {
     const ExpReduced reduced = exp_reduce(at_most(abs(x), 89.6F));
-    const float scale = power_of_two(reduced.n - 2);
+    const float scale = power_of_two(reduced.n, 125);
     const float quarter = mad(scale, expm1_polynomial(reduced), scale - 0.25F);
     const float h = quarter + quarter;
     const float result = copysign(h + (h < 0x1p30F ? h / (h + h + 1.0F) : 0.5F), x);
@@ -399,7 +400,7 @@ struct HalfTurns {
 }
 [[gnu::always_inline]] inline float cosh(float x) {
     const ExpReduced reduced = exp_reduce(at_most(abs(x), 89.6F));
-    const float quarter = exp_polynomial(reduced) * power_of_two(reduced.n - 2);
+    const float quarter = exp_polynomial(reduced) * power_of_two(reduced.n, 125);
     return (quarter + quarter) + 0.125F / quarter;
 }
 

@@ -3,10 +3,12 @@
 #include "elementwise/pass.h"
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "elementwise/pending.h"
 #include "runtime/parallel.h"
 
 namespace rushlight {
@@ -14,7 +16,8 @@ namespace rushlight {
 namespace {
 
 constexpr Index kTileElements = 32768;
-constexpr std::size_t kRegisterBudget = 20 * 1024;  // bytes of first-level cache for registers
+constexpr Index kNarrowRows = 64;  // so many floats are added up in float before they go to double
+constexpr std::size_t kRegisterBudget = 26 * 1024;  // bytes of first-level cache for registers
 
 Reg accumulator_of(Reduction kind, Reg reg) {
     const bool adds = kind == Reduction::Sum || kind == Reduction::Prod;
@@ -79,6 +82,12 @@ int Pass::leaf(const Array& array) {
 }
 
 int Pass::constant(const Scalar& value, DType dtype) {
+    for (const Constant& known : constants_)  // each takes a block of the cache: keep them few
+        if (known.dtype == dtype && known.value.kind() == value.kind() &&
+            known.value.to<Complex128>() == value.to<Complex128>() &&
+            known.value.to<std::int64_t>() == value.to<std::int64_t>() &&
+            std::signbit(known.value.to<double>()) == std::signbit(value.to<double>()))
+            return known.slot;
     slots_.push_back({reg_of(dtype), Slot::Constant, int(constants_.size())});
     constants_.push_back({value, dtype, int(slots_.size()) - 1});
     return int(slots_.size()) - 1;
@@ -183,7 +192,8 @@ void Pass::allocate_registers() {
     for (auto& slot : slots_)
         if (slot.kind == Slot::Leaf) {
             const Access& access = leaves_[slot.index].access;
-            slot.direct = plain_layout(access.dtype) &&
+            slot.uniform = std::ranges::all_of(access.strides, [](Index s) { return s == 0; });
+            slot.direct = !slot.uniform && plain_layout(access.dtype) &&
                           (access.linear ||
                            (!whole_rows && access.strides.back() == Index(size_of(access.dtype))));
         }
@@ -231,7 +241,19 @@ void Pass::allocate_registers() {
         if (dst.last < 0 && dst.physical >= 0)  // nobody reads it
             free.push_back({dst.physical, reg_size(dst.reg)});
     }
+    moving_.clear();
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+        if ((slots_[i].kind == Slot::Leaf && !slots_[i].uniform) || slots_[i].out >= 0)
+            moving_.push_back(int(i));
     physical_ = int(sizes.size());
+    // One line apart from each other: registers at equal distances of 4 KiB would fight for the
+    // same lines of the cache.
+    offsets_.clear();
+    scratch_bytes_ = 0;
+    for (std::size_t size : sizes) {
+        offsets_.push_back(scratch_bytes_);
+        scratch_bytes_ += (std::size_t(block_) * size + 127) / 64 * 64;
+    }
 }
 
 // Reductions down long columns: tiles take columns, so that no two share an accumulator.
@@ -274,10 +296,14 @@ std::vector<Pass::Tile> Pass::make_tiles() const {
 class Pass::Runner {
 public:
     Runner(const Pass& pass, std::byte* scratch) : pass_(pass), pointers_(pass.slots_.size()) {
-        const std::size_t register_bytes = std::size_t(pass.block_) * 16;
         for (std::size_t i = 0; i < pass.slots_.size(); ++i)
             if (pass.slots_[i].physical >= 0)
-                pointers_[i] = scratch + std::size_t(pass.slots_[i].physical) * register_bytes;
+                pointers_[i] = scratch + pass.offsets_[std::size_t(pass.slots_[i].physical)];
+        for (std::size_t i = 0; i < pass.slots_.size(); ++i)
+            if (pass.slots_[i].uniform) {
+                const Access& access = pass.leaves_[std::size_t(pass.slots_[i].index)].access;
+                loops().load[int(access.dtype)](pointers_[i], access.base, 0, pass.block_);
+            }
         for (const auto& constant : pass.constants_)
             with_reg_type(reg_of(constant.dtype), [&]<class T>() {
                 T value;
@@ -337,8 +363,8 @@ private:
                std::span<std::byte* const> accumulators) {
         const Index n = rows * cols;
         const LoopTable& table = loops();
-        for (std::size_t i = 0; i < pass_.slots_.size(); ++i) {
-            const Slot& slot = pass_.slots_[i];
+        for (const int i : pass_.moving_) {
+            const Slot& slot = pass_.slots_[std::size_t(i)];
             if (slot.kind == Slot::Leaf) {
                 const Access& access = pass_.leaves_[slot.index].access;
                 if (slot.direct) {
@@ -355,7 +381,7 @@ private:
                         load(dst + std::size_t(r * cols) * reg_size(slot.reg),
                              address(access, row + r, col, walk), access.strides.back(), cols);
                 }
-            } else if (slot.out >= 0) {
+            } else {
                 pointers_[i] = address(pass_.outputs_[slot.out].access, row, col, at);
             }
         }
@@ -389,6 +415,10 @@ private:
         const LoopTable& table = loops();
         const Reg reg = pass_.slots_[reduction.slot].reg;
         auto* src = static_cast<const std::byte*>(pointers_[reduction.slot]);
+        if (reduction.narrow) {
+            add_narrow(accumulator, src, reduction, rows, col, cols, at);
+            return;
+        }
         const Index size = Index(reg_size(reduction.accumulator));
         const bool across = reduction.strides.back() == 0;
         ReduceLoop loop = across ? table.reduce_row[int(reduction.kind)][int(reg)]
@@ -402,6 +432,18 @@ private:
         for (Index r = 0; r < rows; ++r, advance(walk))
             loop(accumulator + offset(walk, reduction.strides) * size,
                  src + std::size_t(r * cols) * reg_size(reg), cols);
+    }
+
+    void add_narrow(std::byte* accumulator, const std::byte* src, const Reduce& reduction,
+                    Index rows, Index col, Index cols, const Dims& at) {
+        static const int add = row_named("add");
+        PointwiseLoop loop = loops().pointwise[add][int(Reg::Float)];
+        Dims walk = at;
+        for (Index r = 0; r < rows; ++r, advance(walk)) {
+            const Index o = offset(walk, reduction.strides) + col * reduction.strides.back();
+            const void* sources[2] = {accumulator + o * 4, src + r * cols * 4};
+            loop(accumulator + o * 4, sources, cols);
+        }
     }
 
     const Pass& pass_;
@@ -469,12 +511,10 @@ void Pass::run() {
 
 void Pass::run_tiles() {
     collapse();
-    std::size_t widest = 4;
-    for (const auto& slot : slots_) widest = std::max(widest, reg_size(slot.reg));
-    // Longer blocks for short programs, where starting a loop costs more than the cache gains.
-    block_ = program_.size() <= 4 ? 1024 : program_.size() <= 12 ? 512 : 256;
+    // The longest blocks whose registers still fit the first-level cache.
+    block_ = 1024;
     allocate_registers();
-    while (block_ > 128 && std::size_t(block_ * physical_) * widest > kRegisterBudget) {
+    while (block_ > 128 && scratch_bytes_ > kRegisterBudget) {
         block_ /= 2;
         for (auto& slot : slots_) slot = Slot{slot.reg, slot.kind, slot.index};
         allocate_registers();
@@ -486,7 +526,11 @@ void Pass::run_tiles() {
     }
     const std::vector<Tile> tiles = make_tiles();
     const bool shared = tiles.size() == 1 || by_columns();
-    const std::size_t scratch_bytes = std::size_t(physical_) * std::size_t(block_) * 16;
+    for (auto& reduction : reductions_)
+        reduction.narrow = !shared && reduction.kind == Reduction::Sum &&
+                           slots_[reduction.slot].reg == Reg::Float &&
+                           reduction.strides.back() != 0 &&
+                           tiles[0].row_end - tiles[0].row_begin <= kNarrowRows;
     double seconds = 0.05e-9 * double(leaves_.size() + outputs_.size() + 1);
     for (const auto& instruction : program_) seconds += 1e-9 * instruction.cost;
     if (!tiles.empty()) seconds *= double(rows_ * cols_) / double(tiles.size());
@@ -501,7 +545,8 @@ void Pass::run_tiles() {
         std::vector<std::byte*> accumulators(kinds);
         for (std::size_t k = 0; k < kinds; ++k) {
             Reduce& reduction = reductions_[k];
-            const Index size = Index(reg_size(reduction.accumulator));
+            const Index size =
+                reduction.narrow ? 4 : Index(reg_size(reduction.accumulator));
             if (shared) {
                 accumulators[k] = reduction.total.data();
                 continue;
@@ -520,11 +565,11 @@ void Pass::run_tiles() {
                 partial.count = (to - from) * each;
             }
             partial.memory.resize(std::size_t(partial.count * size));
-            fill_identity(partial.memory.data(), reduction.accumulator, reduction.kind,
-                          partial.count);
+            fill_identity(partial.memory.data(), reduction.narrow ? Reg::Float : reduction.accumulator,
+                          reduction.kind, partial.count);
             accumulators[k] = partial.memory.data() - partial.first * size;
         }
-        Runner(*this, scratch(scratch_bytes)).run(tiles[t], accumulators);
+        Runner(*this, scratch(scratch_bytes_)).run(tiles[t], accumulators);
     });
     if (!shared)
         for (std::size_t t = 0; t < tiles.size(); ++t)
@@ -533,7 +578,8 @@ void Pass::run_tiles() {
                 Partial& partial = partials[t * kinds + k];
                 std::byte* total = reduction.total.data() +
                                    partial.first * Index(reg_size(reduction.accumulator));
-                loops().reduce_columns[int(reduction.kind)][int(reduction.accumulator)](
+                const Reg from = reduction.narrow ? Reg::Float : reduction.accumulator;
+                loops().reduce_columns[int(reduction.kind)][int(from)](
                     total, partial.memory.data(), partial.count);
                 partial.memory = {};
             }

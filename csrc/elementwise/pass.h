@@ -38,6 +38,7 @@ private:
         int physical = -1;
         int first = -1, last = -1;  // instructions that write and last read it
         bool direct = false;        // a leaf that can be read where it lies
+        bool uniform = false;       // a leaf of one value: read once
     };
     struct Instruction {
         PointwiseLoop loop;
@@ -74,6 +75,7 @@ private:
         Dims strides;  // of the accumulator over the collapsed space, in elements; 0 = reduced
         Index outputs = 1;
         Reg accumulator;
+        bool narrow = false;  // tiles are short enough to add up in float
         std::vector<std::byte> total;
     };
     struct Tile {
@@ -101,7 +103,10 @@ private:
     Dims dims_;
     Index rows_ = 1, cols_ = 1;
     Index block_ = 256;
+    std::vector<int> moving_;  // slots that lie elsewhere in memory for every block
     int physical_ = 0;
+    std::vector<std::size_t> offsets_;  // of the registers in a thread's scratch memory
+    std::size_t scratch_bytes_ = 0;
 };
 
 // A row of the table in a pass, its result rounded to what `calc` can hold.

@@ -39,6 +39,7 @@ struct Pending final : RefCounted {
     int slot = -1;
     int cost = 0;  // operations to compute it again from what is in memory
     bool output = false;
+    bool computed_before = false;  // by a pass that did not store it
 
     // The iteration space of the loop that computes it.
     const Dims& space() const noexcept {

@@ -151,6 +151,7 @@ DType calc_dtype(int row, const RowInfo& info, std::span<const Operand> operands
     const bool where = row == row_of<rows::Where>;
     DType calc = result_type(where ? operands.subspan(1) : operands);
     if (info.rule == Rule::Float && category_of(calc) < 2) calc = default_dtype();
+    if (row == row_of<rows::Square> && calc == DType::Bool) calc = DType::I64;  // as a power
     if ((info.regs >> int(reg_of(calc))) & 1u) return calc;
     if (row == row_of<rows::Sub>)
         fail(ErrorKind::Runtime, "sub: subtraction of two bool tensors is not supported; use ",

@@ -76,13 +76,7 @@ struct FloorDivide {
             const T q = a / b;
             return q - ((a % b != 0) && ((a < 0) != (b < 0)));
         } else {
-            if (b == 0) return a / b;
-            T mod = std::fmod(a, b);
-            T quotient = (a - mod) / b;
-            if (mod != 0 && (b < 0) != (mod < 0)) quotient -= 1;
-            if (quotient == 0) return std::copysign(T(0), a / b);
-            T floored = std::floor(quotient);
-            return quotient - floored > T(0.5) ? floored + 1 : floored;
+            return math::floor_divide(a, b);
         }
     }
 };
@@ -103,8 +97,7 @@ struct Remainder {
             const T r = a % b;
             return r != 0 && ((r < 0) != (b < 0)) ? r + b : r;
         } else {
-            const T r = std::fmod(a, b);
-            return r != 0 && ((r < 0) != (b < 0)) ? r + b : r;
+            return math::remainder(a, b);
         }
     }
 };
@@ -113,7 +106,7 @@ struct Fmod {
     template <class T>
     static T call(T a, T b) {
         if constexpr (is_int<T>) return b == 0 || b == -1 ? 0 : a % b;
-        else return std::fmod(a, b);
+        else return math::fmod(a, b);
     }
 };
 struct Pow {
@@ -602,10 +595,13 @@ struct Lerp {
         return std::abs(w) < 0.5 ? a + w * (b - a) : b - (b - a) * (T(1) - w);
     }
 };
-struct Addcmul {  // a + b * c
+struct Muladd {  // a + b * c, rounded once where the instruction set can
     static constexpr RowInfo info{"muladd", 3, Rule::Promote, kNumber};
     template <class T>
-    static T call(T a, T b, T c) { return Add::call(a, Mul::call(b, c)); }
+    static T call(T a, T b, T c) {
+        if constexpr (std::is_floating_point_v<T>) return math::mad(b, c, a);
+        else return Add::call(a, Mul::call(b, c));
+    }
 };
 
 }  // namespace rows
@@ -626,7 +622,7 @@ using Rows = std::tuple<
     rows::I0, rows::I0e, rows::I1, rows::I1e, rows::Ndtri, rows::Exp2, rows::Expm1, rows::Log2,
     rows::Log1p, rows::Rsqrt, rows::Sigmoid, rows::Floor, rows::Ceil, rows::Trunc, rows::Round,
     rows::Silu, rows::Gelu, rows::GeluTanh, rows::SigmoidGrad, rows::TanhGrad, rows::ReluGrad,
-    rows::SiluGrad, rows::GeluGrad, rows::GeluTanhGrad, rows::Where, rows::Lerp, rows::Addcmul>;
+    rows::SiluGrad, rows::GeluGrad, rows::GeluTanhGrad, rows::Where, rows::Lerp, rows::Muladd>;
 
 template <class Row, class Tuple>
 struct RowIndex;

@@ -221,6 +221,8 @@ Array roll(const Array& x, const Dims& shifts, const Dims& dims) {
         return roll(x.reshape(Dims{x.numel()}), shifts, Dims{0}).view(x.shape());
     }
     check(!shifts.empty(), "roll: `shifts` required");
+    check_as(ErrorKind::Index, x.ndim() > 0 || dims.empty(), "roll: Dimension specified as ",
+             dims.empty() ? 0 : dims[0], " but tensor has no dimensions");
     check((x.ndim() == 0 && dims.empty()) || dims.size() == shifts.size(),
           "roll: shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
     if (x.numel() == 0 || x.ndim() == 0) return clone(x);

@@ -73,7 +73,6 @@ from rushlight.ops.random import *
 from rushlight.ops.join import *
 from rushlight.ops.index import *
 from rushlight.ops.views import *
-from rushlight.ops.gradient import *
 from rushlight.ops.gather import *
 from rushlight.ops.select import *
 from rushlight.ops.sort import *
@@ -150,6 +149,16 @@ def set_default_dtype(d: Any) -> None:
 def is_tensor(obj: Any) -> Any:
     """Whether obj is a Tensor."""
     return isinstance(obj, Tensor)
+
+
+def typename(obj: Any, /) -> str:
+    """The name of an object's type: with its module, or the old name of a tensor's type."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    kind = obj if hasattr(obj, "__qualname__") else type(obj)
+    module = getattr(kind, "__module__", None) or ""
+    name = getattr(kind, "__qualname__", "")
+    return name if module in ("", "builtins") else f"{module}.{name}"
 
 
 def is_floating_point(input: Tensor) -> Any:

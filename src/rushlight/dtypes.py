@@ -236,3 +236,25 @@ DTYPES = {
         complex128,
     )
 }  # fmt: skip
+
+# The old names of tensor types: dtypes by what stands before "Tensor".
+_STEMS = {
+    "Float": float32, "Double": float64, "Half": float16, "BFloat16": bfloat16, "Byte": uint8,
+    "Char": int8, "Short": int16, "Int": int32, "Long": int64, "Bool": bool,
+    "ComplexFloat": complex64, "ComplexDouble": complex128,
+}  # fmt: skip
+
+
+def type_name(dtype: Any) -> str:
+    """The old name of the type of tensors of a dtype: torch.FloatTensor."""
+    return next(f"torch.{stem}Tensor" for stem, known in _STEMS.items() if known is dtype)
+
+
+def dtype_of_type(name: str) -> dtype:
+    """The dtype that an old name of a tensor type stands for."""
+    stem = name.removeprefix("torch.").removesuffix("Tensor")
+    if name != f"torch.{stem}Tensor" or stem not in _STEMS:
+        raise ValueError(
+            f"invalid type: '{name}'. Use a dtype such as torch.float32, or 'torch.FloatTensor'"
+        )
+    return _STEMS[stem]

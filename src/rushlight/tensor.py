@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight.dtypes import CPU, Size, strided
+from rushlight.dtypes import CPU, Size, dtype_of_type, strided, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -144,6 +144,21 @@ class Tensor(_core.TensorBase):
     def is_shared(self) -> bool:
         """Whether the memory is shared with other processes."""
         return False
+
+    def type(self, dtype: Any = None, non_blocking: bool = False, **kwargs: Any) -> Any:
+        """The old name of the tensor's type, as 'torch.FloatTensor'; or the tensor in `dtype`.
+
+        Args:
+            dtype: a dtype, or such a name; None to ask for the name.
+            non_blocking: without effect.
+        """
+        if dtype is None:
+            return type_name(self.dtype)
+        if isinstance(dtype, str):
+            dtype = dtype_of_type(dtype)
+        elif not isinstance(dtype, _core.dtype):
+            raise TypeError(f"type(): dtype must be a type, str, or dtype object, not {dtype!r}")
+        return self.to(dtype)
 
     # ---- Python's protocols
 

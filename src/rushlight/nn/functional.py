@@ -88,7 +88,8 @@ def batch_norm(
         rows = input.numel() // input.shape[1] if input.shape[1] else input.shape[0]
         if rows == 1:
             raise ValueError(
-                f"Expected more than 1 value per channel when training, got input size {input.shape}"
+                "Expected more than 1 value per channel when training, got input size "
+                f"{input.shape}"
             )
     return _batch_norm.batch_norm(
         input, weight, bias, running_mean, running_var, training, momentum, eps

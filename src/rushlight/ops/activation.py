@@ -60,7 +60,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
 
 hardtanh.vjp(
     input=lambda grad, input, min_val, max_val: where(
-        (input <= min_val) | (input >= max_val), 0, grad
+        (input > min_val) & (input < max_val), grad, 0
     )
 )
 hardtanh_ = _in_place(hardtanh)
@@ -395,7 +395,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 
 hardshrink.vjp(
-    input=lambda grad, input, lambd: where((input >= -lambd) & (input <= lambd), 0, grad)
+    input=lambda grad, input, lambd: where((input > lambd) | (input < -lambd), grad, 0)
 )
 
 
@@ -411,7 +411,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 
 softshrink.vjp(
-    input=lambda grad, input, lambd: where((input >= -lambd) & (input <= lambd), 0, grad)
+    input=lambda grad, input, lambd: where((input > lambd) | (input < -lambd), grad, 0)
 )
 
 

@@ -64,7 +64,7 @@ def _check(
         raise NotImplementedError(
             f'"batch_norm" not implemented for {input.dtype}: convert with .float() first'
         )
-    if input.ndim < 2:
+    if input.ndim < 2 and input.numel():
         raise RuntimeError(
             "batch_norm: expected an input (N, C) or (N, C, ...), got one of shape "
             f"{list(input.shape)}"
@@ -77,7 +77,7 @@ def _check(
         raise ValueError(
             "batch_norm: running_mean and running_var must either both be None or neither be None"
         )
-    channels = input.shape[1]
+    channels = input.shape[1] if input.ndim > 1 else 0
     for name, values in (
         ("running_mean", running_mean),
         ("running_var", running_var),
@@ -103,7 +103,7 @@ def _check(
 
 def _per_channel(ndim: int) -> tuple[int, ...]:
     """The shape that lets a vector of channels broadcast against the input."""
-    return (1, -1) + (1,) * (ndim - 2)
+    return (1, -1) + (1,) * (ndim - 2) if ndim > 1 else (-1,)
 
 
 def _axes(ndim: int) -> tuple[int, ...]:

@@ -378,6 +378,8 @@ def logspace(
     start, end = _number(start), _number(end)
     if dtype is None:
         dtype = _core.result_type([1.0, start, end]) if out is None else out.dtype
+    if not (dtype.is_complex or dtype.is_floating_point):
+        start, end = int(start), int(end)
     wide = _core.complex128 if dtype.is_complex else _core.float64
     powers = _core.pow(base, _core.linspace(start, end, steps, wide))
     result = _core.to_dtype(powers, dtype)

@@ -78,7 +78,10 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     rows = input.shape[0]
     pairs = _core.nonzero(_core.triu(_core.full((rows, rows), True, _core.bool), 1))
     first, second = _core.select(pairs, 1, 0), _core.select(pairs, 1, 1)
-    return vector_norm(input.index_select(0, first) - input.index_select(0, second), p, -1)
+    difference = input.index_select(0, first) - input.index_select(0, second)
+    distance = vector_norm(difference, p, -1)
+    # A count has no gradient; as the distance of a pair it has one, which is 0.
+    return distance if p != 0 else distance + (difference * 0).sum(-1)
 
 
 @composed(public=False)

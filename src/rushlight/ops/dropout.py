@@ -19,15 +19,16 @@ _ALPHA = 1.7580993408473766
 
 def _mask(input: Tensor, p: float, per_channel: bool) -> Tensor:
     """1 with probability 1 - p, else 0: for each element, or for each channel of each item."""
-    shape = input.shape
     if per_channel:
         if input.ndim < 2:
             raise RuntimeError(
                 "Feature dropout requires at least 2 dimensions in the input, got shape "
-                f"{list(shape)}"
+                f"{list(input.shape)}"
             )
-        shape = (*shape[:2], *((1,) * (input.ndim - 2)))
-    mask = _core.empty(shape, input.dtype)
+        shape = (*input.shape[:2], *((1,) * (input.ndim - 2)))
+        mask = _core.empty(shape, input.dtype)
+    else:  # drawn in the order that the input has in memory
+        mask = _core.empty_like(input, input.dtype)
     _core.bernoulli_(mask, 1 - p)
     return mask
 

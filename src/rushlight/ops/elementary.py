@@ -68,14 +68,21 @@ def log1p(input: Tensor) -> Tensor:
 log1p.vjp(input=lambda grad, input: grad / _c(input + 1))
 
 
-@op(_core.logaddexp, out=True)
+@op(out=True)
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     """log(exp(input) + exp(other)), without overflow."""
+    if not (input.dtype.is_complex or other.dtype.is_complex):
+        return _core.logaddexp(input, other)
+    larger = _core.ge(input.real, other.real)
+    top = _core.where(larger, input, other)
+    rest = _core.sub(_core.where(larger, other, input), top)
+    return _core.where(_core.eq(input, other), _core.add(top, _LN2),
+                       _core.add(top, _core.log1p(_core.exp(rest))))
 
 
 logaddexp.vjp(
-    input=lambda grad, other, result, input: grad * exp(input - result),
-    other=lambda grad, other, result, input: grad * exp(other - result),
+    input=lambda grad, other, result, input: grad * _c(exp(input - result)),
+    other=lambda grad, other, result, input: grad * _c(exp(other - result)),
 )
 
 

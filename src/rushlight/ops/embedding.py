@@ -31,6 +31,8 @@ def embedding(
     """
     if sparse:
         raise NotImplementedError("embedding: sparse gradients are not there; pass sparse=False")
+    if weight.ndim != 2:
+        raise RuntimeError(f"embedding: 'weight' must be 2-D, got shape {list(weight.shape)}")
     return _embedding(weight, indices, weight.shape[0], padding_idx, scale_grad_by_freq)
 
 

@@ -138,17 +138,23 @@ def atleast_3d(*tensors: Any) -> Any:
     return _each(_to_3d, tensors)
 
 
+def _some(name: str, tensors: Any) -> Any:
+    if len(tensors) == 0:
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+    return tensors
+
+
 @composed()
 def hstack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
     """The tensors joined along the second dimension; vectors along their only one."""
-    parts = [_to_1d(tensor) for tensor in tensors]
-    return cat(parts, 0 if parts and parts[0].ndim == 1 else 1, out=out)
+    parts = [_to_1d(tensor) for tensor in _some("hstack", tensors)]
+    return cat(parts, 0 if parts[0].ndim == 1 else 1, out=out)
 
 
 @composed()
 def vstack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
     """The tensors below each other: vectors count as rows."""
-    return cat([_to_2d(tensor) for tensor in tensors], 0, out=out)
+    return cat([_to_2d(tensor) for tensor in _some("vstack", tensors)], 0, out=out)
 
 
 @composed()
@@ -160,12 +166,13 @@ def row_stack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
 @composed()
 def dstack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
     """The tensors joined along the third dimension."""
-    return cat([_to_3d(tensor) for tensor in tensors], 2, out=out)
+    return cat([_to_3d(tensor) for tensor in _some("dstack", tensors)], 2, out=out)
 
 
 @composed()
 def column_stack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
     """The tensors side by side: vectors count as columns."""
+    tensors = _some("column_stack", tensors)
     parts = [reshape(t, (t.numel(), 1)) if t.ndim <= 1 else t for t in tensors]
     return cat(parts, 1, out=out)
 

@@ -197,18 +197,36 @@ baddbmm.vjp(
 )
 
 
+def _times(value: Tensor, factor: Any) -> Tensor:
+    """value * factor in the dtype of value."""
+    if factor == 1:
+        return value
+    if value.dtype is _core.bool:
+        return value & (factor != 0)
+    if not (value.dtype.is_floating_point or value.dtype.is_complex):
+        factor = int(factor)
+    return value * factor
+
+
 @composed(method=True, inplace=True, out=True)
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * input + alpha * (mat @ vec)."""
-    product = _scaled(mv(mat, vec), alpha)
-    return product if beta == 0 else _scaled(input, beta) + product
+    product = _times(mv(mat, vec), alpha)
+    return product if beta == 0 else _times(input, beta) + product
 
 
 @composed(method=True, inplace=True, out=True)
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2)."""
-    product = _scaled(outer(vec1, vec2), alpha)
-    return product if beta == 0 else _scaled(input, beta) + product
+    if isinstance(beta, float) or isinstance(alpha, float):
+        dtypes = [t.dtype for t in (input, vec1, vec2)]
+        if not any(d.is_floating_point or d.is_complex for d in dtypes):
+            raise RuntimeError(
+                "addr: for integral input tensors, beta and alpha must not be floating point "
+                f"numbers, got {beta} and {alpha}"
+            )
+    product = _times(outer(vec1, vec2), alpha)
+    return product if beta == 0 else _times(input, beta) + product
 
 
 @composed(method=True, out=True)
@@ -216,8 +234,8 @@ def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
     """beta * input + alpha * the sum of the products of two batches of matrices."""
-    product = _scaled(bmm(batch1, batch2).sum(0), alpha)
-    return product if beta == 0 else _scaled(input, beta) + product
+    product = _times(bmm(batch1, batch2).sum(0), alpha)
+    return product if beta == 0 else _times(input, beta) + product
 
 
 def _addbmm_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:

@@ -127,6 +127,19 @@ def _pow_exponent_gradient(grad: Tensor, input: Any, exponent: Tensor, result: T
     return grad * where(zero, 0.0, _c(result * log(input.to(result.dtype))))
 
 
+@op(_core.gcd, inplace=True, out=True)
+def gcd(input: Tensor, other: Tensor) -> Tensor:
+    """The greatest common divisor of integers."""
+
+
+@op(inplace=True, out=True)
+def lcm(input: Tensor, other: Tensor) -> Tensor:
+    """The least common multiple of integers; 0 if one of them is 0."""
+    divisor = _core.gcd(input, other)
+    share = _core.trunc_divide(input, _core.maximum(divisor, 1))
+    return _core.abs(_core.mul(share, other))
+
+
 @op(_core.pow, inplace=True, out=True)
 def pow(input: Any, exponent: Any) -> Tensor:
     """input to the power of `exponent`."""
@@ -158,6 +171,16 @@ def abs(input: Tensor) -> Tensor:
 
 
 abs.vjp(input=lambda grad, input: grad * sgn(input))
+
+
+def _abs_(self: Tensor) -> Tensor:
+    """In-place form of :func:`abs`."""
+    if self.dtype.is_complex:
+        raise RuntimeError("In-place abs is not supported for complex tensors.")
+    return _abs_in_place(self)
+
+
+_abs_in_place, Tensor.abs_ = Tensor.abs_, _abs_
 
 
 @op(_core.sign, inplace=True, out=True)

@@ -136,12 +136,15 @@ random_.vjp(input=_zero)
 
 def _integer(name: str, argument: str, value: Any) -> int:
     """An integer of 64 bits from Python's, NumPy's, or a tensor of one element."""
-    if not hasattr(value, "__index__") or isinstance(value, bool):
-        raise TypeError(f"{name}(): argument '{argument}' must be int, not {type(value).__name__}")
-    number = value.__index__()
-    if not -(2**63) <= number < 2**63:
-        raise ValueError(f"{name}(): {argument}={number} does not fit into 64 bits")
-    return number
+    if type(value) is not int:
+        if not hasattr(value, "__index__") or isinstance(value, bool):
+            raise TypeError(
+                f"{name}(): argument '{argument}' must be int, not {type(value).__name__}"
+            )
+        value = value.__index__()
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"{name}(): {argument}={value} does not fit into 64 bits")
+    return value
 
 
 def _check_tensor(name: str, input: Any) -> None:
@@ -153,13 +156,13 @@ def _check_tensor(name: str, input: Any) -> None:
 
 def _size(name: str, args: tuple, size: Any) -> Sequence[int]:
     """A size given as integers, as one sequence, or by keyword."""
-    if size is not None:
+    if size is None:
         if args:
-            raise TypeError(f"{name}(): the size is given twice: {args} and size={size}")
-        return size
-    if not args:
+            return _sizes(args)
         raise TypeError(f"{name}(): no size given; it takes integers or one sequence of them")
-    return _sizes(args)
+    if args:
+        raise TypeError(f"{name}(): the size is given twice: {args} and size={size}")
+    return size
 
 
 def _target(name: str, size: Sequence[int], dtype: Any, out: Tensor | None) -> Tensor:

@@ -143,11 +143,11 @@ def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 @op(out=True)
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))) over `dim`, without overflow."""
-    if not input.dtype.is_floating_point:
+    if not (input.dtype.is_floating_point or input.dtype.is_complex):
         input = _core.to_dtype(input, _core.get_default_dtype())
     if input.numel() == 0:
         return _core.log(_core.sum(_core.exp(input), dim, keepdim, None))
-    top = _core.amax(input, dim, True)
+    top = _core.amax(input.real, dim, True)
     top = _core.where(_core.isinf(top), 0.0, top)
     total = _core.sum(_core.exp(_core.sub(input, top)), dim, True, None)
     result = _core.add(_core.log(total), top)
@@ -159,7 +159,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
 logsumexp.vjp(
     input=lambda grad, input, dim, keepdim, result: (
         _keep(grad, input, dim, keepdim)
-        * exp(input - _finite(_keep(result, input, dim, keepdim)))
+        * _c(exp(input - _finite(_keep(result, input, dim, keepdim))))
     )
 )
 

@@ -87,9 +87,9 @@ cummin.vjp(input=_extreme_gradient)
 
 
 def _logcumsumexp_gradient(grad: Tensor, input: Tensor, dim: int, result: Tensor) -> Tensor:
+    # exp(input) times the sum over later results of grad * exp(-result), in logarithms.
     if input.dtype.is_complex:
-        return _c(exp(input)) * _sums_from_end(grad * _c(exp(-result)), dim)
-    # sum over later results of grad * exp(input - result), in logarithms: each sign on its own.
+        return exp(_log_sums_from_end(log(grad) - _c(result), dim) + _c(input))
     size = log(abs(grad))
     up = where(grad > 0, size, -float("inf")) - result
     down = where(grad < 0, size, -float("inf")) - result
@@ -264,11 +264,11 @@ def _gradient_along(
 
 @composed()
 def gradient(
-    input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1
-) -> list:
+    input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1
+) -> tuple:
     """The derivative of sampled values along each of `dim` (by default all), by differences.
 
-    spacing: how far samples are apart, one number or one per dimension, or their coordinates,
+    spacing: how far samples are apart (1), one number or one per dimension, or their coordinates,
     one vector per dimension. edge_order: the order of the differences at both ends, 1 or 2.
     """
     if edge_order not in (1, 2):
@@ -281,6 +281,8 @@ def gradient(
     axes = [_axis(input, d) for d in dims]
     if len(set(axes)) != len(axes):
         raise RuntimeError(f"dim {dims} appears multiple times in the list of dims")
+    if spacing is None:
+        spacing = 1
     if isinstance(spacing, (list, tuple)):
         if len(spacing) != len(axes):
             raise RuntimeError(
@@ -301,6 +303,6 @@ def gradient(
             )
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         input = input.to(_core.get_default_dtype())
-    return [
+    return tuple(
         _gradient_along(input, axis, own, edge_order) for axis, own in zip(axes, spacings)
-    ]
+    )

@@ -85,6 +85,15 @@ def _min_all(input: Tensor) -> Tensor:
 _min_all.vjp(input=_all_gradient)
 
 
+def _pair(name: str, input: Any, other: Any) -> tuple[Tensor, Tensor]:
+    if not isinstance(input, Tensor) or not isinstance(other, Tensor):
+        raise TypeError(
+            f"{name}() takes a Tensor, a Tensor and a dimension, or two Tensors; got "
+            f"({type(input).__name__}, {type(other).__name__})"
+        )
+    return input, other
+
+
 @composed(method=True)
 def max(
     input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None,
@@ -96,7 +105,7 @@ def max(
     """
     dim = axis if dim is None else dim
     if isinstance(dim, Tensor) or other is not None:
-        return maximum(input, dim if other is None else other, out=out)
+        return maximum(*_pair("max", input, dim if other is None else other), out=out)
     if dim is None:
         return _max_all(input, out=out)
     return _max_dim(input, dim, keepdim, out=out)
@@ -113,7 +122,7 @@ def min(
     """
     dim = axis if dim is None else dim
     if isinstance(dim, Tensor) or other is not None:
-        return minimum(input, dim if other is None else other, out=out)
+        return minimum(*_pair("min", input, dim if other is None else other), out=out)
     if dim is None:
         return _min_all(input, out=out)
     return _min_dim(input, dim, keepdim, out=out)

@@ -55,9 +55,8 @@ def _as_strided_gradient(
         _core.arange(0, room, 1, _core.int64), tuple(input.shape), input.stride(), own - low
     )
     flat = own_index.reshape(-1)
-    counts = _core.full((room,), 0, grad.dtype).index_add(
-        0, flat, _core.full((flat.numel(),), 1, grad.dtype)
-    )
+    real = grad.dtype.to_real()
+    counts = _core.full((room,), 0, real).index_add(0, flat, _core.full((flat.numel(),), 1, real))
     return (memory / counts.clamp(min=1)).index_select(0, flat).view(input.shape)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
+from rushlight.ops.complex import _c
 from rushlight.ops.elementary import exp, log, log1p, square
 from rushlight.ops.pointwise import where
 from rushlight.tensor import Tensor
@@ -246,15 +247,19 @@ logit.vjp(input=_logit_gradient)
 # ---- Bessel functions and sinc
 
 
-@op(_core.sinc, inplace=True, out=True)
+@op(inplace=True, out=True)
 def sinc(input: Tensor) -> Tensor:
     """sin(pi input) / (pi input), 1 at 0."""
+    if not input.dtype.is_complex:
+        return _core.sinc(input)
+    angle = _core.mul(input, math.pi)
+    return _core.where(_core.eq(input, 0), 1.0, _core.div(_core.sin(angle), angle))
 
 
 def _sinc_gradient(grad: Tensor, input: Tensor) -> Tensor:
     angle = input * math.pi
     slope = (angle * angle.cos() - angle.sin()) / (angle * input)
-    return grad * where(input == 0, 0.0, slope)
+    return grad * _c(where(input == 0, 0.0, slope))
 
 
 sinc.vjp(input=_sinc_gradient)

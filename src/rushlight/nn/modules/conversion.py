@@ -155,12 +155,14 @@ def _parse_to(*args: Any, **kwargs: Any) -> tuple:
     else:
         names = ("device", "dtype", "non_blocking", "copy")
     given = dict(zip(names, args))
-    dtype = {**given, **kwargs}.get("dtype")
+    given_by_name = {**given, **kwargs}
+    dtype = given_by_name.get("dtype")
     if (
         len(args) > len(names)
         or not kwargs.keys() <= set(names)
         or given.keys() & kwargs.keys()
         or not (dtype is None or isinstance(dtype, rushlight.dtype))
+        or not isinstance(given_by_name.get("non_blocking", False), bool)
     ):
         kinds = [type(arg).__name__ for arg in args]
         kinds += [f"{name}={type(value).__name__}" for name, value in kwargs.items()]
