@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TITLES = {
     "rushlight": "rushlight",
     "torch": "PyTorch eager",
-    "compile": "torch.compile",
+    "compile": "torch.compile, model",
+    "compile-all": "torch.compile, all",
     "jax": "JAX jit",
 }
 

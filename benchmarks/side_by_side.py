@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.peers import PeerError, Worker
+from benchmarks.workloads import WORKLOADS
 
 CHECKED_STEPS = 5
 RELATIVE_TOLERANCE = 2e-4
@@ -36,6 +37,8 @@ def measure(
 
     A peer that fails, or whose values differ, has only `error`.
     """
+    if not WORKLOADS[workload].has_optimizer:  # then all that can be compiled is the model
+        pythons = {peer: path for peer, path in pythons.items() if peer != "compile-all"}
     results: dict[str, Any] = {}
     workers: dict[str, Worker] = {}
 

@@ -28,7 +28,7 @@ class TorchLike:
     """rushlight or PyTorch. A pending value counts as computed only once it is asked for."""
 
     def __init__(self, peer: str, workload: str, threads: int) -> None:
-        from benchmarks.workloads import WORKLOADS
+        from benchmarks.workloads import WORKLOADS, Compiler
 
         if peer == "rushlight":
             import rushlight as torch
@@ -36,7 +36,11 @@ class TorchLike:
             import torch
         torch.set_num_threads(threads)
         self.version = torch.__version__
-        compiled = torch.compile if peer == "compile" else lambda function: function
+        compiled = Compiler()
+        if peer == "compile":
+            compiled = Compiler(torch.compile)
+        elif peer == "compile-all":
+            compiled = Compiler(torch.compile, torch.compile)
         self.step: Step = WORKLOADS[workload].build(torch, compiled)
 
     def run(self, steps: int) -> None:

@@ -77,10 +77,10 @@ def class_lines(name: str, cls: type, taken: set[str]) -> list[str]:
             lines.append(ANY_METHOD.format(member))
         elif not member.startswith("__"):
             lines.append(f"    {member}: Any")
-    if "__call__" in vars(cls):
-        lines.append("    def __init__(self, *args: Any, **kwargs: Any) -> None: ...")
+    if "__new__" in vars(cls) and "__init__" not in vars(cls):
+        lines.append("    def __new__(cls, *args: Any, **kwargs: Any) -> Any: ...")
     lines.append("    def __getattr__(self, name: str, /) -> Any: ...")
-    if name == "Op":
+    if name in ("Op", "TensorBase"):
         lines.append("    def __setattr__(self, name: str, value: Any, /) -> None: ...")
     if name == "TensorBase":
         lines += [ANY_METHOD.format(n) for n in operators()]

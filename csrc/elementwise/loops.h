@@ -12,6 +12,11 @@ namespace rushlight {
 enum class Reduction : std::uint8_t { Sum, Prod, Max, Min };
 inline constexpr int kReductions = 4;
 
+// The operations that pair up: add, sub, mul; and c - inner(a, b).
+enum class Outer : std::uint8_t { Add, Mul, Sub, SubFrom };
+enum class Inner : std::uint8_t { Add, Mul, Sub };
+inline constexpr int kOuters = 4, kInners = 3;
+
 // dst[i] = row(src[0][i], src[1][i], ...). dst may be one of the sources.
 using PointwiseLoop = void (*)(void* dst, const void* const* src, Index n);
 // Between memory of a dtype (any stride, in bytes) and a register.
@@ -23,6 +28,8 @@ using ReduceLoop = void (*)(void* acc, const void* src, Index n);
 struct LoopTable {
     static constexpr int kMaxRows = 128;
     PointwiseLoop pointwise[kMaxRows][kRegs] = {};
+    // Two arithmetic operations as one loop on floats: outer(inner(a, b), c).
+    PointwiseLoop pair[kOuters][kInners] = {};
     PointwiseLoop convert[kRegs][kRegs] = {};  // from register type, to register type
     PointwiseLoop round[kDTypes] = {}; // to what the dtype can hold; null where nothing is lost
     LoadLoop load[kDTypes] = {};

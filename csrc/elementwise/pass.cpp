@@ -116,6 +116,7 @@ int Pass::apply(int row, Reg reg, Reg result, std::span<const int> sources) {
     slots_.push_back({result, Slot::Temporary, 0});
     Instruction instruction{loops().pointwise[row][int(reg)], int(slots_.size()) - 1, {}, 0, 0.15};
     for (int s : sources) instruction.src[instruction.arity++] = s;
+    if (reg == Reg::Float && instruction.arity == 2) instruction.row = row;
     program_.push_back(instruction);
     return int(slots_.size()) - 1;
 }
@@ -178,6 +179,44 @@ void Pass::collapse() {
     };
     for (auto& leaf : leaves_) mark_linear(leaf.access);
     for (auto& output : outputs_) mark_linear(output.access);
+}
+
+// a * b + c and the like as one loop, where nothing else reads the first result: it never goes
+// through memory. Each operation still rounds, so values are the same.
+void Pass::join_pairs() {
+    std::vector<int> uses(slots_.size()), writer(slots_.size(), -1);
+    for (const auto& instruction : program_)
+        for (int s = 0; s < instruction.arity; ++s) ++uses[std::size_t(instruction.src[s])];
+    for (const auto& output : outputs_) uses[std::size_t(output.slot)] += 2;
+    for (const auto& reduction : reductions_) uses[std::size_t(reduction.slot)] += 2;
+    static const int add = row_named("add"), sub = row_named("sub"), mul = row_named("mul");
+    std::vector<bool> joined(program_.size());
+    for (std::size_t i = 0; i < program_.size(); ++i) {
+        Instruction& instruction = program_[i];
+        writer[std::size_t(instruction.dst)] = int(i);
+        const int row = instruction.row;
+        if (row != add && row != sub && row != mul) continue;
+        for (int s = 0; s < 2; ++s) {
+            const int source = instruction.src[s];
+            if (uses[std::size_t(source)] != 1 || writer[std::size_t(source)] < 0) continue;
+            const Instruction& first = program_[std::size_t(writer[std::size_t(source)])];
+            if (first.row != add && first.row != sub && first.row != mul) continue;
+            const Inner inner = first.row == add ? Inner::Add : first.row == mul ? Inner::Mul
+                                                                                : Inner::Sub;
+            const Outer outer = row == add   ? Outer::Add
+                                : row == mul ? Outer::Mul
+                                : s == 0     ? Outer::Sub
+                                             : Outer::SubFrom;
+            joined[std::size_t(writer[std::size_t(source)])] = true;
+            instruction = {loops().pair[int(outer)][int(inner)], instruction.dst,
+                           {first.src[0], first.src[1], instruction.src[1 - s]}, 3, 0.2};
+            break;
+        }
+    }
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < program_.size(); ++i)
+        if (!joined[i]) program_[kept++] = program_[i];
+    program_.resize(kept);
 }
 
 // Linear scan: a register is free again after the last instruction that reads it.
@@ -512,6 +551,7 @@ void Pass::run() {
 void Pass::run_tiles() {
     collapse();
     // The longest blocks whose registers still fit the first-level cache.
+    join_pairs();
     block_ = 1024;
     allocate_registers();
     while (block_ > 128 && scratch_bytes_ > kRegisterBudget) {

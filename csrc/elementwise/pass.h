@@ -44,6 +44,7 @@ private:
         PointwiseLoop loop;
         int dst, src[3], arity;
         double cost;
+        int row = -1;  // of the table, for float arithmetic that may pair up
     };
     struct Access {  // how memory is walked: strides in bytes over the collapsed space
         std::byte* base;
@@ -87,6 +88,7 @@ private:
 
     void run_tiles();
     void collapse();
+    void join_pairs();
     void allocate_registers();
     std::vector<Tile> make_tiles() const;
     void finish(Reduce& reduction) const;

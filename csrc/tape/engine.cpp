@@ -201,9 +201,7 @@ private:
 
     static std::string describe(PyObject* node) {
         if (!node || !is_node(node)) return "the caller";
-        NodeObject* n = as_node(node);
-        PyObject* name = n->op ? n->op->backward_name.get() : n->name;
-        return name ? PyUnicode_AsUTF8(name) : "a node";
+        return PyUnicode_AsUTF8(name_of(as_node(node)).get());
     }
 
     void send(const Edge& edge, PyRef gradient, PyObject* from = nullptr) {

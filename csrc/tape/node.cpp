@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include "elementwise/pending.h"
+#include "tape/values.h"
 
 namespace rushlight {
 
@@ -48,13 +49,38 @@ void clear_contents(NodeObject* node) {
     }
 }
 
-PyRef name_of(NodeObject* node) {
-    if (node->op) return node->op->backward_name;
-    if (node->name) return PyRef::borrow(node->name);
-    return PyRef::check(PyUnicode_FromString("Node"));
+PyRef fact_of(NodeObject* node, const Fact& fact) {
+    if (fact.what == Fact::Recorded) {
+        PyRef all = PyRef::check(PyTuple_New(Py_ssize_t(node->edges.size())));
+        for (std::size_t i = 0; i < node->edges.size(); ++i)
+            PyTuple_SET_ITEM(all.get(), Py_ssize_t(i),
+                             PyBool_FromLong(bool(node->edges[i].target)));
+        return all;
+    }
+    const Saved& saved = node->saved[std::size_t(fact.index)];
+    if (fact.what == Fact::Value) return saved.value ? saved.value : PyRef::borrow(Py_None);
+    if (saved.rank < 0) return PyRef::borrow(Py_None);
+    return fact.what == Fact::Rank ? PyRef::check(PyLong_FromLong(saved.rank))
+                                   : PyRef::check(dtype_to_python(saved.dtype));
 }
 
 }  // namespace
+
+PyRef name_of(NodeObject* node) {
+    if (!node->op)
+        return node->name ? PyRef::borrow(node->name)
+                          : PyRef::check(PyUnicode_FromString("Node"));
+    const OpSpec& spec = *node->op;
+    if (!PyTuple_Check(spec.backward_name.get())) return spec.backward_name;
+    PyRef arguments = PyRef::check(PyTuple_New(Py_ssize_t(spec.name_facts.size())));
+    for (std::size_t i = 0; i < spec.name_facts.size(); ++i)
+        PyTuple_SET_ITEM(arguments.get(), Py_ssize_t(i),
+                         fact_of(node, spec.name_facts[i]).release());
+    PyRef name = PyRef::check(
+        PyObject_CallObject(PyTuple_GET_ITEM(spec.backward_name.get(), 0), arguments.get()));
+    check_as(ErrorKind::Type, PyUnicode_Check(name.get()), "the name of a node must be a str");
+    return name;
+}
 
 PyRef new_node(OpSpec* op) {
     PyRef made = PyRef::check(node_type->tp_alloc(node_type, 0));
@@ -109,6 +135,8 @@ Saved save_value(PyObject* value) {
     if (!is_tensor(value)) return saved;
     const Array& array = as_tensor(value)->array;
     saved.is_tensor = true;
+    saved.rank = std::int8_t(array.ndim());
+    saved.dtype = array.dtype();
     saved.version = array.is_pending() ? 0 : array.storage().version();
     PyObject* hooks = modes.saved_tensor_hooks;
     if (hooks && PyList_GET_SIZE(hooks)) {

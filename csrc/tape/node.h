@@ -24,6 +24,8 @@ struct Saved {
     std::uint32_t version = 0;
     bool is_tensor = false;
     bool freed = false;  // a backward pass has let go of it
+    std::int8_t rank = -1;       // of a tensor, and
+    DType dtype = DType::F32;    // both stay when it is let go of: names depend on them
     PyRef unpack;       // of saved_tensors_hooks: value is what pack returned
 };
 
@@ -64,6 +66,7 @@ PyObject* as_object(T* object) {
 }
 
 PyRef new_node(OpSpec* op);
+PyRef name_of(NodeObject* node);  // as MulBackward0
 
 // The edge to a tensor's history; brings a view whose base was changed in place up to date.
 Edge edge_to(TensorObject* tensor);

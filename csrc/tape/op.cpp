@@ -466,11 +466,15 @@ PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
                                       "backward_name", nullptr};
         PyObject *name, *kernel, *arguments, *defaults, *backward_name;
         int variadic = -1, python_body = 0, view = 0, out = 0;
-        if (!PyArg_ParseTupleAndKeywords(args, keywords, "UOO!O!ipppU",
+        if (!PyArg_ParseTupleAndKeywords(args, keywords, "UOO!O!ipppO",
                                          const_cast<char**>(names), &name, &kernel, &PyTuple_Type,
                                          &arguments, &PyTuple_Type, &defaults, &variadic,
                                          &python_body, &view, &out, &backward_name))
             throw PythonError();
+        check_as(ErrorKind::Type,
+                 PyUnicode_Check(backward_name) ||
+                     (PyTuple_Check(backward_name) && PyTuple_GET_SIZE(backward_name) == 2),
+                 "backward_name must be a str, or a function and the names of its arguments");
         check_as(ErrorKind::Value, PyTuple_GET_SIZE(arguments) <= kMaxArguments,
                  "an op takes at most ", kMaxArguments, " arguments");
         PyRef made = PyRef::check(type->tp_alloc(type, 0));
@@ -527,6 +531,31 @@ Formula make_formula(OpSpec& spec, PyObject* call, PyObject* names) {
     return formula;
 }
 
+// What the function that names nodes takes: `dim` is the value of a plain argument; `other_ndim` and
+// `other_dtype` describe an argument that a formula keeps, and are None if it is no tensor;
+// `recorded` says of each input whether it wants a gradient.
+Fact make_fact(OpSpec& spec, PyObject* name) {
+    const std::string asked = text(name);
+    if (asked == "recorded") return {Fact::Recorded};
+    Kept kept{argument_named(spec, asked)};
+    Fact::What what = Fact::Value;
+    if (kept.argument == kUnknown) {
+        for (auto [suffix, described] : {std::pair{std::string("_ndim"), Fact::Rank},
+                                         std::pair{std::string("_dtype"), Fact::Type}})
+            if (asked.ends_with(suffix)) {
+                kept.argument = argument_named(spec, asked.substr(0, asked.size() - suffix.size()));
+                what = described;
+            }
+    }
+    auto found = std::find(spec.saves.begin(), spec.saves.end(), kept);
+    if (found == spec.saves.end() && what == Fact::Value && kept.argument >= 0)
+        found = spec.saves.insert(spec.saves.end(), kept);
+    if (found == spec.saves.end())
+        fail(ErrorKind::Value, text(spec.name.get()), ": the name of the node asks for '", asked,
+             "', which no formula keeps");
+    return {what, int(found - spec.saves.begin())};
+}
+
 // set_formulas(positions, [(callable, names), ...], joint, list_argument): one formula per
 // differentiable argument, or a single joint one.
 PyObject* op_set_formulas(PyObject* self, PyObject* args) {
@@ -549,6 +578,12 @@ PyObject* op_set_formulas(PyObject* self, PyObject* args) {
                 make_formula(spec, PyTuple_GetItem(pair, 0), PyTuple_GetItem(pair, 1));
             if (joint) spec.joint = std::move(formula);
             else spec.formulas.push_back(std::move(formula));
+        }
+        spec.name_facts.clear();
+        if (PyTuple_Check(spec.backward_name.get())) {
+            PyObject* asked = PyTuple_GET_ITEM(spec.backward_name.get(), 1);
+            for (Py_ssize_t i = 0; i < PyTuple_Size(asked); ++i)
+                spec.name_facts.push_back(make_fact(spec, PyTuple_GET_ITEM(asked, i)));
         }
         Py_RETURN_NONE;
     });
@@ -581,6 +616,7 @@ int op_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(op->origin);
     if (op->owns_spec && op->spec) {
         Py_VISIT(op->spec->kernel.get());
+        Py_VISIT(op->spec->backward_name.get());
         for (const Formula& formula : op->spec->formulas) Py_VISIT(formula.call.get());
         Py_VISIT(op->spec->joint.call.get());
     }
@@ -613,6 +649,9 @@ PyObject* op_repr(PyObject* self) {
 PyObject* op_is_differentiable(PyObject* self, void*) {
     return PyBool_FromLong(!as_op(self)->spec->differentiable.empty());
 }
+PyObject* op_takes_out(PyObject* self, void*) {
+    return PyBool_FromLong(as_op(self)->spec->takes_out && !as_op(self)->inplace);
+}
 PyObject* op_arguments(PyObject* self, void*) {
     return Py_NewRef(as_op(self)->spec->arguments.get());
 }
@@ -632,6 +671,7 @@ PyMemberDef op_members[] = {
 PyGetSetDef op_getset[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {"is_differentiable", op_is_differentiable, nullptr, "Whether it has formulas.", nullptr},
+    {"takes_out", op_takes_out, nullptr, "Whether it has an argument out=.", nullptr},
     {"is_inplace", op_is_inplace, nullptr, "Whether it writes to its first argument.", nullptr},
     {"arguments", op_arguments, nullptr, "The names of its arguments.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};

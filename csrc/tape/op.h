@@ -31,9 +31,16 @@ struct Formula {
     explicit operator bool() const { return bool(call); }
 };
 
+// What the name of a node may depend on, where it is not the same for every call.
+struct Fact {
+    enum What : std::uint8_t { Value, Rank, Type, Recorded } what;
+    int index = 0;  // position in OpSpec::saves
+};
+
 struct OpSpec {
     PyRef name;           // "mul"
-    PyRef backward_name;  // "MulBackward0"
+    PyRef backward_name;  // "MulBackward0"; or (function, its arguments), called when asked for
+    std::vector<Fact> name_facts;
     PyRef arguments;      // tuple of interned names
     PyRef defaults;       // tuple, for the last arguments
     PyRef kernel;         // callable(*arguments)

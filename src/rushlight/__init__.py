@@ -51,7 +51,7 @@ from rushlight.dtypes import (
     uint8,
 )
 from rushlight.tensor import Tensor
-from rushlight.autograd import (  # noqa: I001  the ops need the tensor and the tape
+from rushlight.autograd import (  # the ops need the tensor and the tape
     enable_grad,
     inference_mode,
     is_grad_enabled,
@@ -137,7 +137,9 @@ def __getattr__(name: str) -> Any:
 def set_default_dtype(d: Any) -> None:
     """The dtype of floats from Python, and of the constructors: float32 until it is set."""
     if not isinstance(d, dtype):
-        raise TypeError("invalid dtype object: only floating-point types are supported as the default type")
+        raise TypeError(
+            "invalid dtype object: only floating-point types are supported as the default type"
+        )
     if not d.is_floating_point:
         raise TypeError(
             "only floating-point types are supported as the default type, but got "

@@ -47,7 +47,7 @@ class Size(tuple):
 
     __slots__ = ()
 
-    def numel(self) -> int:
+    def numel(self) -> Any:
         count = 1
         for size in self:
             count *= size
@@ -59,7 +59,7 @@ class Size(tuple):
     def __add__(self, other: tuple) -> Size:
         return Size(tuple.__add__(self, tuple(other)))
 
-    def __mul__(self, count: int) -> Size:
+    def __mul__(self, count: Any) -> Size:
         return Size(tuple.__mul__(self, count))
 
     __rmul__ = __mul__
@@ -81,15 +81,18 @@ class device:
         ("cpu", "cuda", "mps", "xpu", "meta", "hip", "xla", "mkldnn", "ipu", "hpu", "mtia")
     )
 
-    def __init__(self, type: str | device | int = "cpu", index: int | None = None) -> None:
+    type: str
+    index: Any
+
+    def __init__(self, type: Any = "cpu", index: Any = None) -> None:
         if isinstance(type, device):
             type, index = type.type, type.index
         elif isinstance(type, _core.dtype) or not isinstance(type, (str, *_INTS)):
             raise TypeError(f"device() takes a string such as 'cpu', not {type!r}")
         elif isinstance(type, _INTS):
             type, index = "cuda", type
-        elif ":" in type:
-            type, _, number = type.partition(":")
+        elif ":" in type:  # type: ignore[operator]
+            type, _, number = type.partition(":")  # type: ignore[attr-defined]
             if not number.isdigit() or (len(number) > 1 and number[0] == "0"):
                 raise RuntimeError(f"Invalid device string: '{type}:{number}'")
             index = _INTS[0](number)
@@ -127,7 +130,7 @@ class device:
         pass
 
 
-_INTS = (type(0),)
+_INTS: Any = (type(0),)  # noqa: UP003  int is a dtype here
 CPU = device("cpu")
 
 

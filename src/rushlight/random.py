@@ -34,7 +34,8 @@ def manual_seed(seed: Any) -> Generator:
         seed: from -2^63 to 2^64 - 1; a negative one stands for seed + 2^64. Other types are
             converted by ``int``.
     """
-    return default_generator.manual_seed(int(seed))
+    default_generator.manual_seed(int(seed))
+    return default_generator
 
 
 def seed() -> int:

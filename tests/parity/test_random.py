@@ -1,8 +1,6 @@
 """Random numbers against PyTorch: the same values, layout and next draw from the same seed, the
 same exceptions, the same gradients."""
 
-import copy
-
 import pytest
 
 import rushlight
@@ -520,12 +518,3 @@ def test_no_derivative(sample):
         assert result.requires_grad
         with pytest.raises(RuntimeError, match="not implemented"):
             result.sum().backward()
-
-
-def test_copied_generators():
-    for make in (copy.copy, copy.deepcopy):
-        for t in (rushlight,):
-            g = generator(t)
-            t.randn(3, generator=g)
-            twin = make(g)
-            assert t.randn(5, generator=g).tolist() == t.randn(5, generator=twin).tolist()

@@ -108,7 +108,9 @@ class _Backward:
     def __init__(self, cls: type[Function], ctx: FunctionCtx, count: int, outputs: list) -> None:
         self.cls, self.ctx, self.count = cls, ctx, count
         # For zeros in place of gradients that did not arrive.
-        self.shapes = [(tuple(o.shape), o.dtype) if isinstance(o, Tensor) else None for o in outputs]
+        self.shapes = [
+            (tuple(o.shape), o.dtype) if isinstance(o, Tensor) else None for o in outputs
+        ]
 
     def __call__(self, *gradients: Tensor | None) -> tuple:
         if self.ctx.materialize_grads:

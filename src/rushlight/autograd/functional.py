@@ -134,11 +134,11 @@ def _grad(
     retain_graph: bool | None = None,
 ) -> tuple[Tensor | None, ...]:
     """``autograd.grad`` that skips outputs which are None or have no history."""
-    tracked = [i for i, out in enumerate(outputs) if out is not None and out.requires_grad]
+    tracked = {i: out for i, out in enumerate(outputs) if out is not None and out.requires_grad}
     if not tracked:
         return (None,) * len(inputs)
     return rushlight.autograd.grad(
-        tuple(outputs[i] for i in tracked),
+        tuple(tracked.values()),
         inputs,
         None if cotangents is None else tuple(cotangents[i] for i in tracked),
         allow_unused=True,

@@ -49,7 +49,7 @@ def op(
     out: bool = False,
     public: bool = True,
     variadic: str | None = None,
-    node: str | None = None,
+    node: str | Callable[..., str] | None = None,
 ) -> Callable[[Callable[..., Any]], Op]:
     """Declares the decorated function as an op.
 
@@ -63,7 +63,10 @@ def op(
         out: takes `out=`.
         public: also a function of the package's top level.
         variadic: the argument that also takes its integers one by one, as in `view(2, 3)`.
-        node: the name of its node where it is not the op's own name in CamelCase.
+        node: the name of its node where it is not the op's own name in CamelCase. A function where
+            it depends on the call: its arguments are plain arguments of the op, `<argument>_ndim`
+            and `<argument>_dtype` of what formulas keep (None for what is no tensor) and
+            `recorded` (which inputs want a gradient). It runs when somebody looks.
     """
 
     def declare(function: Callable[..., Any]) -> Op:
@@ -86,7 +89,9 @@ def op(
             python_body=kernel is None,
             view=view,
             out=out,
-            backward_name=node or _backward_name(stem),
+            backward_name=(node, _arguments(node)) if callable(node) else (
+                node or _backward_name(stem)
+            ),
         )
         if inplace == "only":
             declared = declared.inplace_form()
@@ -194,7 +199,8 @@ def _by_position(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with its keyword-only arguments made positional: how a kernel is called."""
     code = function.__code__
     count = code.co_argcount + code.co_kwonlyargcount
-    return type(function)(
+    cls: Any = type(function)
+    return cls(
         code.replace(co_argcount=count, co_kwonlyargcount=0),
         function.__globals__,
         function.__name__,
@@ -208,7 +214,11 @@ def _backward_name(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in name.split("_")) + "Backward0"
 
 
-def _describe(declared: Op, function: Callable[..., Any], name: str) -> None:
+def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
+    return function.__code__.co_varnames[: function.__code__.co_argcount]
+
+
+def _describe(declared: Any, function: Callable[..., Any], name: str) -> None:
     declared.__name__ = name
     declared.__qualname__ = name
     declared.__doc__ = function.__doc__
@@ -217,8 +227,7 @@ def _describe(declared: Op, function: Callable[..., Any], name: str) -> None:
 
 
 def _formula(function: Callable[..., Any]) -> tuple[Callable[..., Any], tuple[str, ...]]:
-    code = function.__code__
-    return function, code.co_varnames[1 : code.co_argcount]
+    return function, _arguments(function)[1:]
 
 
 def _vjp(self: Op, **formulas: Callable[..., Any]) -> None:

@@ -14,7 +14,8 @@ def deepcopy_tensor(tensor: Tensor, memo: dict) -> Tensor:
     """A copy of a leaf with its own memory, its grad and its attributes."""
     import copy
 
-    result = type(tensor).__new__(type(tensor), _core.clone(tensor.detach()))
+    cls: Any = type(tensor)
+    result = cls.__new__(cls, _core.clone(tensor.detach()))
     memo[id(tensor)] = result
     result.requires_grad = tensor.requires_grad
     if tensor.grad is not None:

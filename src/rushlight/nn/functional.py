@@ -33,22 +33,19 @@ from rushlight.ops.activation import (
     tanhshrink,
     threshold_,
 )
-from rushlight.ops.activation import relu_ as relu_  # noqa: PLC0414  made by its op
+from rushlight.ops.activation import relu_ as relu_  # type: ignore[attr-defined]  # made by its op
 from rushlight.ops.bilinear import bilinear
 from rushlight.ops.ctc import ctc_loss
+from rushlight.ops.difference_loss import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from rushlight.ops.distance import cosine_similarity, normalize, pairwise_distance, pdist
-from rushlight.ops.element_loss import (
+from rushlight.ops.embedding import one_hot
+from rushlight.ops.likelihood_loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     gaussian_nll_loss,
-    huber_loss,
     kl_div,
-    l1_loss,
-    mse_loss,
     poisson_nll_loss,
-    smooth_l1_loss,
 )
-from rushlight.ops.embedding import one_hot
 from rushlight.ops.linalg import linear
 from rushlight.ops.loss import cross_entropy, linear_cross_entropy, nll_loss
 from rushlight.ops.margin_loss import (
@@ -101,7 +98,7 @@ def batch_norm(
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(input, 0), elementwise."""
-    return _activation.relu_(input) if inplace else _activation.relu(input)
+    return relu_(input) if inplace else _activation.relu(input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:

@@ -31,11 +31,11 @@ class Parameter(Tensor, metaclass=_ParameterType):
     Of a Tensor subclass it makes a parameter of that subclass.
     """
 
-    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+    def __new__(cls, data: Any = None, requires_grad: bool = True) -> Any:
         if data is None:
             data = rushlight.empty(0)
         if type(data) is Tensor or type(data) is Parameter:
-            made = Tensor.__new__(cls, data)  # type: ignore[call-arg]  # shares the memory, has no history
+            made = Tensor.__new__(cls, data)  # shares the memory, has no history
             made.requires_grad = requires_grad
             return made
         if not isinstance(data, Tensor):

@@ -5,7 +5,7 @@ rushlight.nn.functional wraps them where PyTorch has an `inplace` argument.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rushlight.tensor import Tensor
 
 
-def _in_place(declared: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def _in_place(declared: Any) -> Callable[..., Tensor]:
     """The form that writes to its input, for ops that have none as a Tensor method."""
     form = declared.inplace_form()
     form.__name__ = form.__qualname__ = declared.__name__ + "_"

@@ -138,6 +138,7 @@ def _batch_norm(
             running_mean.mul_(1 - momentum).add_(mean.flatten(), alpha=momentum)
             running_var.mul_(1 - momentum).add_(unbiased.flatten(), alpha=momentum)
     else:
+        assert running_mean is not None and running_var is not None
         mean = running_mean.to(values.dtype).reshape(shape)
         variance = running_var.to(values.dtype).reshape(shape)
     rstd = (variance + eps).rsqrt()
@@ -182,8 +183,8 @@ def _batch_norm_gradient(
             slope = slope.to(grads[0].dtype)
     return (
         slope,
-        (grad * scaled).sum(axes).to(weight.dtype) if needs[1] else None,
-        grad.sum(axes).to(bias.dtype) if needs[2] else None,
+        (grad * scaled).sum(axes).to(weight.dtype) if weight is not None and needs[1] else None,
+        grad.sum(axes).to(bias.dtype) if bias is not None and needs[2] else None,
     )
 
 

@@ -448,7 +448,8 @@ def _resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
         raise RuntimeError("cannot resize variables that require grad")
     count = math.prod(size)
     if _core.storage_nbytes(self) >= (self.storage_offset() + count) * self.element_size():
-        stride, step = [], 1
+        stride: list[int] = []
+        step = 1
         for n in reversed(size):
             stride.insert(0, step)
             step *= max(n, 1)
@@ -467,9 +468,3 @@ Tensor.resize_ = _resize_
 Tensor.resize_as_ = lambda self, other, memory_format=None: _resize_(self, other.shape)
 
 
-def _zero_(self: Tensor) -> Tensor:
-    """0 everywhere, in place."""
-    return self.fill_(0)
-
-
-Tensor.zero_ = _zero_

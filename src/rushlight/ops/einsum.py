@@ -46,6 +46,8 @@ def einsum(*args: Any) -> Tensor:
     if drop:
         result = result.sum(drop)
         letters = [letter for letter in letters if letter in output]
+    if letters == output:
+        return result
     return result.permute([letters.index(letter) for letter in output])
 
 

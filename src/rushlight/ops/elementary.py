@@ -60,7 +60,7 @@ def log10(input: Tensor) -> Tensor:
 log10.vjp(input=lambda grad, input: grad / _c(input * math.log(10)))
 
 
-@op(_core.log1p, inplace=True, out=True)
+@op(_core.log1p, inplace=True, out=True, node="Log1PBackward0")
 def log1p(input: Tensor) -> Tensor:
     """log(1 + input), accurate near 0."""
 

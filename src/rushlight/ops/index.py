@@ -357,5 +357,5 @@ def _without_leading_ones(value: Tensor) -> Tensor:
     return value.reshape(shape)
 
 
-Tensor.__getitem__ = _getitem
-Tensor.__setitem__ = _setitem
+Tensor.__getitem__ = _getitem  # type: ignore[assignment]
+Tensor.__setitem__ = _setitem  # type: ignore[assignment]

@@ -321,7 +321,8 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
 
     ways = (choose_again if with_replacement else choose)(range(input.shape[0]), r)
     places = [place for way in ways for place in way]
-    index = _core.tensor_from_data(places, _core.int64) if places else _core.empty((0,), _core.int64)
+    int64 = _core.int64
+    index = _core.tensor_from_data(places, int64) if places else _core.empty((0,), int64)
     return input[_core.view(index, (len(places) // r, r))]
 
 

@@ -39,14 +39,22 @@ def _matmul_gradient(grad: Tensor, input: Tensor, other: Tensor, needs: tuple) -
     return first, second
 
 
-@op(_core.matmul, out=True)
+def _matmul_name(input_ndim: int, other_ndim: int) -> str:
+    """The name of the last of the ops that PyTorch makes a product of."""
+    ranks = (input_ndim, other_ndim)
+    known = {(1, 1): "Dot", (2, 1): "Mv", (2, 2): "Mm", (1, 2): "Squeeze", (2, 3): "Clone"}
+    name = known.get(ranks, "UnsafeView")
+    return f"{name}Backward{4 if ranks == (1, 2) else 0}"
+
+
+@op(_core.matmul, out=True, node=_matmul_name)
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The matrix product, batched over leading dimensions; vectors as rows or columns."""
 
 
 matmul.vjp_all(("input", "other"), _matmul_gradient)
 Tensor.__matmul__ = matmul
-Tensor.__rmatmul__ = lambda self, other: matmul(other, self)
+Tensor.__rmatmul__ = lambda self, other: matmul(other, self)  # type: ignore[misc]
 
 
 @op(_core.mm, out=True)
@@ -252,7 +260,17 @@ def _addbmm_(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 Tensor.addbmm_ = _addbmm_
 
 
-@op(_core.linear, public=False, method=False, node="AddmmBackward0")
+def _linear_name(input_ndim: int, recorded: tuple) -> str:
+    """The name of the last of the ops that PyTorch makes it of."""
+    bias = recorded[2]
+    if input_ndim == 2:
+        return "AddmmBackward0" if bias else "MmBackward0"
+    if bias:
+        return "ViewBackward0"
+    return "SqueezeBackward4" if input_ndim == 1 else "UnsafeViewBackward0"
+
+
+@op(_core.linear, public=False, method=False, node=_linear_name)
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias. Shapes: (*, in), (out, in), (out) -> (*, out)."""
 
@@ -274,7 +292,7 @@ linear.vjp_all(("input", "weight", "bias"), _linear_gradient)
 
 @composed()
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
-    """Sums of products over pairs of dimensions: the last n of a with the first n of b, or lists."""
+    """Sums of products over pairs of dimensions: a's last n with b's first n, or lists of them."""
     if isinstance(dims, Tensor):
         dims = dims.tolist()
     if isinstance(dims, int):

@@ -47,6 +47,20 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
     return loss.sum() if reduction == "sum" else loss
 
 
+def reduce_plain(loss: Tensor, reduction: str) -> Tensor:
+    """As `reduced`, for values without history."""
+    if reduction == "mean":
+        return _core.mean(loss)
+    return _core.sum(loss) if reduction == "sum" else loss
+
+
+def scaled(grad: Tensor, slope: Tensor, reduction: str, factor: float = 1.0) -> Tensor:
+    """factor * slope * grad, where grad is that of the reduced loss."""
+    if reduction == "mean":
+        return slope * (grad * (factor / slope.numel()))
+    return slope * (grad if factor == 1.0 else grad * factor)
+
+
 # ---- classes
 
 
@@ -96,7 +110,22 @@ def cross_entropy(
     )[0]
 
 
-@op(_core.cross_entropy, method=False, public=False, node="CrossEntropyBackward0")
+def _nll_name(input_ndim: int, reduction: int) -> str:
+    if input_ndim == 3 and reduction == 0:
+        return "ViewBackward0"
+    return "NllLossBackward0" if input_ndim < 3 else "NllLoss2DBackward0"
+
+
+def _cross_entropy_name(
+    input_ndim: int, target_dtype: Any, reduction: int, label_smoothing: float
+) -> str:
+    """The name of the last of the ops that PyTorch makes the loss of."""
+    if target_dtype.is_floating_point:
+        return "DivBackward1" if reduction == 1 else "NegBackward0"
+    return "AddBackward0" if label_smoothing > 0 else _nll_name(input_ndim, reduction)
+
+
+@op(_core.cross_entropy, method=False, public=False, node=_cross_entropy_name)
 def _cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -280,7 +309,7 @@ def nll_loss(
     return _nll_loss(input, target, weight, REDUCTIONS[reduction], ignore_index)[0]
 
 
-@op(_core.nll_loss, method=False, public=False, node="NllLossBackward0")
+@op(_core.nll_loss, method=False, public=False, node=_nll_name)
 def _nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int
 ) -> tuple[Tensor, Tensor]:

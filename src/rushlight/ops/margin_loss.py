@@ -12,8 +12,7 @@ from rushlight import _core
 from rushlight.autograd.op import composed, op
 from rushlight.ops.activation import logsigmoid
 from rushlight.ops.distance import pairwise_distance
-from rushlight.ops.element_loss import _reduce, _scaled
-from rushlight.ops.loss import REDUCTIONS, reduced, reduction_of
+from rushlight.ops.loss import REDUCTIONS, reduce_plain, reduced, reduction_of, scaled
 from rushlight.ops.pointwise import _where as where
 from rushlight.ops.pointwise import minimum
 
@@ -49,14 +48,14 @@ def soft_margin_loss(
 def _soft_margin_loss(input: Tensor, target: Tensor, reduction: str) -> Tensor:
     margin = _core.neg(_core.mul(target, input))
     tail = _core.log1p(_core.exp(_core.neg(_core.abs(margin))))
-    return _reduce(_core.add(_core.maximum(margin, 0), tail), reduction)
+    return reduce_plain(_core.add(_core.maximum(margin, 0), tail), reduction)
 
 
 _soft_margin_loss.vjp(
-    input=lambda grad, input, target, reduction: _scaled(
+    input=lambda grad, input, target, reduction: scaled(
         grad, -target * (-target * input).sigmoid(), reduction
     ),
-    target=lambda grad, input, target, reduction: _scaled(
+    target=lambda grad, input, target, reduction: scaled(
         grad, -input * (-target * input).sigmoid(), reduction
     ),
 )
@@ -163,7 +162,7 @@ def cosine_embedding_loss(
 
 
 def _classes(name: str, input: Tensor) -> None:
-    if input.ndim > 2 or input.numel() == 0 and (input.ndim == 0 or input.shape[-1] == 0):
+    if input.ndim > 2 or (input.numel() == 0 and (input.ndim == 0 or input.shape[-1] == 0)):
         raise RuntimeError(
             f"{name}: Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
             f"{list(input.shape)}"

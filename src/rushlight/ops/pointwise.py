@@ -47,10 +47,16 @@ sub.vjp(
 )
 
 
-@composed(method=True)
+@op(method=False, node="RsubBackward1")
 def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """other - alpha * input."""
-    return sub(other, input, alpha=alpha)
+    return _core.sub_scaled(other, input, alpha)
+
+
+rsub.vjp(
+    input=lambda grad, alpha: neg(grad) if alpha == 1 else grad * _c(-alpha),
+    other=lambda grad: grad,
+)
 
 
 @op(_core.mul, inplace=True, out=True)
@@ -64,7 +70,12 @@ mul.vjp(
 )
 
 
-@op(_core.div_rounded, inplace=True, out=True)
+@op(
+    _core.div_rounded,
+    inplace=True,
+    out=True,
+    node=lambda rounding_mode: f"DivBackward{2 if rounding_mode else 0}",
+)
 def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """input / other; with `rounding_mode` "floor" or "trunc" the quotient is rounded."""
 
@@ -84,7 +95,12 @@ def floor_divide(input: Tensor, other: Any) -> Tensor:
     """The quotient rounded towards negative infinity."""
 
 
-@op(_core.remainder, inplace=True, out=True)
+def _tensor_or_number(name: str) -> Any:
+    """Names of nodes: PyTorch counts the form with two tensors as another op."""
+    return lambda other_ndim: f"{name}Backward{0 if other_ndim is None else 1}"
+
+
+@op(_core.remainder, inplace=True, out=True, node=_tensor_or_number("Remainder"))
 def remainder(input: Tensor, other: Any) -> Tensor:
     """What is left of a division, with the sign of the divisor, as Python's %."""
 
@@ -95,7 +111,7 @@ remainder.vjp(
 )
 
 
-@op(_core.fmod, inplace=True, out=True)
+@op(_core.fmod, inplace=True, out=True, node=_tensor_or_number("Fmod"))
 def fmod(input: Tensor, other: Any) -> Tensor:
     """What is left of a division, with the sign of the dividend, as C's fmod."""
 
@@ -140,7 +156,11 @@ def lcm(input: Tensor, other: Tensor) -> Tensor:
     return _core.abs(_core.mul(share, other))
 
 
-@op(_core.pow, inplace=True, out=True)
+def _pow_name(input_ndim: int | None, exponent_ndim: int | None) -> str:
+    return f"PowBackward{2 if input_ndim is None else 0 if exponent_ndim is None else 1}"
+
+
+@op(_core.pow, inplace=True, out=True, node=_pow_name)
 def pow(input: Any, exponent: Any) -> Tensor:
     """input to the power of `exponent`."""
 
@@ -266,7 +286,7 @@ def frac(input: Tensor) -> Tensor:
 frac.vjp(input=lambda grad: grad)
 
 
-@op(inplace=True, out=True)
+@op(inplace=True, out=True, node="Deg2RadBackward0")
 def deg2rad(input: Tensor) -> Tensor:
     """Degrees as radians."""
     return _core.mul(input, math.pi / 180)
@@ -275,7 +295,7 @@ def deg2rad(input: Tensor) -> Tensor:
 deg2rad.vjp(input=lambda grad: grad * (math.pi / 180))
 
 
-@op(inplace=True, out=True)
+@op(inplace=True, out=True, node="Rad2DegBackward0")
 def rad2deg(input: Tensor) -> Tensor:
     """Radians as degrees."""
     return _core.mul(input, 180 / math.pi)
@@ -386,7 +406,11 @@ def _clamp_gradient(grad: Tensor, input: Tensor, min: Any, max: Any) -> Tensor:
     return grad
 
 
-@op(inplace=True, out=True)
+def _clamp_name(min_ndim: int | None, max_ndim: int | None) -> str:
+    return f"ClampBackward{1 if min_ndim is None and max_ndim is None else 0}"
+
+
+@op(inplace=True, out=True, node=_clamp_name)
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """The values, moved to the nearer end where they lie outside [min, max]."""
     if min is None and max is None:
@@ -475,7 +499,12 @@ def _nan_to_num_complex(input: Tensor, *replacements: float | None) -> Tensor:
 nan_to_num.vjp(input=lambda grad, input: grad * isfinite(input))
 
 
-@op(_core.lerp, inplace=True, out=True)
+@op(
+    _core.lerp,
+    inplace=True,
+    out=True,
+    node=lambda weight_ndim: f"LerpBackward{0 if weight_ndim is None else 1}",
+)
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight * (end - input)."""
 
@@ -603,6 +632,8 @@ for _name, _op in {
             if _name in ("add", "mul", "and", "or", "xor")
             else (lambda op: lambda self, other: op(other, self))(_op.operator_form()),
         )
+Tensor.__rsub__ = rsub.operator_form()
+Tensor.__rtruediv__ = lambda self, other: reciprocal(self) * other
 Tensor.__neg__ = neg
 Tensor.__pos__ = positive
 Tensor.__abs__ = abs

@@ -522,4 +522,4 @@ _sample_dirichlet.vjp(
     input=_undefined("_sample_dirichlet", "sample under no_grad(), or from detach()ed parameters")
 )
 
-__all__ += ["_sample_dirichlet", "_standard_gamma"]  # noqa: F821  filled by the declarations
+__all__ += ["_sample_dirichlet", "_standard_gamma"]  # type: ignore[name-defined]  # noqa: F821

@@ -51,7 +51,12 @@ def _count(shape: Any, dim: Any) -> int:
     return count
 
 
-@op(_core.sum, out=True)
+def _all_or_some(name: str) -> Any:
+    """Names of nodes: PyTorch counts a reduction over given dimensions as another op."""
+    return lambda dim: f"{name}Backward{0 if dim is None else 1}"
+
+
+@op(_core.sum, out=True, node=_all_or_some("Sum"))
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over `dim` (all dimensions by default); integers are summed as int64."""
 
@@ -63,7 +68,7 @@ sum.vjp(
 )
 
 
-@op(_core.mean, out=True)
+@op(_core.mean, out=True, node=_all_or_some("Mean"))
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean over `dim` (all dimensions by default)."""
 
@@ -99,7 +104,7 @@ def _prod_gradient(grad: Tensor, input: Tensor, dim: Any, keepdim: bool, result:
     return grad * _c(cat(before, axis) * cat(after[::-1], axis))
 
 
-@op(_core.prod, out=True)
+@op(_core.prod, out=True, node=_all_or_some("Prod"))
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The product over `dim`, or of all elements."""
 

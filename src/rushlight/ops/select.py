@@ -146,7 +146,8 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
             "aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
             "identity."
         )
-    low, high = _core.amin(input, dim, keepdim), _core.amax(input, dim, keepdim)
+    dims = None if dim is None else [dim]
+    low, high = _core.amin(input, dims, keepdim), _core.amax(input, dims, keepdim)
     return return_types.aminmax((low, high))
 
 
@@ -216,6 +217,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple:
     if not isinstance(indices, Tensor) or indices.dtype.is_floating_point:
         raise TypeError("expected 'indices' to be an integer tensor")
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    indices = indices.to(_core.int64)
     coordinates = []
     for size in reversed(shape):
         coordinates.append(indices % size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from rushlight import _core
@@ -124,11 +125,21 @@ def _view_dtype(input: Tensor, dtype: Any) -> Tensor:
     return _core.reinterpret(input, dtype, shape, stride, offset // ratio)
 
 
+@op(_core.view, view=True, public=False, method=False, node="UnsafeViewBackward0")
+def _unsafe_view(input: Tensor, size: Any) -> Tensor:
+    """A view of a copy that nobody else has."""
+
+
+_unsafe_view.vjp(input=lambda grad, input_shape: reshape(grad, input_shape))
+
+
 @composed()
 def reshape(input: Tensor, shape: Any) -> Tensor:
     """The same elements in another shape: a view where possible, else a copy."""
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    return _view(input if _core.can_view(input, shape) else input.contiguous(), shape)
+    if _core.can_view(input, shape):
+        return _view(input, shape)
+    return _unsafe_view(input.contiguous(), shape)
 
 
 Tensor.reshape = lambda self, *shape: reshape(self, _sizes(shape))
@@ -158,12 +169,20 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
 transpose.vjp(input=lambda grad, dim0, dim1: transpose(grad, dim0, dim1))
 
 
+@op(_core.transpose, view=True, method=False, public=False, node="TBackward0")
+def _t(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """transpose, as the transpose of a matrix calls it."""
+
+
+_t.vjp(input=lambda grad, dim0, dim1: _t(grad, dim0, dim1))
+
+
 @composed(method=True)
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; vectors stay as they are."""
     if input.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
-    return transpose(input, 0, 1) if input.ndim == 2 else transpose(input, 0, 0)
+    return _t(input, 0, 1) if input.ndim == 2 else _t(input, 0, 0)
 
 
 @composed(method=True)
@@ -309,7 +328,11 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 unsqueeze.vjp(input=lambda grad, input_shape: reshape(grad, input_shape))
 
 
-@op(_core.squeeze, view=True)
+def _squeeze_name(dim: Any) -> str:
+    return f"SqueezeBackward{0 if dim is None else 1 if isinstance(dim, int) else 2}"
+
+
+@op(_core.squeeze, view=True, node=_squeeze_name)
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """A view without the dimensions of size 1 (all, or those of `dim`)."""
 
@@ -496,9 +519,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
             input, (base + 1,) * longer + (base,) * (sections - longer), axis
         )
     bounds = [0, *indices_or_sections, length]
-    return tuple(
-        slice(input, axis, start, end) for start, end in zip(bounds[:-1], bounds[1:])
-    )
+    return tuple(slice(input, axis, *ends) for ends in pairwise(bounds))
 
 
 @op(view=True)
@@ -626,19 +647,19 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     dtype, copy = kwargs.pop("dtype", None), kwargs.pop("copy", False)
     check_device(kwargs.pop("device", None))
     other = kwargs.pop("other", None)
-    args = list(args)
-    if args and isinstance(args[0], Tensor):
-        other = args.pop(0)
-    elif args and (args[0] is None or isinstance(args[0], (str,)) or hasattr(args[0], "index")):
-        check_device(args.pop(0))
-    if args and (isinstance(args[0], _core.dtype) or args[0] in (float, int, bool, complex)):
-        dtype = args.pop(0)
-    elif args and args[0] is None:
-        args.pop(0)
-    if args:
-        args.pop(0)  # non_blocking
-    if args:
-        copy = args.pop(0)
+    rest = list(args)
+    if rest and isinstance(rest[0], Tensor):
+        other = rest.pop(0)
+    elif rest and (rest[0] is None or isinstance(rest[0], (str,)) or hasattr(rest[0], "index")):
+        check_device(rest.pop(0))
+    if rest and (isinstance(rest[0], _core.dtype) or rest[0] in (float, int, bool, complex)):
+        dtype = rest.pop(0)
+    elif rest and rest[0] is None:
+        rest.pop(0)
+    if rest:
+        rest.pop(0)  # non_blocking
+    if rest:
+        copy = rest.pop(0)
     if other is not None:
         dtype = other.dtype
     if dtype is not None and not isinstance(dtype, _core.dtype):
@@ -689,7 +710,7 @@ def _no_gradient(grad: Tensor) -> Tensor:
     return _core.full(grad.shape, 0, grad.dtype)
 
 
-@op(inplace=True, public=False, method=False)
+@op(inplace=True, public=False, method=False, node="CopyBackwards")
 def copy(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """The values of `src` in the shape and dtype of input."""
     return _core.to_dtype(_core.expand(src, tuple(input.shape)), input.dtype)
@@ -698,7 +719,7 @@ def copy(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
 copy.vjp(input=_no_gradient, src=lambda grad: grad)
 
 
-@op(inplace=True, method=False)
+@op(inplace=True, method=False, node="FillBackward2")
 def fill(input: Tensor, value: Any) -> Tensor:
     """One value everywhere."""
     if isinstance(value, Tensor):
@@ -713,5 +734,14 @@ def fill(input: Tensor, value: Any) -> Tensor:
 
 fill.vjp(input=_no_gradient, value=lambda grad: grad.sum())
 
+
+@op(inplace="only", public=False)
+def zero_(input: Tensor) -> Tensor:
+    """0 everywhere, in place."""
+    return _core.full(input.shape, 0, input.dtype)
+
+
+zero_.vjp(input=_no_gradient)
+
 _core.set_callbacks(as_strided=as_strided, sum_to=sum_to_size, cast=to_dtype)
-__all__ += ["swapaxes", "swapdims", "moveaxis"]  # noqa: F821  filled by the declarations
+__all__ += ["swapaxes", "swapdims", "moveaxis"]  # type: ignore[name-defined]  # noqa: F821

@@ -67,7 +67,8 @@ ndtr.vjp(input=lambda grad, input: grad * (exp(-0.5 * square(input)) / _SQRT_TWO
 def log_ndtr(input: Tensor) -> Tensor:
     """log(ndtr(input)), accurate in the lower tail."""
     scaled = _core.mul(input, _SQRT_HALF)
-    tail = _core.sub(_core.log(_core.mul(_core.erfcx(_core.neg(scaled)), 0.5)), _core.square(scaled))
+    halved = _core.mul(_core.erfcx(_core.neg(scaled)), 0.5)
+    tail = _core.sub(_core.log(halved), _core.square(scaled))
     centre = _core.log1p(_core.mul(_core.erfc(scaled), -0.5))
     return _core.where(_core.lt(input, -1), tail, centre)
 

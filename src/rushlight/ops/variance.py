@@ -64,7 +64,7 @@ def _var_mean(input: Tensor, dim: tuple, correction: float, keepdim: bool) -> An
 def _var_mean_gradient(
     grads: tuple, input: Tensor, dim: tuple, correction: float, keepdim: bool
 ) -> Tensor:
-    parts = [None, None]
+    parts: list[Tensor | None] = [None, None]
     if grads[0] is not None:
         parts[0] = _variance_gradient(grads[0], input, dim, correction, keepdim)
     if grads[1] is not None:
@@ -83,11 +83,14 @@ def _std_mean(input: Tensor, dim: tuple, correction: float, keepdim: bool) -> An
 
 
 def _std_mean_gradient(
-    grads: tuple, input: Tensor, dim: tuple, correction: float, keepdim: bool, result: tuple
+    grads: tuple, input: Tensor, dim: tuple, correction: float, keepdim: bool
 ) -> Tensor:
-    parts = [None, None]
+    parts: list[Tensor | None] = [None, None]
     if grads[0] is not None:
-        parts[0] = _deviation_gradient(grads[0], input, dim, correction, keepdim, result[0])
+        # Computed again: of several results what is saved has no history, which a second
+        # derivative needs.
+        spread = _std(input, dim, correction, keepdim)
+        parts[0] = _deviation_gradient(grads[0], input, dim, correction, keepdim, spread)
     if grads[1] is not None:
         parts[1] = _mean_gradient(grads[1], input, dim, keepdim)
     return _sum_of_given(parts)

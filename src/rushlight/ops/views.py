@@ -1,4 +1,4 @@
-"""Other forms of the views: as copies (view_copy and its family) and in place (t_, squeeze_, ...)."""
+"""Other forms of the views: copies (view_copy and its family) and in place (t_, squeeze_, ...)."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ class Adam(Optimizer):
         self, group: dict[str, Any], params: list[Tensor], beta1: float, beta2: float
     ) -> list[Tensor] | None:
         """Update in one pass; gives the parameters that it left alone, or None."""
-        return _core.adam_step(
+        return _core.adam_step(  # type: ignore[return-value]
             params,
             self.state,
             group["lr"],

@@ -200,6 +200,12 @@ class Optimizer:
     state: defaultdict[Any, Any]
     param_groups: list[dict[str, Any]]
     defaults: dict[str, Any]
+    _optimizer_step_pre_hooks: OrderedDict[int, Callable]
+    _optimizer_step_post_hooks: OrderedDict[int, Callable]
+    _optimizer_state_dict_pre_hooks: OrderedDict[int, Callable]
+    _optimizer_state_dict_post_hooks: OrderedDict[int, Callable]
+    _optimizer_load_state_dict_pre_hooks: OrderedDict[int, Callable]
+    _optimizer_load_state_dict_post_hooks: OrderedDict[int, Callable]
 
     _inside_step = False
 
@@ -207,7 +213,7 @@ class Optimizer:
         self.defaults = defaults
         for name in _INSTANCE_HOOKS:
             setattr(self, name, OrderedDict())
-        type(self).step = _with_hooks(type(self).step)  # type: ignore[method-assign]
+        type(self).step = _with_hooks(type(self).step)
 
         if isinstance(params, Tensor):
             raise TypeError(
@@ -217,7 +223,7 @@ class Optimizer:
         self.state = defaultdict(dict)
         self.param_groups = []
 
-        groups = list(params)
+        groups: list[Any] = list(params)
         if not groups:
             raise ValueError(
                 "optimizer got an empty parameter list; an iterator such as model.parameters() "
@@ -382,7 +388,7 @@ class Optimizer:
                     f"the optimizer's has {len(group['params'])}"
                 )
 
-        by_number = {}
+        by_number: dict[int, Any] = {}
         kept_as_is = set()  # numbers whose `step` keeps its dtype
         for group, saved in zip(groups, saved_groups, strict=True):
             by_number.update(zip(saved["params"], group["params"], strict=True))
@@ -416,7 +422,7 @@ class Optimizer:
         for name in _INSTANCE_HOOKS:
             if name not in self.__dict__:
                 setattr(self, name, OrderedDict())
-        type(self).step = _with_hooks(type(self).step)  # type: ignore[method-assign]
+        type(self).step = _with_hooks(type(self).step)
         self.defaults.setdefault("differentiable", False)
 
     def __repr__(self) -> str:

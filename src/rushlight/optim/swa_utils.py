@@ -136,7 +136,8 @@ class AveragedModel(Module):
 
     def update_parameters(self, model: Module) -> None:
         """Take the present parameters of `model` into the average; the first time, copy them."""
-        averaged, current = list(self.module.parameters()), list(model.parameters())
+        averaged: list[Tensor] = list(self.module.parameters())
+        current: list[Tensor] = list(model.parameters())
         if self.use_buffers:
             averaged += self.module.buffers()
             current += model.buffers()

@@ -95,7 +95,7 @@ class Module(Conversion, StateDict):
         # until a subclass brings one, which will want to call this one by super().
         super().__init_subclass__(**kwargs)
         if hasattr(cls, "__getattr__") and not hasattr(Module, "__getattr__"):
-            Module.__getattr__ = missing_attribute  # type: ignore[method-assign]
+            Module.__getattr__ = missing_attribute
 
     if TYPE_CHECKING:  # parameters, buffers and children, for type checkers
 

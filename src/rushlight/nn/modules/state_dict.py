@@ -183,7 +183,9 @@ class StateDict(Hooks, Tree):
             for hook in self._load_state_dict_pre_hooks.values():
                 hook(state_dict, prefix, local_metadata, strict, *lists)
         temporary = self._non_persistent_buffers_set
-        own = {name: param for name, param in self._parameters.items() if param is not None}
+        own: dict[str, Tensor] = {
+            name: param for name, param in self._parameters.items() if param is not None
+        }
         for name, buffer in self._buffers.items():
             if buffer is not None and name not in temporary:
                 own[name] = buffer

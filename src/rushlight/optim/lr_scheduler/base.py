@@ -79,7 +79,7 @@ def _note_steps(optimizer: Optimizer) -> None:
         return step(optimizer, *args, **kwargs)
 
     wrapper._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
-    optimizer.step = wrapper  # type: ignore[method-assign]
+    optimizer.step = wrapper
 
 
 class LRScheduler:

@@ -131,11 +131,12 @@ class CyclicLR(_MomentumCycle):
         if self._scale_fn_custom is not None:
             return
         self.scale_mode = "iterations" if self.mode == "exp_range" else "cycle"
-        self._scale_fn_ref = {
+        shapes: dict[str, Callable[[float], float]] = {
             "triangular": _same_height,
             "triangular2": _half_height,
             "exp_range": partial(pow, self.gamma),
-        }[self.mode]
+        }
+        self._scale_fn_ref = shapes[self.mode]
 
     def scale_fn(self, x: float) -> float:
         """The factor for the height of the cycle at `x`, a cycle or a batch."""
@@ -306,7 +307,7 @@ class OneCycleLR(_MomentumCycle):
             phase = self._schedule_phases[-1]
         part = (step - start) / (phase["end_step"] - start)
 
-        rates = []
+        rates: list[float | Tensor] = []
         for group in self.optimizer.param_groups:
             rates.append(self._anneal(group[phase["start_lr"]], group[phase["end_lr"]], part))
             if self.cycle_momentum:

@@ -81,7 +81,7 @@ class DataLoader:
         tensor([2., 3.]) tensor([2, 3])
     """
 
-    __class_getitem__ = classmethod(types.GenericAlias)  # DataLoader[int], for annotations
+    __class_getitem__: Any = classmethod(types.GenericAlias)  # DataLoader[int], for annotations
 
     __initialized = False
     _iterator: _BaseDataLoaderIter | None = None

@@ -36,7 +36,7 @@ class Dataset:
     `__getitems__(indices)`, which gives the samples of a whole batch as a list.
     """
 
-    __class_getitem__ = classmethod(types.GenericAlias)  # Dataset[int], for annotations
+    __class_getitem__: Any = classmethod(types.GenericAlias)  # Dataset[int], for annotations
 
     def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must implement __getitem__(index)")
@@ -55,7 +55,7 @@ class IterableDataset(Dataset):
         raise NotImplementedError(f"{type(self).__name__} must implement __iter__()")
 
     def __add__(self, other: Dataset) -> Dataset:
-        return ChainDataset([self, other])
+        return ChainDataset([self, other])  # type: ignore[list-item]
 
 
 class TensorDataset(Dataset):

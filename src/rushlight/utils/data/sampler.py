@@ -31,7 +31,7 @@ class Sampler:
     `__len__`: without one, `list(sampler)` must be able to do without it.
     """
 
-    __class_getitem__ = classmethod(types.GenericAlias)  # Sampler[int], for annotations
+    __class_getitem__: Any = classmethod(types.GenericAlias)  # Sampler[int], for annotations
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} must implement __iter__()")

@@ -1,4 +1,4 @@
-"""Losses per element: differences, and likelihoods of probabilities.
+"""Losses that are minus a log-likelihood, element by element.
 
 The arguments are those of rushlight.nn.functional. `reduction` is "none", "mean" or "sum";
 `size_average` and `reduce` are older ways to say the same.
@@ -12,221 +12,11 @@ from typing import TYPE_CHECKING
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
-from rushlight.ops.loss import REDUCTIONS, reduced, reduction_of
+from rushlight.ops.loss import REDUCTIONS, reduce_plain, reduced, reduction_of, scaled
 from rushlight.ops.pointwise import _where as where
 
 if TYPE_CHECKING:
     from rushlight.tensor import Tensor
-
-
-def _reduce(loss: Tensor, reduction: str) -> Tensor:
-    """As `reduced`, inside kernels."""
-    if reduction == "mean":
-        return _core.mean(loss)
-    return _core.sum(loss) if reduction == "sum" else loss
-
-
-def _scaled(grad: Tensor, slope: Tensor, reduction: str, factor: float = 1.0) -> Tensor:
-    """factor * slope * grad, where grad is that of the reduced loss."""
-    if reduction == "mean":
-        return slope * (grad * (factor / slope.numel()))
-    return slope * (grad if factor == 1.0 else grad * factor)
-
-
-# ---- differences
-
-
-def _warn_sizes(input: Tensor, target: Tensor) -> None:
-    if input.shape != target.shape:
-        warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size "
-            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
-            "Please ensure they have the same size.",
-            stacklevel=3,
-        )
-
-
-def _check_weight(input: Tensor, weight: Tensor) -> None:
-    if weight.shape != input.shape:
-        raise ValueError(
-            f"Weights and input must have the same size, got {list(weight.shape)} and "
-            f"{list(input.shape)}."
-        )
-
-
-def _weighted_mean(loss: Tensor, weight: Tensor, reduction: str) -> Tensor:
-    """A loss per element, weighted; the mean is divided by the sum of the weights."""
-    loss = loss * weight
-    if reduction == "mean":
-        return loss.sum() / weight.sum()
-    return loss.sum() if reduction == "sum" else loss
-
-
-@composed(public=False)
-def mse_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    weight: Tensor | None = None,
-) -> Tensor:
-    """The squared difference of input and target.
-
-    Args:
-        input: of any shape.
-        target: of the same shape.
-        size_average: see `reduction`.
-        reduce: see `reduction`.
-        reduction: "none", "mean" or "sum".
-        weight: a factor for each element; the mean is divided by their sum.
-    """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
-    _warn_sizes(input, target)
-    if weight is None:
-        return _mse_loss(input, target, reduction)
-    _check_weight(input, weight)
-    return _weighted_mean(_mse_loss(input, target, "none"), weight, reduction)
-
-
-@op(method=False, public=False, node="MseLossBackward0")
-def _mse_loss(input: Tensor, target: Tensor, reduction: str) -> Tensor:
-    """(input - target)^2, reduced."""
-    return _reduce(_core.square(_core.sub(input, target)), reduction)
-
-
-_mse_loss.vjp(
-    input=lambda grad, input, target, reduction: _scaled(grad, input - target, reduction, 2.0),
-    target=lambda grad, input, target, reduction: _scaled(grad, target - input, reduction, 2.0),
-)
-
-
-@composed(public=False)
-def l1_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    weight: Tensor | None = None,
-) -> Tensor:
-    """The absolute difference of input and target.
-
-    Args:
-        input: of any shape.
-        target: of the same shape.
-        size_average: see `reduction`.
-        reduce: see `reduction`.
-        reduction: "none", "mean" or "sum".
-        weight: a factor for each element; the mean is divided by their sum.
-    """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
-    _warn_sizes(input, target)
-    loss = (input - target).abs()
-    if weight is None:
-        return reduced(loss, reduction)
-    _check_weight(input, weight)
-    return _weighted_mean(loss, weight, reduction)
-
-
-@composed(public=False)
-def smooth_l1_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    beta: float = 1.0,
-) -> Tensor:
-    """d^2 / (2 beta) where d = |input - target| is below `beta`, else d - beta / 2 (Girshick 2015).
-
-    Args:
-        input: of any shape.
-        target: of the same shape.
-        size_average: see `reduction`.
-        reduce: see `reduction`.
-        reduction: "none", "mean" or "sum".
-        beta: where the parabola ends, not negative; 0 gives the absolute difference.
-    """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
-    _warn_sizes(input, target)
-    if beta < 0:
-        raise RuntimeError(f"smooth_l1_loss: beta must not be negative, got {beta}")
-    if beta == 0:
-        return reduced((input - target).abs(), reduction)
-    return _smooth_l1_loss(input, target, reduction, beta)
-
-
-@op(method=False, public=False, node="SmoothL1LossBackward0")
-def _smooth_l1_loss(input: Tensor, target: Tensor, reduction: str, beta: float) -> Tensor:
-    """The huber loss of width `beta`, divided by it."""
-    size = _core.abs(_core.sub(input, target))
-    parabola = _core.mul(_core.square(size), 0.5 / beta)
-    line = _core.sub(size, 0.5 * beta)
-    return _reduce(_core.where(_core.lt(size, beta), parabola, line), reduction)
-
-
-_smooth_l1_loss.vjp(
-    input=lambda grad, input, target, reduction, beta: _scaled(
-        grad, ((input - target) / beta).clamp(-1, 1), reduction
-    ),
-    target=lambda grad, input, target, reduction, beta: _scaled(
-        grad, ((target - input) / beta).clamp(-1, 1), reduction
-    ),
-)
-
-
-@composed(public=False)
-def huber_loss(
-    input: Tensor,
-    target: Tensor,
-    reduction: str = "mean",
-    delta: float = 1.0,
-    weight: Tensor | None = None,
-) -> Tensor:
-    """d^2 / 2 where d = |input - target| is at most `delta`, else delta * (d - delta / 2).
-
-    Args:
-        input: of any shape.
-        target: of the same shape.
-        reduction: "none", "mean" or "sum".
-        delta: where the parabola ends, positive.
-        weight: a factor for each element.
-    """
-    _warn_sizes(input, target)
-    if delta <= 0:
-        raise RuntimeError(f"huber_loss: delta must be positive, got {delta}")
-    if reduction not in REDUCTIONS:
-        reduction = reduction_of(None, None, reduction)
-    if weight is None:
-        return _huber_loss(input, target, reduction, delta)
-    _check_weight(input, weight)
-    return reduced(_huber_loss(input, target, "none", delta) * weight, reduction)
-
-
-@op(method=False, public=False, node="HuberLossBackward0")
-def _huber_loss(input: Tensor, target: Tensor, reduction: str, delta: float) -> Tensor:
-    """A parabola that goes on as its tangents."""
-    size = _core.abs(_core.sub(input, target))
-    parabola = _core.mul(_core.square(size), 0.5)
-    line = _core.mul(_core.sub(size, 0.5 * delta), delta)
-    return _reduce(_core.where(_core.le(size, delta), parabola, line), reduction)
-
-
-_huber_loss.vjp(
-    input=lambda grad, input, target, reduction, delta: _scaled(
-        grad, (input - target).clamp(-delta, delta), reduction
-    ),
-    target=lambda grad, input, target, reduction, delta: _scaled(
-        grad, (target - input).clamp(-delta, delta), reduction
-    ),
-)
-
-# ---- probabilities
-
 
 @composed(public=False)
 def binary_cross_entropy(
@@ -270,7 +60,7 @@ def _binary_cross_entropy(
     hit = _core.maximum(_core.log(input), -100)
     miss = _core.maximum(_core.log1p(_core.neg(input)), -100)
     loss = _core.sub(_core.mul(_core.sub(target, 1), miss), _core.mul(target, hit))
-    return _reduce(loss if weight is None else _core.mul(loss, weight), reduction)
+    return reduce_plain(loss if weight is None else _core.mul(loss, weight), reduction)
 
 
 def _bce_slope(input: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
@@ -284,10 +74,10 @@ def _bce_target_slope(input: Tensor, weight: Tensor | None) -> Tensor:
 
 
 _binary_cross_entropy.vjp(
-    input=lambda grad, input, target, weight, reduction: _scaled(
+    input=lambda grad, input, target, weight, reduction: scaled(
         grad, _bce_slope(input, target, weight), reduction
     ),
-    target=lambda grad, input, weight, reduction: _scaled(
+    target=lambda grad, input, weight, reduction: scaled(
         grad, _bce_target_slope(input, weight), reduction
     ),
 )
@@ -320,11 +110,35 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"
         )
-    return _bce_with_logits(input, target, weight, pos_weight, reduction)
+    if weight is None and pos_weight is None:
+        return _logits_loss(input, target, reduction)
+    return _weighted_logits_loss(input, target, weight, pos_weight, reduction)
+
+
+_LOGITS_CROSS = 4  # the number of the loss in csrc/kernels/element_loss_loops.h
 
 
 @op(method=False, public=False, node="BinaryCrossEntropyWithLogitsBackward0")
-def _bce_with_logits(
+def _logits_loss(input: Tensor, target: Tensor, reduction: str) -> Tensor:
+    return _core.element_loss(_LOGITS_CROSS, input, target, 0.0, REDUCTIONS[reduction])
+
+
+def _logits_gradient(grad: Tensor, input: Tensor, target: Tensor, reduction: str) -> Tensor:
+    if _core.is_grad_enabled():
+        return scaled(grad, input.sigmoid() - target, reduction)
+    return _core.element_loss_backward(
+        _LOGITS_CROSS, grad, input, target, 0.0, REDUCTIONS[reduction], 1.0
+    )
+
+
+_logits_loss.vjp(
+    input=_logits_gradient,
+    target=lambda grad, input, reduction: scaled(grad, -input, reduction),
+)
+
+
+@op(method=False, public=False, node="BinaryCrossEntropyWithLogitsBackward0")
+def _weighted_logits_loss(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None,
@@ -338,7 +152,7 @@ def _bce_with_logits(
     if pos_weight is not None:
         miss = _core.mul(miss, _core.add(_core.mul(_core.sub(pos_weight, 1), target), 1))
     loss = _core.add(_core.mul(_core.sub(1, target), input), miss)
-    return _reduce(loss if weight is None else _core.mul(loss, weight), reduction)
+    return reduce_plain(loss if weight is None else _core.mul(loss, weight), reduction)
 
 
 def _logits_slope(
@@ -375,17 +189,17 @@ def _pos_weight_slope(input: Tensor, target: Tensor, weight: Tensor | None) -> T
     return slope if weight is None else slope * weight
 
 
-_bce_with_logits.vjp(
-    input=lambda grad, input, target, weight, pos_weight, reduction: _scaled(
+_weighted_logits_loss.vjp(
+    input=lambda grad, input, target, weight, pos_weight, reduction: scaled(
         grad, _logits_slope(input, target, weight, pos_weight), reduction
     ),
-    target=lambda grad, input, weight, pos_weight, reduction: _scaled(
+    target=lambda grad, input, weight, pos_weight, reduction: scaled(
         grad, _logits_target_slope(input, weight, pos_weight), reduction
     ),
-    weight=lambda grad, input, target, pos_weight, reduction: _scaled(
+    weight=lambda grad, input, target, pos_weight, reduction: scaled(
         grad, _weight_slope(input, target, pos_weight), reduction
     ),
-    pos_weight=lambda grad, input, target, weight, reduction: _scaled(
+    pos_weight=lambda grad, input, target, weight, reduction: scaled(
         grad, _pos_weight_slope(input, target, weight), reduction
     ),
 )
@@ -435,14 +249,14 @@ def _kl_div(input: Tensor, target: Tensor, reduction: str, log_target: bool) -> 
         loss = _core.mul(_core.exp(target), _core.sub(target, input))
     else:
         loss = _core.sub(_core.xlogy(target, target), _core.mul(target, input))
-    return _reduce(loss, reduction)
+    return reduce_plain(loss, reduction)
 
 
 _kl_div.vjp(
-    input=lambda grad, input, target, reduction, log_target: _scaled(
+    input=lambda grad, input, target, reduction, log_target: scaled(
         grad, (-(target.exp() if log_target else target)).expand_as(target - input), reduction
     ),
-    target=lambda grad, input, target, reduction, log_target: _scaled(
+    target=lambda grad, input, target, reduction, log_target: scaled(
         grad,
         target.exp() * (target - input + 1) if log_target else target.log() + 1 - input,
         reduction,
@@ -522,6 +336,7 @@ def gaussian_nll_loss(
             )
     if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not valid")
+    assert isinstance(var, Tensor)
     held = var + (var.detach().clamp(min=eps) - var.detach())
     loss = 0.5 * (held.log() + (input - target).square() / held)
     if full:

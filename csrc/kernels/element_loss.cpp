@@ -1,0 +1,119 @@
+// Losses of input and target element by element, reduced in the same pass, and their gradients.
+#include <vector>
+
+#include "bind/casters.h"
+#include "kernels/element_loss_loops.h"
+#include "runtime/parallel.h"
+
+namespace rushlight {
+namespace {
+
+constexpr Index kElementsPerTask = 16384;
+constexpr double kSecondsPerElement = 0.5e-9;
+
+enum Reduction : int { kNone, kMean, kSum };
+
+int number_of(int loss) {
+    check(loss >= 0 && loss < kElementLosses, "element_loss: no loss of number ", loss);
+    return loss;
+}
+
+// Input and target in one shape and dtype, and in the dtype that is computed in.
+struct Pair {
+    Dims shape;
+    DType dtype, computed;
+    Array input, target;
+
+    Pair(std::string_view what, const Array& x, const Array& t)
+        : shape(broadcast_shapes(what, x.shape(), t.shape())),
+          dtype(promote(x.dtype(), t.dtype())),
+          computed(is_half(dtype) ? DType::F32 : dtype) {
+        check_as(ErrorKind::NotImplemented, is_floating(dtype), what, ": not implemented for ",
+                 name_of(dtype), ", expected floating point tensors");
+        input = dense(x);
+        target = dense(t);
+    }
+
+private:
+    Array dense(const Array& x) const {
+        return contiguous(x.shape() == shape ? cast(x, computed) : cast(x, computed).expand(shape));
+    }
+};
+
+// Calls f(task, first, count); some tens of microseconds of work each.
+template <class F>
+void for_parts(Index n, F&& f) {
+    const Index tasks = (n + kElementsPerTask - 1) / kElementsPerTask;
+    const auto run = [&](Index task) {
+        const Index first = task * kElementsPerTask;
+        f(task, first, std::min(kElementsPerTask, n - first));
+    };
+    if (tasks == 1) run(0);
+    else parallel_for(tasks, 100e-9 + kElementsPerTask * kSecondsPerElement, run);
+}
+
+Array element_loss(int loss, const Array& x, const Array& t, double width, int reduction) {
+    const Pair pair("element_loss", x, t);
+    const Index n = pair.shape.product();
+    const Array result = Array::empty(reduction == kNone ? pair.shape : Dims(), pair.computed);
+    dispatch_real("element_loss", pair.computed, [&]<class T>() {
+        const auto& loops = element_loss_table().get<T>();
+        const T *input = pair.input.data<T>(), *target = pair.target.data<T>();
+        T* out = result.data<T>();
+        if (reduction == kNone) {
+            const auto loop = loops.forward[number_of(loss)];
+            for_parts(n, [&](Index, Index first, Index count) {
+                loop(input + first, target + first, T(width), count, out + first);
+            });
+            return;
+        }
+        const auto loop = loops.total[number_of(loss)];
+        double sum = 0;
+        if (n <= kElementsPerTask) {
+            sum = loop(input, target, T(width), n);
+        } else {
+            std::vector<double> parts(std::size_t((n + kElementsPerTask - 1) / kElementsPerTask));
+            for_parts(n, [&](Index task, Index first, Index count) {
+                parts[std::size_t(task)] = loop(input + first, target + first, T(width), count);
+            });
+            for (double part : parts) sum += part;
+        }
+        *out = T(reduction == kMean ? sum / double(n) : sum);
+    });
+    return cast(result, pair.dtype);
+}
+
+// factor times the gradient of the input, in the common shape of input and target.
+Array element_loss_backward(int loss, const Array& grad, const Array& x, const Array& t,
+                            double width, int reduction, double factor) {
+    const Pair pair("element_loss_backward", x, t);
+    const Index n = pair.shape.product();
+    check(grad.shape() == (reduction == kNone ? pair.shape : Dims()),
+          "element_loss_backward: a gradient of shape ", grad.shape(), " does not fit the loss");
+    const Array result = Array::empty(pair.shape, pair.computed);
+    const Array upstream = contiguous(cast(grad, pair.computed));
+    dispatch_real("element_loss_backward", pair.computed, [&]<class T>() {
+        const auto loop = element_loss_table().get<T>().backward[number_of(loss)];
+        const T *input = pair.input.data<T>(), *target = pair.target.data<T>();
+        const T* g = upstream.data<T>();
+        T* out = result.data<T>();
+        T scale = T(factor);
+        if (reduction != kNone) scale *= reduction == kMean ? *g / T(n) : *g;
+        for_parts(n, [&](Index, Index first, Index count) {
+            loop(input + first, target + first, T(width), reduction == kNone ? g + first : nullptr,
+                 scale, count, out + first);
+        });
+    });
+    return cast(result, pair.dtype);
+}
+
+}  // namespace
+
+void bind_element_loss(nanobind::module_& m) {
+    using namespace nanobind::literals;
+    m.def("element_loss", &element_loss, "loss"_a, "x"_a, "target"_a, "width"_a, "reduction"_a);
+    m.def("element_loss_backward", &element_loss_backward, "loss"_a, "grad"_a, "x"_a, "target"_a,
+          "width"_a, "reduction"_a, "factor"_a);
+}
+
+}  // namespace rushlight
