@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import selectors
 import subprocess
 import tempfile
@@ -85,4 +86,7 @@ class Worker:
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").split("\n")
         said = [line.strip() for line in lines if line.strip()]
+        raised = [line for line in said if re.match(r"[\w.]+(Error|Exception|Interrupt)\b", line)]
+        if raised:
+            return raised[-1]
         return said[-1] if said else f"ended with exit code {self._process.returncode}"

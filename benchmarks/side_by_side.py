@@ -37,8 +37,8 @@ def measure(
 
     A peer that fails, or whose values differ, has only `error`.
     """
-    if not WORKLOADS[workload].has_optimizer:  # then all that can be compiled is the model
-        pythons = {peer: path for peer, path in pythons.items() if peer != "compile-all"}
+    absent = WORKLOADS[workload].absent
+    pythons = {peer: path for peer, path in pythons.items() if peer not in absent}
     results: dict[str, Any] = {}
     workers: dict[str, Worker] = {}
 

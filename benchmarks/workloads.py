@@ -34,7 +34,7 @@ class Workload:
     build: Callable[[Any, Compiler], Step]
     title: str
     goals: dict[str, float] = field(default_factory=dict)
-    has_optimizer: bool = True
+    absent: tuple[str, ...] = ()  # peers for which there is nothing to run
 
 
 def _tensor(torch: Any, shape: tuple[int, ...], seed: int) -> Any:
@@ -150,6 +150,43 @@ def pointwise(torch: Any, compiled: Compiler) -> Step:
     return step
 
 
+def _rows(torch: Any) -> tuple[Any, Any]:
+    torch.manual_seed(0)  # PyTorch and rushlight draw the same order
+    return _tensor(torch, (16384, 64), 0), integers(torch.arange, (16384,), 1) % 10
+
+
+def indexing(torch: Any, compiled: Compiler) -> Step:
+    """An epoch of shuffled batches, cut by hand."""
+    images, labels = _rows(torch)
+
+    def step() -> tuple[Any, ...]:
+        order = torch.randperm(len(images))
+        for start in range(0, len(order), 64):
+            rows = order[start : start + 64]
+            image_batch, label_batch = images[rows], labels[rows]
+            image_batch.data_ptr()
+            label_batch.data_ptr()
+        return image_batch, label_batch
+
+    return step
+
+
+def loader(torch: Any, compiled: Compiler) -> Step:
+    """The same epoch from a DataLoader."""
+    data = torch.utils.data
+    batches = data.DataLoader(data.TensorDataset(*_rows(torch)), batch_size=64, shuffle=True)
+
+    def step() -> tuple[Any, ...]:
+        for image_batch, label_batch in batches:
+            image_batch.data_ptr()
+            label_batch.data_ptr()
+        return image_batch, label_batch
+
+    return step
+
+
+NOT_TORCH = ("compile", "compile-all", "jax")
+
 WORKLOADS = {
     "seed": Workload(
         seed,
@@ -170,12 +207,16 @@ WORKLOADS = {
         {"torch": 1.6, "compile": 1, "compile-all": 1, "jax": 1},
     ),
     "scalar": Workload(
-        scalar, "one multiply and its backward(), scalar", {"torch": 8}, has_optimizer=False
+        scalar, "one multiply and its backward(), scalar", {"torch": 8}, absent=("compile-all",)
     ),
     "pointwise": Workload(
         pointwise,
         "pointwise chain and its backward, 1000x1000",
         {"torch": 4, "jax": 1},
-        has_optimizer=False,
+        absent=("compile-all",),
     ),
+    "indexing": Workload(
+        indexing, "an epoch of 256 shuffled batches, cut by hand", absent=NOT_TORCH
+    ),
+    "loader": Workload(loader, "an epoch of 256 shuffled batches, DataLoader", absent=NOT_TORCH),
 }

@@ -111,9 +111,9 @@ def assert_close(result: Any, reference: Any, dtype: str, tol: float, what: Any)
         rtol, atol = max(rtol, limit[0]) * tol, max(atol, limit[1]) * tol
         if a.dtype.kind in "biu":
             rtol = atol = 0
-        np.testing.assert_allclose(
-            a.astype(b.dtype) if b.dtype.kind == "c" else a, b, rtol, atol, err_msg=str(what)
-        )
+        if b.dtype.kind in "fc":  # what does not fit the dtype is infinite in both
+            b = b.astype(a.dtype if a.dtype.kind in "fc" else b.dtype)
+        np.testing.assert_allclose(a, b, rtol, atol, err_msg=str(what))
 
 
 def expected_dtype(row: Row, case: Case, dtype: str) -> Any:
@@ -195,7 +195,9 @@ def test_layouts(row: Row, layout: Any) -> None:
         plain = call(row, case, dtype)
         other = call(row, case, dtype, lambda a: layout(tensor(a, dtype)))
         for one, two in zip(parts(plain), parts(other)):
-            if isinstance(one, rl.Tensor):
+            if isinstance(one, rl.Tensor) and not row.exact:
+                assert_close(two, values(one), dtype, row.tol, case)
+            elif isinstance(one, rl.Tensor):
                 np.testing.assert_array_equal(values(two), values(one), err_msg=str(case))
             else:
                 assert one == two
@@ -268,7 +270,7 @@ def test_method(row: Row) -> None:
                 np.testing.assert_array_equal(values(b), values(a), err_msg=str(case))
 
 
-@rows(lambda row: "." not in row.name and hasattr(rl.Tensor, row.name + "_") and row.ref)
+@rows(lambda row: row.in_place and hasattr(rl.Tensor, row.name + "_") and row.ref is not None)
 def test_in_place(row: Row) -> None:
     dtype = row.dtype_names[0]
     written = getattr(rl.Tensor, row.name + "_")
@@ -333,7 +335,9 @@ def test_out(row: Row) -> None:
         other = rl.empty(7, dtype=result.dtype)
         function_of(row)(*args, **kwargs, out=other)
         np.testing.assert_array_equal(values(other), values(result), err_msg=f"resized: {case}")
-    if result.dtype.is_floating_point:
+    if several:
+        return
+    if result.dtype.is_floating_point and row.out_cast:
         with pytest.raises(RuntimeError, match=r"can't be cast|dtype"):
             function_of(row)(*args, **kwargs, out=rl.empty(result.shape, dtype=rl.int64))
     if row.grad:

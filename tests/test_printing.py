@@ -5,6 +5,7 @@ from math import inf, nan
 import pytest
 
 import rushlight as rl
+from rushlight.printing import printoptions
 
 # an expression: its text
 TEXTS = [
@@ -294,7 +295,7 @@ def test_profiles():
 
 def test_context_manager_restores_also_after_an_error():
     before = rl.get_printoptions()
-    with pytest.raises(KeyError), rl.printoptions(precision=1, sci_mode=True):
+    with pytest.raises(KeyError), printoptions(precision=1, sci_mode=True):
         assert repr(rl.tensor([0.25])) == "tensor([2.5e-01])"
         raise KeyError
     assert rl.get_printoptions() == before

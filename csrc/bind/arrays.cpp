@@ -310,7 +310,7 @@ Array eye(Index rows, Index cols, DType dtype) {
 }  // namespace
 
 void bind_arrays(nb::module_& m) {
-    m.def("tensor_from_data", &tensor_from_data, "data"_a, "dtype"_a.none() = nb::none());
+    m.def("tensor_from_data", &tensor_from_data, "data"_a.none(), "dtype"_a.none() = nb::none());
     m.def("from_foreign", &from_foreign, "array"_a);
     m.def("to_numpy", [](nb::handle t) { return to_foreign<nb::numpy>(t); }, "tensor"_a);
     m.def("to_dlpack", [](nb::handle t) { return to_foreign<>(t); }, "tensor"_a);
@@ -395,7 +395,7 @@ void bind_arrays(nb::module_& m) {
     m.def("view", &Array::view, "input"_a, "size"_a);
     m.def("reshape", &Array::reshape, "input"_a, "size"_a);
     m.def("can_view", [](const Array& x, const Dims& size) {
-        return x.view_strides(size).has_value();
+        return x.view_strides(infer_shape(size, x.numel())).has_value();
     }, "input"_a, "size"_a);
     m.def("same_storage", [](const Array& a, const Array& b) {
         return &a.storage() == &b.storage();

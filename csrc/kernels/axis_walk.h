@@ -1,5 +1,6 @@
-// How the index, join, sort and scan kernels walk an array: along one axis (a lane for each place of
-// the other axes), through tables of element offsets, and in ranges that depend on the shape alone.
+// How the index, join, sort and scan kernels walk an array: along one axis (a lane for each place
+// of the other axes), through tables of element offsets, and in ranges that depend on the shape
+// alone.
 #pragma once
 
 #include <cstring>
@@ -79,9 +80,8 @@ void for_ranges(Index total, Index grain, double seconds_per_item, F&& body) {
     if (total <= 0) return;
     grain = std::clamp<Index>(grain, 1, total);
     const Index tasks = (total + grain - 1) / grain;
-    parallel_for(tasks, seconds_per_item * double(grain), [&](Index task) {
-        body(task * grain, std::min(total, (task + 1) * grain));
-    });
+    parallel_for(tasks, seconds_per_item * double(grain),
+                 [&](Index task) { body(task * grain, std::min(total, (task + 1) * grain)); });
 }
 
 // Items to a range so that a range holds about 32K elements.
@@ -134,7 +134,8 @@ template <class T>
 using Compute = typename ComputeType<T>::type;
 
 template <class T>
-inline constexpr bool is_complex_type = std::is_same_v<T, Complex64> || std::is_same_v<T, Complex128>;
+inline constexpr bool is_complex_type =
+    std::is_same_v<T, Complex64> || std::is_same_v<T, Complex128>;
 template <class T>
 inline constexpr bool is_half_type = std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
 
@@ -171,7 +172,8 @@ inline constexpr Index kMaskBlock = 1 << 15;
 
 // How many flags are set before each block of kMaskBlock, and in all.
 inline std::vector<Index> counts_before(const std::uint8_t* flag, Index total) {
-    std::vector<Index> before(static_cast<std::size_t>((total + kMaskBlock - 1) / kMaskBlock) + 1, 0);
+    std::vector<Index> before(static_cast<std::size_t>((total + kMaskBlock - 1) / kMaskBlock) + 1,
+                              0);
     for_ranges(total, kMaskBlock, 2e-10, [&](Index begin, Index end) {
         Index count = 0;
         for (Index i = begin; i < end; ++i) count += flag[i] != 0;

@@ -19,7 +19,8 @@ Reduce reduce_from(std::string_view what, std::string_view name) {
     if (name == "mean") return Reduce::Mean;
     if (name == "amax") return Reduce::Max;
     if (name == "amin") return Reduce::Min;
-    fail(ErrorKind::Runtime, what, ": reduce must be one of sum, prod, mean, amax or amin, got ", name);
+    fail(ErrorKind::Runtime, what, ": reduce must be one of sum, prod, mean, amax or amin, got ",
+         name);
 }
 
 void check_index_dtype(std::string_view what, const Array& index) {
@@ -58,10 +59,9 @@ Array apart_from(const Array& x, const Array& source) {
 struct LaneTables {
     LaneTables(const Array& x, const Dims& shape, int axis)
         : outer(element_offsets(span_of(shape, 0, axis), span_of(x.strides(), 0, axis))),
-          inner(shape.empty()
-                    ? std::vector<Index>(1, 0)
-                    : element_offsets(span_of(shape, axis + 1, shape.size()),
-                                      span_of(x.strides(), axis + 1, shape.size()))),
+          inner(shape.empty() ? std::vector<Index>(1, 0)
+                              : element_offsets(span_of(shape, axis + 1, shape.size()),
+                                                span_of(x.strides(), axis + 1, shape.size()))),
           stride(lane_stride(x, axis)) {}
     std::vector<Index> outer, inner;
     Index stride;
@@ -76,11 +76,12 @@ Array gather(const Array& input, Index dim, const Array& indices, bool /*sparse_
     if (indices.numel() == 0) return Array::empty(indices.shape(), input.dtype());
     check_index_dtype("gather", indices);
     const Array x = at_least_1d(input), index = as_index(at_least_1d(indices));
-    check(x.ndim() == index.ndim(), "gather: the index must have as many dimensions as the input, got ",
-          index.shape(), " for an input of shape ", x.shape());
+    check(x.ndim() == index.ndim(),
+          "gather: the index must have as many dimensions as the input, got ", index.shape(),
+          " for an input of shape ", x.shape());
     for (int d = 0; d < x.ndim(); ++d) {
-        check(d == axis || index.size(d) <= x.size(d), "gather: Size does not match at dimension ", d,
-              " expected index ", index.shape(), " to be no larger than self ", x.shape(),
+        check(d == axis || index.size(d) <= x.size(d), "gather: Size does not match at dimension ",
+              d, " expected index ", index.shape(), " to be no larger than self ", x.shape(),
               " apart from dimension ", axis);
     }
     check_range("gather", ErrorKind::Runtime, index, 0, x.size(axis), axis);
@@ -244,9 +245,11 @@ void check_scatter(std::string_view what, const Array& x, int axis, const Array&
           ": the index must have as many dimensions as src, got an index of shape ", index.shape(),
           " for a src of shape ", source.shape());
     for (int d = 0; d < x.ndim(); ++d) {
-        const bool fits = (d == axis || index.size(d) <= x.size(d)) && index.size(d) <= source.size(d);
-        check(fits, what, ": Expected index ", index.shape(), " to be no larger than self ", x.shape(),
-              " apart from dimension ", axis, " and to be no larger size than src ", source.shape());
+        const bool fits =
+            (d == axis || index.size(d) <= x.size(d)) && index.size(d) <= source.size(d);
+        check(fits, what, ": Expected index ", index.shape(), " to be no larger than self ",
+              x.shape(), " apart from dimension ", axis, " and to be no larger size than src ",
+              source.shape());
     }
     check_range(what, ErrorKind::Runtime, index, 0, x.size(axis), axis);
 }
@@ -258,10 +261,11 @@ void scatter_into(std::string_view what, const Array& destination, Index dim, co
     check_index_dtype(what, indices);
     check_same_dtype(what, destination, values);
     check_as(ErrorKind::NotImplemented,
-             !is_complex(destination.dtype()) || (reduce != Reduce::Max && reduce != Reduce::Min), what,
-             ": amax and amin of complex numbers are not defined");
-    check_as(ErrorKind::NotImplemented, destination.dtype() != DType::Bool || reduce != Reduce::Mean,
-             what, ": mean of booleans is not defined");
+             !is_complex(destination.dtype()) || (reduce != Reduce::Max && reduce != Reduce::Min),
+             what, ": amax and amin of complex numbers are not defined");
+    check_as(ErrorKind::NotImplemented,
+             destination.dtype() != DType::Bool || reduce != Reduce::Mean, what,
+             ": mean of booleans is not defined");
     check_writable(what, destination);
     const Array x = at_least_1d(destination), index = as_index(at_least_1d(indices));
     const Array source = apart_from(x, at_least_1d(values));
@@ -276,12 +280,12 @@ void scatter_into(std::string_view what, const Array& destination, Index dim, co
         const T* in = source.data<T>();
         if (!include_self && reduce != Reduce::None) {
             const T start = identity_of<T>(reduce);
-            for_each_scatter(lanes, position, to, from, [=](Index place, Index) { out[place] = start; });
+            for_each_scatter(lanes, position, to, from,
+                             [=](Index place, Index) { out[place] = start; });
         }
         dispatch_reduce(reduce, [&]<Reduce R>() {
-            for_each_scatter(lanes, position, to, from, [=](Index place, Index at) {
-                Step<R>::apply(out[place], in[at]);
-            });
+            for_each_scatter(lanes, position, to, from,
+                             [=](Index place, Index at) { Step<R>::apply(out[place], in[at]); });
         });
     });
     if (reduce != Reduce::Mean) return;
@@ -289,12 +293,11 @@ void scatter_into(std::string_view what, const Array& destination, Index dim, co
     auto* count = counts.data<Index>();
     const LaneTables count_at(counts, index.shape(), axis);
     for_each_scatter(lanes, position, count_at, from, [=](Index place, Index) { ++count[place]; });
-    divide_by_counts(x,
-                     element_offsets(x.shape(), x.strides()), counts);
+    divide_by_counts(x, element_offsets(x.shape(), x.strides()), counts);
 }
 
 Array scatter_(const Array& x, Index dim, const Array& index, const Array& source,
-              const std::string& reduce, bool include_self) {
+               const std::string& reduce, bool include_self) {
     scatter_into("scatter", x, dim, index, source, reduce_from("scatter", reduce), include_self);
     return x;
 }
@@ -305,7 +308,7 @@ void check_scalar(std::string_view what, const Array& x, const Scalar& value) {
 }
 
 Array scatter_value_(const Array& x, Index dim, const Array& index, const Scalar& value,
-                    const std::string& reduce) {
+                     const std::string& reduce) {
     check_scalar("scatter", x, value);
     const Array one = Array::scalar(value, x.dtype());
     const Dims ones(std::max(index.ndim(), 1), 1);
@@ -351,11 +354,13 @@ void check_rows(std::string_view what, ErrorKind kind, const Array& x, int axis,
     check(equal, what, ": the source must have the input's shape apart from dimension ", axis,
           ", got ", source.shape(), " for an input of shape ", x.shape());
     check_as(kind, index.numel() == lane_size(source, axis), what, ": Number of indices (",
-             index.numel(), ") should be equal to source.size(dim): (", lane_size(source, axis), ")");
+             index.numel(), ") should be equal to source.size(dim): (", lane_size(source, axis),
+             ")");
 }
 
 // x with an axis even if it is 0-dim, so that rows can be picked along it; shares x's memory.
-void write_rows(const Array& x, int axis, const Array& index, const Array& source, bool accumulate) {
+void write_rows(const Array& x, int axis, const Array& index, const Array& source,
+                bool accumulate) {
     const Array rows = at_least_1d(x);
     rows.bytes();
     const PickPlan plan = plan_along(rows, axis, index);
@@ -382,7 +387,7 @@ Array scaled(const Array& source, const Scalar& alpha) {
 }
 
 Array index_add_(const Array& x, Index dim, const Array& index, const Array& source,
-                const Scalar& alpha) {
+                 const Scalar& alpha) {
     const int axis = lane_axis("index_add_", dim, x);
     check_index_dtype("index_add_", index);
     check_same_dtype("index_add_", x, source);
@@ -508,8 +513,8 @@ Array embedding(const Array& weight, const Array& index) {
 
 // The sum of the rows of grad at their indices: (num_weights, D). Rows at padding_idx (if it is not
 // negative) count nothing; with scale_by_freq each sum is divided by how often its index occurs.
-Array embedding_backward(const Array& grad, const Array& index, Index num_weights, Index padding_idx,
-                         bool scale_by_freq) {
+Array embedding_backward(const Array& grad, const Array& index, Index num_weights,
+                         Index padding_idx, bool scale_by_freq) {
     const Array positions = embedding_index(index, num_weights);
     const bool half = is_half(grad.dtype());  // sums of halves run in float
     const Array rows = contiguous(half ? cast(grad, DType::F32) : grad);
@@ -540,8 +545,10 @@ Array embedding_backward(const Array& grad, const Array& index, Index num_weight
 }
 
 // Scales the rows that `index` visits down to a norm of max_norm at most, in place.
-Array embedding_renorm_(const Array& weight, const Array& index, double max_norm, double norm_type) {
-    check(weight.ndim() == 2, "embedding_renorm_: 'weight' must be 2-D, got shape ", weight.shape());
+Array embedding_renorm_(const Array& weight, const Array& index, double max_norm,
+                        double norm_type) {
+    check(weight.ndim() == 2, "embedding_renorm_: 'weight' must be 2-D, got shape ",
+          weight.shape());
     const Array positions = embedding_index(index, weight.size(0));
     const auto* position = positions.data<Index>();
     std::vector<Index> visited(position, position + positions.numel());
@@ -560,7 +567,8 @@ Array embedding_renorm_(const Array& weight, const Array& index, double max_norm
                     if (std::isinf(norm_type)) {
                         norm = std::max(norm, magnitude);
                     } else {
-                        norm += norm_type == 2 ? magnitude * magnitude : std::pow(magnitude, norm_type);
+                        norm +=
+                            norm_type == 2 ? magnitude * magnitude : std::pow(magnitude, norm_type);
                     }
                 }
                 if (!std::isinf(norm_type)) norm = std::pow(norm, 1 / norm_type);
@@ -571,7 +579,8 @@ Array embedding_renorm_(const Array& weight, const Array& index, double max_norm
                 }
             }
         } else {
-            fail(ErrorKind::NotImplemented, "embedding_renorm_: expected a floating point weight, got ",
+            fail(ErrorKind::NotImplemented,
+                 "embedding_renorm_: expected a floating point weight, got ",
                  name_of(weight.dtype()));
         }
     });
@@ -589,8 +598,7 @@ void bind_gather(nanobind::module_& m) {
     m.def("scatter_value_", &scatter_value_, "x"_a, "dim"_a, "index"_a, "value"_a,
           "reduce"_a = "none");
     m.def("index_select", &index_select, "x"_a, "dim"_a, "index"_a);
-    m.def("index_add_", &index_add_, "x"_a, "dim"_a, "index"_a, "source"_a,
-          "alpha"_a);
+    m.def("index_add_", &index_add_, "x"_a, "dim"_a, "index"_a, "source"_a, "alpha"_a);
     m.def("index_copy_", &index_copy_, "x"_a, "dim"_a, "index"_a, "source"_a);
     m.def("index_fill_", &index_fill_, "x"_a, "dim"_a, "index"_a, "value"_a);
     m.def("take", &take, "x"_a, "index"_a);

@@ -10,8 +10,8 @@ namespace {
 
 // How often each number occurs, or the sum of its weights: (max(max(x) + 1, minlength),).
 Array bincount(const Array& x, std::optional<Array> weights, Index minlength) {
-    check_as(ErrorKind::NotImplemented, is_integral(x.dtype()), "bincount: not implemented for dtype ",
-             name_of(x.dtype()), "; expected integers");
+    check_as(ErrorKind::NotImplemented, is_integral(x.dtype()),
+             "bincount: not implemented for dtype ", name_of(x.dtype()), "; expected integers");
     check(minlength >= 0, "bincount: minlength should be >= 0, got ", minlength);
     if (x.ndim() == 1 && x.numel() == 0) return Array::zeros(Dims{minlength}, DType::I64);
     check(x.ndim() == 1, "bincount only supports 1-d non-negative integral inputs, got shape ",
@@ -33,8 +33,8 @@ Array bincount(const Array& x, std::optional<Array> weights, Index minlength) {
         return result;
     }
     check(weights->ndim() == 1 && weights->numel() == count,
-          "bincount: weights should be 1-d and have the same length as input, got ", weights->shape(),
-          " for an input of shape ", x.shape());
+          "bincount: weights should be 1-d and have the same length as input, got ",
+          weights->shape(), " for an input of shape ", x.shape());
     check(!is_complex(weights->dtype()), "bincount: complex weights are not supported");
     const DType dtype = weights->dtype() == DType::F32 ? DType::F32 : DType::F64;
     const Array values = contiguous(cast(*weights, dtype));
@@ -73,7 +73,8 @@ Array histc(const Array& x, Index bins, double low, double high) {
             }
             check(std::isfinite(from) && std::isfinite(to), "histc: range of [", double(from), ", ",
                   double(to), "] is not finite");
-            check(from < to, "histc: max must be larger than min, got min = ", low, ", max = ", high);
+            check(from < to, "histc: max must be larger than min, got min = ", low,
+                  ", max = ", high);
             std::vector<Index> counts(static_cast<std::size_t>(bins), 0);
             for (Index i = 0; i < x.numel(); ++i) {
                 const C value = C(in[i]);
@@ -87,26 +88,31 @@ Array histc(const Array& x, Index bins, double low, double high) {
     return result;
 }
 
-void check_searchable(const Array& sorted, const Array& values, const std::optional<Array>& sorter) {
+void check_searchable(const Array& sorted, const Array& values,
+                      const std::optional<Array>& sorter) {
     const char* what = "searchsorted: ";
     const auto searchable = [](DType dtype) { return is_integral(dtype) || is_floating(dtype); };
-    check_as(ErrorKind::NotImplemented, searchable(sorted.dtype()) && searchable(values.dtype()), what,
-             "not implemented for dtypes ", name_of(sorted.dtype()), " and ", name_of(values.dtype()));
+    check_as(ErrorKind::NotImplemented, searchable(sorted.dtype()) && searchable(values.dtype()),
+             what, "not implemented for dtypes ", name_of(sorted.dtype()), " and ",
+             name_of(values.dtype()));
     check(values.ndim() > 0 || sorted.ndim() == 1, what,
           "input value can be a scalar only when boundaries tensor dimension is 1, but we got "
-          "boundaries of shape ", sorted.shape());
-    check(sorted.ndim() > 0, what, "boundaries tensor should have positive dimension, but got 0 dimension");
+          "boundaries of shape ",
+          sorted.shape());
+    check(sorted.ndim() > 0, what,
+          "boundaries tensor should have positive dimension, but got 0 dimension");
     bool matches = sorted.ndim() == 1 || sorted.ndim() == values.ndim();
     for (int d = 0; matches && sorted.ndim() > 1 && d + 1 < sorted.ndim(); ++d) {
         matches = sorted.size(d) == values.size(d);
     }
     check(matches, what,
-          "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
-          "input value tensor must match, but we got boundaries tensor ", sorted.shape(),
-          " and input value tensor ", values.shape());
+          "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+          "tensor and "
+          "input value tensor must match, but we got boundaries tensor ",
+          sorted.shape(), " and input value tensor ", values.shape());
     if (!sorter) return;
-    check(sorter->dtype() == DType::I64, what, "sorter must be a tensor of long dtype but got dtype ",
-          name_of(sorter->dtype()));
+    check(sorter->dtype() == DType::I64, what,
+          "sorter must be a tensor of long dtype but got dtype ", name_of(sorter->dtype()));
     check(sorter->shape() == sorted.shape(), what,
           "boundary and sorter must have the same size, but got boundary tensor ", sorted.shape(),
           " and got sorter tensor ", sorter->shape());

@@ -67,8 +67,8 @@ PickPlan plan_indices(const Array& x, const Indices& indices) {
         const int axes = indices[i] && is_mask(*indices[i]) ? indices[i]->ndim() : 1;
         check_as(ErrorKind::Index, axes > 0,
                  "a 0-dim mask as an index: unsqueeze the tensor and the mask first");
-        check_as(ErrorKind::Index, axis + axes <= x.ndim(), "too many indices for tensor of dimension ",
-                 x.ndim());
+        check_as(ErrorKind::Index, axis + axes <= x.ndim(),
+                 "too many indices for tensor of dimension ", x.ndim());
         if (indices[i]) {
             const Array& index = *indices[i];
             check_as(ErrorKind::Index,
@@ -105,8 +105,7 @@ void add_offsets(std::vector<Index>& picked, const Dims& shape, const Pick& pick
         if (pick.shape[d] != 1) strides[missing + d] = stride;
         stride *= pick.shape[d];
     }
-    const std::vector<Index> at =
-        element_offsets(shape, strides);
+    const std::vector<Index> at = element_offsets(shape, strides);
     for (std::size_t i = 0; i < picked.size(); ++i) picked[i] += pick.offsets[std::size_t(at[i])];
 }
 
@@ -187,7 +186,8 @@ Array fit_values(std::string_view what, const Array& x, const Array& values, con
           " but the tensor that is written to has ", name_of(x.dtype()),
           "; convert the values with .to(...)");
     const bool shared = &values.storage() == &x.storage();
-    if (values.numel() == 1 && values.ndim() <= shape.size()) return shared ? clone(values) : values;
+    if (values.numel() == 1 && values.ndim() <= shape.size())
+        return shared ? clone(values) : values;
     bool fits = values.ndim() <= shape.size();
     for (int d = 1; fits && d <= values.ndim(); ++d) {
         const Index size = values.size(values.ndim() - d);
@@ -233,7 +233,8 @@ PickPlan plan_picks(const Array& x, std::vector<Pick> picks) {
             }
         } catch (const Error&) {
             std::string shapes;
-            for (const Pick& pick : picks) shapes += (shapes.empty() ? "" : ", ") + pick.shape.str();
+            for (const Pick& pick : picks)
+                shapes += (shapes.empty() ? "" : ", ") + pick.shape.str();
             fail(ErrorKind::Index,
                  "shape mismatch: indexing tensors could not be broadcast together with shapes ",
                  shapes);
@@ -328,11 +329,10 @@ void write_picks(const Array& x, const PickPlan& plan, const Array& values, bool
     }
     dispatch(x.dtype(), [&]<class T>() {
         if (one) {
-            write_each(x.data<T>(), plan, values.data<T>(), 0,
-                       [](T* to, const T* from, Index n) {
-                           const T value = *from;
-                           for (Index i = 0; i < n; ++i) accumulate_one(to[i], value);
-                       });
+            write_each(x.data<T>(), plan, values.data<T>(), 0, [](T* to, const T* from, Index n) {
+                const T value = *from;
+                for (Index i = 0; i < n; ++i) accumulate_one(to[i], value);
+            });
         } else {
             write_each(x.data<T>(), plan, values.data<T>(), 1,
                        [](T* __restrict to, const T* __restrict from, Index n) {

@@ -14,8 +14,8 @@ struct Pick {
     std::vector<Index> offsets;  // in elements of x; one for each place of `shape`
 };
 
-// An integer index along one axis, contiguous int64, in range, or negative and in range when counted
-// from the end. The caller has checked.
+// An integer index along one axis, contiguous int64, in range, or negative and in range when
+// counted from the end. The caller has checked.
 Pick pick_along(const Array& x, int axis, const Array& index);
 
 // The result, in order of memory, is [before][picked][after][run]: element offsets into x, and a

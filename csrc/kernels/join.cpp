@@ -22,9 +22,10 @@ void join_parts(std::byte* to, Index outer, std::size_t row, const std::vector<P
     const double seconds = double(row) * kSecondsPerByte;
     if (outer == 1) {  // few long pieces: cut each
         for (const Part& part : parts) {
-            for_ranges(Index(part.bytes), Index(1) << 18, kSecondsPerByte, [&](Index begin, Index end) {
-                std::memcpy(to + part.at + begin, part.from + begin, std::size_t(end - begin));
-            });
+            for_ranges(
+                Index(part.bytes), Index(1) << 18, kSecondsPerByte, [&](Index begin, Index end) {
+                    std::memcpy(to + part.at + begin, part.from + begin, std::size_t(end - begin));
+                });
         }
         return;
     }
@@ -44,7 +45,8 @@ void join_parts(std::byte* to, Index outer, std::size_t row, const std::vector<P
 bool is_skipped(const Array& part) { return part.ndim() == 1 && part.numel() == 0; }
 
 Array cat(const std::vector<Array>& tensors, Index dim) {
-    check_as(ErrorKind::Value, !tensors.empty(), "torch.cat(): expected a non-empty list of Tensors");
+    check_as(ErrorKind::Value, !tensors.empty(),
+             "torch.cat(): expected a non-empty list of Tensors");
     const Array* model = nullptr;
     DType dtype = tensors[0].dtype();
     for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -95,8 +97,8 @@ Array stack(const std::vector<Array>& tensors, Index dim) {
     const Dims& model = tensors[0].shape();
     DType dtype = tensors[0].dtype();
     for (std::size_t i = 1; i < tensors.size(); ++i) {
-        check(tensors[i].shape() == model, "stack expects each tensor to be equal size, but got ", model,
-              " at entry 0 and ", tensors[i].shape(), " at entry ", i);
+        check(tensors[i].shape() == model, "stack expects each tensor to be equal size, but got ",
+              model, " at entry 0 and ", tensors[i].shape(), " at entry ", i);
         dtype = promote(dtype, tensors[i].dtype());
     }
     const int axis = normalize_axis("stack", dim, model.size() + 1);
@@ -178,7 +180,8 @@ Array remap_axes(const Array& x, const std::vector<std::vector<Index>>& maps) {
         wider.reserve(rows.size() * std::size_t(shape[d]));
         for (Index row : rows) {
             for (Index i = 0; i < shape[d]; ++i) {
-                const Index c = maps[std::size_t(d)].empty() ? i : maps[std::size_t(d)][std::size_t(i)];
+                const Index c =
+                    maps[std::size_t(d)].empty() ? i : maps[std::size_t(d)][std::size_t(i)];
                 wider.push_back(row + c * strides[d]);
             }
         }
@@ -190,14 +193,16 @@ Array remap_axes(const Array& x, const std::vector<std::vector<Index>>& maps) {
         const T* from = source.data<T>();
         T* to = result.data<T>();
         const double seconds = double(length * unit) * sizeof(T) * kSecondsPerByte + 1e-9;
-        for_ranges(Index(rows.size()), grain_for(length * unit), seconds, [&](Index begin, Index end) {
-            for (Index r = begin; r < end; ++r) {
-                T* out = to + r * length * unit;
-                for (const Run& run : runs) {
-                    out = copy_run(out, from + rows[std::size_t(r)] + run.first * unit, run, unit);
-                }
-            }
-        });
+        for_ranges(Index(rows.size()), grain_for(length * unit), seconds,
+                   [&](Index begin, Index end) {
+                       for (Index r = begin; r < end; ++r) {
+                           T* out = to + r * length * unit;
+                           for (const Run& run : runs) {
+                               out = copy_run(out, from + rows[std::size_t(r)] + run.first * unit,
+                                              run, unit);
+                           }
+                       }
+                   });
     });
     return result;
 }
@@ -224,7 +229,8 @@ Array roll(const Array& x, const Dims& shifts, const Dims& dims) {
     check_as(ErrorKind::Index, x.ndim() > 0 || dims.empty(), "roll: Dimension specified as ",
              dims.empty() ? 0 : dims[0], " but tensor has no dimensions");
     check((x.ndim() == 0 && dims.empty()) || dims.size() == shifts.size(),
-          "roll: shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
+          "roll: shifts and dimensions must align. shifts: ", shifts.size(),
+          ", dims:", dims.size());
     if (x.numel() == 0 || x.ndim() == 0) return clone(x);
     Dims total(x.ndim(), 0);
     for (int i = 0; i < dims.size(); ++i) {
@@ -242,8 +248,9 @@ Array roll(const Array& x, const Dims& shifts, const Dims& dims) {
 }
 
 Array repeat(const Array& x, const Dims& repeats) {
-    check(repeats.size() >= x.ndim(), "repeat: Number of dimensions of repeat dims (", repeats.size(),
-          ") can not be smaller than number of dimensions of tensor (", x.ndim(), ")");
+    check(repeats.size() >= x.ndim(), "repeat: Number of dimensions of repeat dims (",
+          repeats.size(), ") can not be smaller than number of dimensions of tensor (", x.ndim(),
+          ")");
     Dims from = x.shape();
     while (from.size() < repeats.size()) from.insert(0, 1);
     std::vector<std::vector<Index>> maps(std::size_t(std::max(from.size(), 1)));
@@ -267,7 +274,8 @@ Array repeat(const Array& x, const Dims& repeats) {
 
 // For repeat_interleave: position i as often as repeats[i] says, (sum of repeats,), in their dtype.
 Array repeat_positions(const Array& repeats, std::optional<Index> output_size) {
-    check_as(ErrorKind::NotImplemented, repeats.dtype() == DType::I64 || repeats.dtype() == DType::I32,
+    check_as(ErrorKind::NotImplemented,
+             repeats.dtype() == DType::I64 || repeats.dtype() == DType::I32,
              "repeat_interleave: expected repeats of dtype int64 or int32, got ",
              name_of(repeats.dtype()));
     check(repeats.ndim() == 1, "repeat_interleave: expected a 1-D tensor of repeats, got shape ",
@@ -294,7 +302,8 @@ Array repeat_positions(const Array& repeats, std::optional<Index> output_size) {
 // --- triangles and diagonals --------------------------------------------------------------------
 
 Array triangle(std::string_view what, const Array& x, Index diagonal, bool lower) {
-    check(x.ndim() >= 2, what, ": input tensor must have at least 2 dimensions, got shape ", x.shape());
+    check(x.ndim() >= 2, what, ": input tensor must have at least 2 dimensions, got shape ",
+          x.shape());
     const Array source = contiguous(x);
     const Array result = Array::empty(x.shape(), x.dtype());
     if (result.numel() == 0) return result;
@@ -306,7 +315,8 @@ Array triangle(std::string_view what, const Array& x, Index diagonal, bool lower
     for_ranges(x.numel() / columns, grain_for(columns), seconds, [&](Index begin, Index end) {
         for (Index r = begin; r < end; ++r) {
             // Columns below `split` belong to the lower part.
-            const Index split = std::clamp<Index>(r % rows + diagonal + (lower ? 1 : 0), 0, columns);
+            const Index split =
+                std::clamp<Index>(r % rows + diagonal + (lower ? 1 : 0), 0, columns);
             const std::size_t head = std::size_t(split) * item;
             const std::size_t tail = std::size_t(columns - split) * item;
             const std::size_t row = std::size_t(r * columns) * item;
@@ -331,7 +341,8 @@ Array diag_embed(const Array& x, Index offset, Index dim1, Index dim2) {
     const int row = normalize_axis("diag_embed", dim1, rank);
     const int column = normalize_axis("diag_embed", dim2, rank);
     check(row != column, "diag_embed: diagonal dimensions cannot be identical ", dim1, ", ", dim2);
-    check_as(ErrorKind::Index, x.ndim() > 0, "diag_embed: expected at least one dimension, got a 0-dim "
+    check_as(ErrorKind::Index, x.ndim() > 0,
+             "diag_embed: expected at least one dimension, got a 0-dim "
              "tensor");
     const Index length = x.shape().back(), size = length + std::abs(offset);
     Dims shape = x.shape();

@@ -434,8 +434,11 @@ Array nll_loss_backward(const Array& grad, const Array& x, const Array& target,
 
 }  // namespace
 
+void bind_element_loss(nanobind::module_& m);  // the family's other file, element_loss.cpp
+
 void bind_loss(nanobind::module_& m) {
     using namespace nanobind::literals;
+    bind_element_loss(m);
     const auto none = nanobind::none();
     m.def("cross_entropy", &cross_entropy, "x"_a, "target"_a, "weight"_a = none,
           "reduction"_a = 1, "ignore_index"_a = -100, "label_smoothing"_a = 0.0);

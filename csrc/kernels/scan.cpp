@@ -59,32 +59,31 @@ Array running(const Array& x, int axis, bool reverse, Op op) {
     const Array result = Array::empty(x.shape(), x.dtype());
     if (x.numel() == 0) return result;
     const Lanes at = lanes_of(x.shape(), axis);
-    for_each_lane_block(
-        at, reverse, source.data<T>(), result.data<T>(), 1e-9,
-        [&](T* out, const T* in, Index stride, Index lanes) {
-            if (lanes == 1) {
-                Wider<T> total = Wider<T>(in[0]);
-                out[0] = in[0];
-                for (Index l = 1; l < at.length; ++l) {
-                    total = op(total, Wider<T>(in[l * stride]));
-                    out[l * stride] = convert<T>(total);
-                }
-                return;
-            }
-            Wider<T> total[64];
-            for (Index i = 0; i < lanes; ++i) {
-                total[i] = Wider<T>(in[i]);
-                out[i] = in[i];
-            }
-            for (Index l = 1; l < at.length; ++l) {
-                in += stride;
-                out += stride;
-                for (Index i = 0; i < lanes; ++i) {
-                    total[i] = op(total[i], Wider<T>(in[i]));
-                    out[i] = convert<T>(total[i]);
-                }
-            }
-        });
+    for_each_lane_block(at, reverse, source.data<T>(), result.data<T>(), 1e-9,
+                        [&](T* out, const T* in, Index stride, Index lanes) {
+                            if (lanes == 1) {
+                                Wider<T> total = Wider<T>(in[0]);
+                                out[0] = in[0];
+                                for (Index l = 1; l < at.length; ++l) {
+                                    total = op(total, Wider<T>(in[l * stride]));
+                                    out[l * stride] = convert<T>(total);
+                                }
+                                return;
+                            }
+                            Wider<T> total[64];
+                            for (Index i = 0; i < lanes; ++i) {
+                                total[i] = Wider<T>(in[i]);
+                                out[i] = in[i];
+                            }
+                            for (Index l = 1; l < at.length; ++l) {
+                                in += stride;
+                                out += stride;
+                                for (Index i = 0; i < lanes; ++i) {
+                                    total[i] = op(total[i], Wider<T>(in[i]));
+                                    out[i] = convert<T>(total[i]);
+                                }
+                            }
+                        });
     return result;
 }
 
@@ -158,18 +157,18 @@ Array logcumsumexp(const Array& x, Index dim, bool reverse) {
         if constexpr (std::is_integral_v<T>) {
             return Array();
         } else {
-            return running<T>(x, axis, reverse, [](auto total, auto value) {
-                return log_add_exp(total, value);
-            });
+            return running<T>(x, axis, reverse,
+                              [](auto total, auto value) { return log_add_exp(total, value); });
         }
     });
 }
 
 // The running extreme and where it last stood; NaN is more extreme than any number.
-std::pair<Array, Array> running_extreme(std::string_view what, const Array& x, Index dim, bool largest) {
+std::pair<Array, Array> running_extreme(std::string_view what, const Array& x, Index dim,
+                                        bool largest) {
     const int axis = lane_axis(what, dim, x);
-    check_as(ErrorKind::NotImplemented, !is_complex(x.dtype()), what, ": not implemented for dtype ",
-             name_of(x.dtype()));
+    check_as(ErrorKind::NotImplemented, !is_complex(x.dtype()), what,
+             ": not implemented for dtype ", name_of(x.dtype()));
     const Array source = contiguous(x);
     const Array values = Array::empty(x.shape(), x.dtype());
     const Array indices = Array::empty(x.shape(), DType::I64);
@@ -180,9 +179,26 @@ std::pair<Array, Array> running_extreme(std::string_view what, const Array& x, I
             const T* from = source.data<T>();
             T* to = values.data<T>();
             auto* positions = indices.data<Index>();
-            for_each_lane_block(at, false, from, to, 2e-9, [&](T* out, const T* in, Index stride,
-                                                               Index lanes) {
+            const auto takes_over = [largest](Compute<T> value, Compute<T> best) {
+                const bool reaches = largest ? value >= best : value <= best;
+                return is_nan(value) || (!is_nan(best) && reaches);
+            };
+            const auto walk = [&](T* out, const T* in, Index stride, Index lanes) {
                 Index* position = positions + (out - to);
+                if (lanes == 1) {
+                    T best = in[0];
+                    Index best_at = 0;
+                    for (Index l = 0; l < at.length; ++l) {
+                        const T value = in[l * stride];
+                        if (takes_over(Compute<T>(value), Compute<T>(best))) {
+                            best = value;
+                            best_at = l;
+                        }
+                        out[l * stride] = best;
+                        position[l * stride] = best_at;
+                    }
+                    return;
+                }
                 for (Index i = 0; i < lanes; ++i) {
                     out[i] = in[i];
                     position[i] = 0;
@@ -194,14 +210,13 @@ std::pair<Array, Array> running_extreme(std::string_view what, const Array& x, I
                     out += stride;
                     position += stride;
                     for (Index i = 0; i < lanes; ++i) {
-                        const Compute<T> value = Compute<T>(in[i]), best = Compute<T>(before[i]);
-                        const bool reaches = largest ? value >= best : value <= best;
-                        const bool takes = is_nan(value) || (!is_nan(best) && reaches);
+                        const bool takes = takes_over(Compute<T>(in[i]), Compute<T>(before[i]));
                         out[i] = takes ? in[i] : before[i];
                         position[i] = takes ? l : position_before[i];
                     }
                 }
-            });
+            };
+            for_each_lane_block(at, false, from, to, 2e-9, walk);
         }
     });
     return {values, indices};

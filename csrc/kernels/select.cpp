@@ -35,13 +35,15 @@ Index extreme_of_row(const T* in, Index length) {
             for (; i + kLanes <= end; i += kLanes) {
                 for (Index k = 0; k < kLanes; ++k) {
                     const T value = in[i + k];
-                    extreme[k] = (largest ? value > extreme[k] : value < extreme[k]) ? value : extreme[k];
+                    extreme[k] =
+                        (largest ? value > extreme[k] : value < extreme[k]) ? value : extreme[k];
                     if constexpr (std::is_floating_point_v<T>) any_nan |= value != value;
                 }
             }
             T block_best = extreme[0];
             for (Index k = 1; k < kLanes; ++k) {
-                if (largest ? extreme[k] > block_best : extreme[k] < block_best) block_best = extreme[k];
+                if (largest ? extreme[k] > block_best : extreme[k] < block_best)
+                    block_best = extreme[k];
             }
             for (; i < end; ++i) {
                 if (is_nan(in[i])) any_nan = true;
@@ -129,14 +131,15 @@ void extreme_positions(const Array& x, const Lanes& at, bool largest, Index* pos
         }
         const Index blocks = (at.inner + kLaneBlock - 1) / kLaneBlock;
         const Index work = at.length * std::min(at.inner, kLaneBlock);
-        for_ranges(at.outer * blocks, grain_for(work), 1e-9 * double(work), [&](Index begin, Index end) {
-            for (Index task = begin; task < end; ++task) {
-                const Index lane = task % blocks * kLaneBlock, outer = task / blocks;
-                extremes_of_lanes<kLargest>(from + outer * at.length * at.inner + lane, at.length,
-                                            at.inner, std::min(kLaneBlock, at.inner - lane),
-                                            positions + outer * at.inner + lane);
-            }
-        });
+        for_ranges(
+            at.outer * blocks, grain_for(work), 1e-9 * double(work), [&](Index begin, Index end) {
+                for (Index task = begin; task < end; ++task) {
+                    const Index lane = task % blocks * kLaneBlock, outer = task / blocks;
+                    extremes_of_lanes<kLargest>(
+                        from + outer * at.length * at.inner + lane, at.length, at.inner,
+                        std::min(kLaneBlock, at.inner - lane), positions + outer * at.inner + lane);
+                }
+            });
     });
 }
 
@@ -149,8 +152,8 @@ void check_axis_not_empty(std::string_view what, const Array& x, int axis) {
              " to have non-zero size.");
 }
 
-std::pair<Array, Array> extreme_with_index(std::string_view what, const Array& x, Index dim, bool keepdim,
-                                           bool largest) {
+std::pair<Array, Array> extreme_with_index(std::string_view what, const Array& x, Index dim,
+                                           bool keepdim, bool largest) {
     const int axis = lane_axis(what, dim, x);
     check_ordered(what, x);
     check_axis_not_empty(what, x, axis);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr Index kRadixFrom = 256;        // shorter lists are sorted by comparison
 constexpr Index kWideDigitsFrom = 8192;  // longer lists take fewer passes with wider digits
-constexpr Index kRadixBlock = 1 << 16;   // a list that threads share is cut into blocks of this size
+constexpr Index kRadixBlock = 1 << 16;  // a list that threads share is cut into blocks of this size
 
 // Least significant digit first. Every pass is stable, so positions stay in order.
 template <int digit_bits, class E>
@@ -24,7 +24,8 @@ void radix_sort(E* entries, E* spare, Index count) {
     for (Index i = 0; i < count; ++i) {
         const auto key = entries[i].key();
         for (int pass = 0; pass < kPasses; ++pass) {
-            ++counts[std::size_t(pass * kDigits) + (std::size_t(key >> (pass * digit_bits)) % kDigits)];
+            ++counts[std::size_t(pass * kDigits) +
+                     (std::size_t(key >> (pass * digit_bits)) % kDigits)];
         }
     }
     E* from = entries;
@@ -43,8 +44,8 @@ void radix_sort(E* entries, E* spare, Index count) {
     if (from != entries) std::copy_n(from, count, entries);
 }
 
-// The same for a list that threads share: each block counts its digits, then writes to places of its
-// own, so the result does not depend on the threads.
+// The same for a list that threads share: each block counts its digits, then writes to places of
+// its own, so the result does not depend on the threads.
 template <class E>
 void shared_radix_sort(E* entries, E* spare, Index count) {
     constexpr int kDigitBits = 11, kDigits = 1 << kDigitBits;
@@ -132,7 +133,8 @@ ArrayPair sort(const Array& x, Index dim, bool descending, bool stable) {
         const T* from = source.data<T>();
         T* values = result.values.data<T>();
         auto* indices = result.indices.data<Index>();
-        const auto sort_row = [&](EntryOf<T>* entries, EntryOf<T>* spare, Index row, bool parallel) {
+        const auto sort_row = [&](EntryOf<T>* entries, EntryOf<T>* spare, Index row,
+                                  bool parallel) {
             const T* in = from + row * length;
             fill_entries(entries, in, length, descending);
             sort_entries(entries, spare, length, parallel);
@@ -143,7 +145,8 @@ ArrayPair sort(const Array& x, Index dim, bool descending, bool stable) {
             }
         };
         if (rows < 4 && length >= 2 * kRadixBlock) {  // the row itself is shared among threads
-            const auto buffer = std::make_unique_for_overwrite<EntryOf<T>[]>(std::size_t(2 * length));
+            const auto buffer =
+                std::make_unique_for_overwrite<EntryOf<T>[]>(std::size_t(2 * length));
             for (Index row = 0; row < rows; ++row) {
                 sort_row(buffer.get(), buffer.get() + length, row, true);
             }
@@ -285,14 +288,16 @@ ArrayPair kthvalue(const Array& x, Index k, Index dim, bool keepdim) {
              " to have non-zero size.");
     check(k >= 1 && k <= length, "kthvalue(): selected number k out of range for dimension ", axis,
           ": k = ", k, " for an axis of size ", length);
-    return pick_of_rows("kthvalue", x, axis, keepdim, [=]<class T, class E>(E* entries, E*, const T* in) {
-        fill_entries(entries, in, length, false);
-        return position_of_rank(entries, length, k - 1);
-    });
+    return pick_of_rows("kthvalue", x, axis, keepdim,
+                        [=]<class T, class E>(E* entries, E*, const T* in) {
+                            fill_entries(entries, in, length, false);
+                            return position_of_rank(entries, length, k - 1);
+                        });
 }
 
 // The lower median; a NaN is the median of its row, unless NaNs are left out.
-ArrayPair median_of_rows(std::string_view what, const Array& x, int axis, bool keepdim, bool skip_nan) {
+ArrayPair median_of_rows(std::string_view what, const Array& x, int axis, bool keepdim,
+                         bool skip_nan) {
     const Index length = lane_size(x, axis);
     return pick_of_rows(what, x, axis, keepdim, [=]<class T, class E>(E* entries, E*, const T* in) {
         Index nans = 0, first_nan = -1;
@@ -333,18 +338,19 @@ ArrayPair mode(const Array& x, Index dim, bool keepdim) {
     check_as(ErrorKind::NotImplemented, !is_complex(x.dtype()), "mode: not implemented for dtype ",
              name_of(x.dtype()));
     const Index length = lane_size(x, axis);
-    return pick_of_rows("mode", x, axis, keepdim, [=]<class T, class E>(E* entries, E* spare, const T* in) {
-        fill_entries(entries, in, length, false);
-        sort_entries(entries, spare, length, false);
-        Index best = 0, best_run = 0, run = 0;
-        for (Index i = 0; i < length; ++i) {
-            run = i > 0 && entries[i].key() == entries[i - 1].key() ? run + 1 : 1;
-            if (run <= best_run) continue;
-            best_run = run;
-            best = entries[i].position();
-        }
-        return best;
-    });
+    return pick_of_rows(
+        "mode", x, axis, keepdim, [=]<class T, class E>(E* entries, E* spare, const T* in) {
+            fill_entries(entries, in, length, false);
+            sort_entries(entries, spare, length, false);
+            Index best = 0, best_run = 0, run = 0;
+            for (Index i = 0; i < length; ++i) {
+                run = i > 0 && entries[i].key() == entries[i - 1].key() ? run + 1 : 1;
+                if (run <= best_run) continue;
+                best_run = run;
+                best = entries[i].position();
+            }
+            return best;
+        });
 }
 
 }  // namespace

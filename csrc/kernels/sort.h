@@ -1,6 +1,6 @@
-// Sorting of lanes as PyTorch defines it: NaN is the greatest value, -0 equals 0, equal elements keep
-// their order. An element becomes an unsigned key in the same order, and the key travels with the
-// element's position, so that ties need no thought and integers are all that is compared.
+// Sorting of lanes as PyTorch defines it: NaN is the greatest value, -0 equals 0, equal elements
+// keep their order. An element becomes an unsigned key in the same order, and the key travels with
+// the element's position, so that ties need no thought and integers are all that is compared.
 #pragma once
 
 #include <algorithm>
@@ -89,8 +89,8 @@ void fill_entries(EntryOf<T>* entries, const T* values, Index count, bool descen
     }
 }
 
-// Sorts entries whose positions rise. `spare` holds `count` entries too. With `parallel` the work of
-// a long list is shared among threads; never inside a task of parallel_for.
+// Sorts entries whose positions rise. `spare` holds `count` entries too. With `parallel` the work
+// of a long list is shared among threads; never inside a task of parallel_for.
 void sort_entries(Entry<std::uint32_t>* entries, Entry<std::uint32_t>* spare, Index count,
                   bool parallel);
 void sort_entries(Entry<std::uint64_t>* entries, Entry<std::uint64_t>* spare, Index count,

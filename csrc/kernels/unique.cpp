@@ -76,8 +76,8 @@ Triple unique(const Array& x) {
         }
     });
     const Dims shape{Index(groups.sizes.size())};
-    return {representatives_of(source, groups, 1).view(shape), from_vector(groups.group_of, x.shape()),
-            from_vector(groups.sizes, shape)};
+    return {representatives_of(source, groups, 1).view(shape),
+            from_vector(groups.group_of, x.shape()), from_vector(groups.sizes, shape)};
 }
 
 // Runs of equal neighbours in the flattened tensor.
@@ -92,8 +92,8 @@ Triple unique_consecutive(const Array& x) {
         }
     });
     const Dims shape{Index(groups.sizes.size())};
-    return {representatives_of(source, groups, 1).view(shape), from_vector(groups.group_of, x.shape()),
-            from_vector(groups.sizes, shape)};
+    return {representatives_of(source, groups, 1).view(shape),
+            from_vector(groups.group_of, x.shape()), from_vector(groups.sizes, shape)};
 }
 
 // -1, 0 or 1 for the first element in which two slices differ; with `only_equal`, 1 for any
@@ -125,7 +125,8 @@ Triple unique_slices(std::string_view what, const Array& x, Index dim, bool cons
     for (int d = 1; d < x.ndim(); ++d) width *= rows.size(d);
     check(width > 0 || count == 0, what,
           ": There are 0 sized dimensions, and they aren't selected, so unique cannot be applied; "
-          "the input has shape ", x.shape());
+          "the input has shape ",
+          x.shape());
     Groups groups(count);
     dispatch_comparable(what, x.dtype(), [&]<class T>() {
         const T* in = rows.data<T>();
@@ -139,8 +140,8 @@ Triple unique_slices(std::string_view what, const Array& x, Index dim, bool cons
         for (Index i = 0; i < count; ++i) {
             const Index place = order[std::size_t(i)];
             const bool first =
-                i == 0 ||
-                compare_rows(in + place * width, in + order[std::size_t(i) - 1] * width, width, true);
+                i == 0 || compare_rows(in + place * width, in + order[std::size_t(i) - 1] * width,
+                                       width, true);
             if (first) groups.start(place);
             groups.add(place);
         }

@@ -69,7 +69,8 @@ void moments_of_lanes(const T* in, Index count, Index stride, Index lanes, Momen
     }
     for (Index i = 0; i < lanes; ++i) mean[i] /= double(count);
     for (Index l = 0; l < count; ++l) {
-        for (Index i = 0; i < lanes; ++i) squares[i] += squared(moment<M>(in[l * stride + i]) - mean[i]);
+        for (Index i = 0; i < lanes; ++i)
+            squares[i] += squared(moment<M>(in[l * stride + i]) - mean[i]);
     }
     for (Index i = 0; i < lanes; ++i) result[i] = {mean[i], squares[i]};
 }
@@ -99,14 +100,13 @@ std::vector<Moments<M>> moments_of(const T* in, const Lanes& at) {
                        const Index lane = task % blocks * kBlock, row = task / blocks;
                        const Index start = row % pieces * piece_size;
                        const Index count = std::min(piece_size, at.length - start);
-                       const T* from =
-                           in + (row / pieces * at.length + start) * at.inner + lane;
+                       const T* from = in + (row / pieces * at.length + start) * at.inner + lane;
                        Moments<M>* part = parts.data() + row * at.inner + lane;
                        if (at.inner == 1) {
                            *part = moments_of_row<M>(from, count);
                        } else {
-                           moments_of_lanes<M>(from, count, at.inner, std::min(kBlock, at.inner - lane),
-                                               part);
+                           moments_of_lanes<M>(from, count, at.inner,
+                                               std::min(kBlock, at.inner - lane), part);
                        }
                    }
                });
@@ -117,8 +117,9 @@ std::vector<Moments<M>> moments_of(const T* in, const Lanes& at) {
             Moments<M> all = parts[std::size_t(o * pieces * at.inner + i)];
             for (Index p = 1; p < pieces; ++p) {
                 const Index start = p * piece_size;
-                all = joined(all, double(start), parts[std::size_t((o * pieces + p) * at.inner + i)],
-                             double(std::min(piece_size, at.length - start)));
+                all =
+                    joined(all, double(start), parts[std::size_t((o * pieces + p) * at.inner + i)],
+                           double(std::min(piece_size, at.length - start)));
             }
             lanes[std::size_t(o * at.inner + i)] = all;
         }
@@ -139,7 +140,8 @@ Dims reduced_flags(std::string_view what, const Array& x, const Dims& dims) {
 }
 
 // (variance, mean): the squares over max(0, n - correction).
-std::pair<Array, Array> var_mean(const Array& x, const Dims& dims, double correction, bool keepdim) {
+std::pair<Array, Array> var_mean(const Array& x, const Dims& dims, double correction,
+                                 bool keepdim) {
     check(is_floating(x.dtype()) || is_complex(x.dtype()),
           "std and var only support floating point and complex dtypes, got ", name_of(x.dtype()));
     const Dims reduced = reduced_flags("var", x, dims);
@@ -176,8 +178,9 @@ std::pair<Array, Array> var_mean(const Array& x, const Dims& dims, double correc
     dispatch(x.dtype(), [&]<class T>() {
         if constexpr (!std::is_integral_v<T>) {
             using M = Moment<T>;
-            using Real = std::conditional_t<std::is_same_v<T, Complex64>, float,
-                                            std::conditional_t<std::is_same_v<T, Complex128>, double, T>>;
+            using Real =
+                std::conditional_t<std::is_same_v<T, Complex64>, float,
+                                   std::conditional_t<std::is_same_v<T, Complex128>, double, T>>;
             std::vector<Moments<M>> lanes;
             if (count > 0) {
                 lanes = moments_of<M>(source.data<T>(), at);

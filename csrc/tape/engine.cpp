@@ -178,9 +178,10 @@ private:
         const Array& array = as_tensor(gradient.get())->array;
         if (array.shape() == shape && array.dtype() == dtype) return gradient;
         if (!(array.shape() == shape)) {
-            check(can_sum_to(array.shape(), shape), "backward: ", describe(from),
-                  " returned a gradient of shape ", array.shape(),
-                  " for an input of shape ", shape);
+            if (!can_sum_to(array.shape(), shape)) [[unlikely]]
+                fail(ErrorKind::Runtime, "backward: ", describe(from),
+                     " returned a gradient of shape ", array.shape(), " for an input of shape ",
+                     shape);
             if (create_graph_) {
                 PyRef target = PyRef::check(dims_to_python(shape));
                 gradient = PyRef::check(PyObject_CallFunctionObjArgs(
@@ -258,7 +259,8 @@ private:
                 if (is_node(target)) buffer_of(as_node(target));
                 continue;
             }
-            check_as(ErrorKind::Type, is_tensor(results[i].get()), describe(as_object(node)),
+            if (!is_tensor(results[i].get())) [[unlikely]]
+                fail(ErrorKind::Type, describe(as_object(node)),
                      ": expected a Tensor or None as gradient of input ", i, ", got ",
                      Py_TYPE(results[i].get())->tp_name);
             send(node->edges[i], std::move(results[i]), as_object(node));
@@ -299,8 +301,9 @@ private:
             const Array found = pointwise(isnan, operands);
             const Array any = reduce(Reduction::Max, found, all_axes(found.ndim()), false, false,
                                      DType::Bool);
-            check(found.numel() == 0 || !*any.data<bool>(), "Function '",
-                  describe(as_object(node)), "' returned nan values in its ", i, "th output.");
+            if (found.numel() != 0 && *any.data<bool>())
+                fail(ErrorKind::Runtime, "Function '", describe(as_object(node)),
+                     "' returned nan values in its ", i, "th output.");
         }
     }
 

@@ -103,7 +103,8 @@ class printoptions:  # a function to its callers, so lower case
 
     Example:
         >>> import rushlight as torch
-        >>> with torch.printoptions(precision=1):
+        >>> from rushlight.printing import printoptions
+        >>> with printoptions(precision=1):
         ...     print(torch.tensor([0.123, 4.567]))
         tensor([0.1, 4.6])
     """

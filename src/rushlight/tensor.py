@@ -145,6 +145,18 @@ class Tensor(_core.TensorBase):
         """Whether the memory is shared with other processes."""
         return False
 
+    def as_subclass(self, cls: Any) -> Any:
+        """The same data and history as an instance of a subclass of Tensor."""
+        if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+            raise TypeError(f"as_subclass: cls must be a subclass of Tensor, got {cls!r}")
+        made = Tensor.__new__(cls, self)
+        if self.requires_grad and _core.is_grad_enabled():
+            from rushlight.ops.index import alias
+
+            aliased = alias(self)
+            made._grad_fn = (aliased.grad_fn, aliased.output_nr)
+        return made
+
     def type(self, dtype: Any = None, non_blocking: bool = False, **kwargs: Any) -> Any:
         """The old name of the tensor's type, as 'torch.FloatTensor'; or the tensor in `dtype`.
 

@@ -39,7 +39,7 @@ def _join(x):
 Row(
     "view_as_complex",
     lambda make: [case(make(3, 2)), case(make(2)), case(make(0, 2))], _join,
-    dtypes="f", result=None, grad="f", view=True, layouts=False,
+    dtypes=("float32", "float64"), result=None, grad="f", view=True, layouts=False,
     errors=(
         (RuntimeError, "size 2", lambda rl: rl.view_as_complex(rl.ones(3))),
         (RuntimeError, "one or more", lambda rl: rl.view_as_complex(rl.ones(()))),

@@ -43,7 +43,7 @@ unary("sigmoid", complexly(lambda x: 1 / (1 + np.exp(-x))), edges=EDGES, tol=2, 
 unary("square", np.square, edges=FEW, result="same", dtypes="fic", grad="fc")
 
 PAIRS = tuple((a, b) for a in (0.0, 1.0, -1.0, inf, -inf, nan) for b in (0.0, 1.0, -1.0, inf, -inf))
-binary("atan2", np.arctan2, number=None, result="float", edges=PAIRS, dtypes="fi")
+binary("atan2", lambda y, x: np.arctan2(y.astype(float), x), number=None, result="float", edges=PAIRS, dtypes="fi")
 binary("hypot", np.hypot, number=None, low=0.2, edges=PAIRS)
 binary("logaddexp", np.logaddexp, number=None, edges=PAIRS)
 binary("logaddexp2", np.logaddexp2, number=None, edges=PAIRS)

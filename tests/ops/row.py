@@ -59,10 +59,10 @@ class Make:
     def __call__(self, *shape: int, low: float = -3.0, high: float = 3.0) -> np.ndarray:
         dtype = self.numpy_dtype
         if dtype.kind == "b":
-            return self.random.random(shape) < 0.5
+            return self.bools(*shape)
         if dtype.kind in "iu":
             low = max(low, 0) if dtype.kind == "u" else low
-            return self.random.integers(np.ceil(low), np.floor(high) + 1, shape).astype(dtype)
+            return np.asarray(self.random.integers(np.ceil(low), np.floor(high) + 1, shape), dtype)
         values = self.random.uniform(low, high, shape)
         if dtype.kind == "c":
             values = values + 1j * self.random.uniform(low, high, shape)
@@ -75,10 +75,10 @@ class Make:
         return values.reshape(shape).astype(self.numpy_dtype)
 
     def index(self, *shape: int, high: int) -> np.ndarray:
-        return self.random.integers(0, high, shape)
+        return np.asarray(self.random.integers(0, high, shape))
 
     def bools(self, *shape: int) -> np.ndarray:
-        return self.random.random(shape) < 0.5
+        return np.asarray(self.random.random(shape) < 0.5)
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,9 @@ class Row:
     tol: factor on the usual tolerances.
     method: whether the Tensor method of the same name, where there is one, takes the same.
     layouts: whether it takes tensors of any strides.
+    in_place: whether its in-place form takes whatever the op does.
+    exact: whether the same values in another layout give the same bits.
+    out_cast: whether out= must have a dtype that the result can be cast to.
     """
 
     name: str
@@ -124,6 +127,9 @@ class Row:
     tol: float = 1.0
     method: bool = True
     layouts: bool = True
+    in_place: bool = True
+    exact: bool = True
+    out_cast: bool = True
     path: str = ""
 
     def __post_init__(self) -> None:

@@ -350,7 +350,10 @@ def range(
     count = math.floor((end - start) / step) + 1
     if count <= 0:
         raise RuntimeError("upper bound and larger bound inconsistent with step sign")
-    result = _core.arange(start, start + step * (count - 0.5), step, _dtype(dtype))
+    dtype = out.dtype if out is not None else _dtype(dtype)
+    result = _core.arange(start, start + step * (count - 0.5), step, dtype)
+    if out is not None:
+        return out.resize_(result.shape).copy_(result)
     return _made(result, device, requires_grad)
 
 

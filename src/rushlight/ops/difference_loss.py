@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _difference(
-    name: str, node: str, number: int, slope: Callable[[Tensor, float], Tensor]
+    name: str, node: str | Callable[..., str], number: int, slope: Callable[[Tensor, float], Tensor]
 ) -> Op:
     """Declares an op over loss `number` of csrc/kernels/element_loss_loops.h.
 
@@ -53,8 +53,13 @@ def _difference(
     return declared
 
 
+def _l1_name(reduction: str) -> str:
+    """The name of the last of the ops that PyTorch makes the loss of."""
+    return {"mean": "MeanBackward0", "sum": "SumBackward0"}.get(reduction, "AbsBackward0")
+
+
 _squared = _difference("_squared_loss", "MseLossBackward0", 0, lambda d, width: 2 * d)
-_absolute = _difference("_absolute_loss", "L1LossBackward0", 1, lambda d, width: d.sgn())
+_absolute = _difference("_absolute_loss", _l1_name, 1, lambda d, width: d.sgn())
 _smooth_l1 = _difference(
     "_smooth_l1_loss", "SmoothL1LossBackward0", 2, lambda d, width: d.clamp(-width, width) / width
 )

@@ -98,4 +98,4 @@ def normalize(
         out: where the result is written to.
     """
     result = input / input.norm(p, dim, keepdim=True).clamp(min=eps)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("normalize", result, out)

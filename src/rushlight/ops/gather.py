@@ -51,7 +51,7 @@ def take_along_dim(
         )
     if dim is None:
         result = gather(input.reshape(-1), 0, indices.reshape(-1))
-        return result if out is None else out.copy_(result)
+        return result if out is None else _core.write_out("take_along_dim", result, out)
     if input.ndim != indices.ndim:
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
@@ -66,7 +66,7 @@ def take_along_dim(
     wide, along = list(common), list(common)
     wide[axis], along[axis] = input.shape[axis], indices.shape[axis]
     result = gather(input.expand(wide), axis, indices.expand(along))
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("take_along_dim", result, out)
 
 
 @op(_core.take, out=True)
@@ -239,7 +239,7 @@ def scatter(
     index: int64 or int32, no larger than src, nor than input but along `dim`.
     """
     result = _scatter_call(input, dim, index, _source("scatter", src, value), reduce, False)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("scatter", result, out)
 
 
 def _scatter_method(
@@ -259,7 +259,7 @@ def scatter_add(
 ) -> Tensor:
     """input plus src[i][j] at [index[i][j]][j], for dim 0; in the order of src."""
     result = _scatter_add(input, dim, index, src)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("scatter_add", result, out)
 
 
 Tensor.scatter_add_ = _scatter_add.in_place
@@ -285,7 +285,7 @@ def scatter_reduce(
     """
     _check_reduction(reduce)
     result = _scatter_reduce(input, dim, index, src, reduce, include_self)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("scatter_reduce", result, out)
 
 
 def _scatter_reduce_method(
@@ -336,7 +336,7 @@ def index_add(
 ) -> Tensor:  # fmt: skip
     """input with `alpha` times the slices of `source` added to those at `index` along `dim`."""
     result = _index_add(input, dim, index, source, alpha)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("index_add", result, out)
 
 
 def _index_add_method(
@@ -366,7 +366,7 @@ def index_copy(
 ) -> Tensor:
     """input with the slices of `source` in the place of those at `index` along `dim`."""
     result = _index_copy(input, dim, index, source)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("index_copy", result, out)
 
 
 Tensor.index_copy_ = _index_copy.in_place
@@ -450,7 +450,7 @@ def index_reduce(
 ) -> Tensor:  # fmt: skip
     """The slices of `source` that go to one index, reduced: "prod", "mean", "amax" or "amin"."""
     result = _index_reduce(input, dim, index, source, reduce, include_self, False)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("index_reduce", result, out)
 
 
 def _index_reduce_method(

@@ -115,7 +115,7 @@ def searchsorted(
             wanted, sorted_sequence
         ) else _core.get_default_dtype())
     result = _core.searchsorted(sorted_sequence, wanted, right, out_int32, sorter)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("searchsorted", result, out)
 
 
 def _fits(number: Any, like: Tensor) -> bool:

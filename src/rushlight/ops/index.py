@@ -319,10 +319,19 @@ def _getitem(self: Tensor, key: Any) -> Tensor:
 
 def _setitem(self: Tensor, key: Any, value: Any) -> None:
     """self[key] = value, in place; a number or a tensor that broadcasts to what is written."""
+    kind = type(key)
+    if kind is int and self.ndim:
+        view, indices = select(self, 0, key), None
+    elif kind is builtins.slice and self.ndim:
+        view, indices = slice_along(self, 0, *_bounds(key)), None
+    else:
+        view, indices = _resolve(self, key)
     if not isinstance(value, Tensor):
+        if indices is None and type(value) in _PLAIN_NUMBERS and not view.requires_grad:
+            _core.fill_(view, value)
+            return
         value = _number(self, value)
-    view, indices = _resolve(self, key)
-    if value.ndim > 1 and value.shape[0] == 1:
+    elif value.ndim > 1 and value.shape[0] == 1:
         value = _without_leading_ones(value)
     if indices is not None:
         _index_put_(view, indices, value, False)
@@ -330,10 +339,13 @@ def _setitem(self: Tensor, key: Any, value: Any) -> None:
         view.copy_(value)
 
 
+_PLAIN_NUMBERS = (float, int, bool)
+
+
 def _number(self: Tensor, value: Any) -> Tensor:
     """A number as a 0-dim tensor of self's dtype."""
     kind = type(value)
-    if kind is not float and kind is not int and kind is not bool:
+    if kind not in _PLAIN_NUMBERS:
         if isinstance(value, complex):
             if not self.dtype.is_complex:
                 raise RuntimeError(

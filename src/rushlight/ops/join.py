@@ -62,13 +62,7 @@ def cat(
     tensors = _sequence("cat", tensors)
     shapes = tuple([tensor.shape for tensor in tensors]) if _core.is_grad_enabled() else ()
     result = _cat(tensors, dim if axis is None else axis, shapes)
-    return result if out is None else _written(out, result)
-
-
-def _written(out: Tensor, result: Tensor) -> Tensor:
-    if out.shape != result.shape:
-        out.data = _core.empty(tuple(result.shape), out.dtype)
-    return out.copy_(result)
+    return result if out is None else _core.write_out("cat", result, out)
 
 
 @composed()
@@ -540,7 +534,7 @@ def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
         raise RuntimeError(
             f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D: use diagonal() or diag_embed()"
         )
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("diag", result, out)
 
 
 @composed(method=True)

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
 from rushlight.ops.loss import REDUCTIONS, reduce_plain, reduced, reduction_of, scaled
 from rushlight.ops.pointwise import _where as where
-
-if TYPE_CHECKING:
-    from rushlight.tensor import Tensor
+from rushlight.tensor import Tensor
 
 @composed(public=False)
 def binary_cross_entropy(
@@ -243,7 +240,13 @@ def kl_div(
     return _kl_div(input, target, reduction, log_target)
 
 
-@op(method=False, public=False, node="KlDivBackward0")
+def _kl_div_name(reduction: str, log_target: bool) -> str:
+    """The name of the last of the ops that PyTorch makes the loss of."""
+    name = {"mean": "Mean", "sum": "Sum"}.get(reduction, "Mul" if log_target else "Sub")
+    return f"{name}Backward0"
+
+
+@op(method=False, public=False, node=_kl_div_name)
 def _kl_div(input: Tensor, target: Tensor, reduction: str, log_target: bool) -> Tensor:
     if log_target:
         loss = _core.mul(_core.exp(target), _core.sub(target, input))

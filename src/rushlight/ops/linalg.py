@@ -327,7 +327,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
     left = a.permute(free_a + over_a).reshape(rows, shared)
     right = b.permute(over_b + free_b).reshape(shared, cols)
     result = mm(left, right).reshape(shape)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("tensordot", result, out)
 
 
 @composed()
@@ -336,4 +336,4 @@ def chain_matmul(*matrices: Tensor, out: Any = None) -> Tensor:
     result = matrices[0]
     for matrix in matrices[1:]:
         result = mm(result, matrix)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("chain_matmul", result, out)

@@ -1,6 +1,7 @@
 """Losses over classes: cross-entropy and negative log-likelihood; and what `reduction` means.
 
-Losses per element are in element_loss.py, those that rank by a margin in margin_loss.py.
+Losses per element are in difference_loss.py and likelihood_loss.py, those that rank by a margin in
+margin_loss.py.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def rms_norm(
     return _rms_norm(input, normalized_shape, weight, eps)[0]
 
 
-@op(_core.rms_norm, method=False, public=False, node="FusedRmsNormBackward0")
+@op(_core.rms_norm, method=False, public=False, node="MulBackward0")
 def _rms_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, eps: float | None
 ) -> tuple[Tensor, Tensor]:

@@ -455,8 +455,8 @@ _where.vjp(
 )
 
 
-@composed()
-def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
+@composed(out=True)
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """`input` where the condition holds, else `other`; alone, the indices where it holds."""
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
@@ -466,8 +466,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any =
                 f"where expected condition to be a boolean tensor, but got {condition.dtype}"
             )
         condition = condition.bool()
-    result = _where(condition, input, other)
-    return result if out is None else out.copy_(result)
+    return _where(condition, input, other)
 
 
 Tensor.where = lambda self, condition, other: where(condition, self, other)

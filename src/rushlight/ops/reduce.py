@@ -184,7 +184,7 @@ def norm(
     if p == "nuc":
         raise NotImplementedError("norm: p='nuc' needs singular values, which are not there yet")
     result = vector_norm(input, 2.0 if p in ("fro", None) else p, dim, keepdim)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("norm", result, out)
 
 
 @op(public=False, method=False, node="LinalgVectorNormBackward0")

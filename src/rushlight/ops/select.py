@@ -208,7 +208,7 @@ def nonzero_static(
     result = _core.full((size, input.ndim), fill_value, _core.int64)
     count = places.shape[0] if places.shape[0] < size else size
     _core.copy_(_core.slice(result, 0, 0, count, 1), _core.slice(places, 0, 0, count, 1))
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("nonzero_static", result, out)
 
 
 @composed()
@@ -250,7 +250,7 @@ def isin(
         places = _core.searchsorted(wanted, elements, False).clamp(max=count - 1)
         found = _core.take(wanted, places) == elements
     result = ~found if invert else found
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("isin", result, out)
 
 
 # ---- masks

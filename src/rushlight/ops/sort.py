@@ -43,7 +43,7 @@ def argsort(
 def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The values of the first dimension in rising order."""
     result = sort(input, 0)[0]
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("msort", result, out)
 
 
 @op(out=True)
@@ -234,7 +234,7 @@ def quantile(
     one, or their "midpoint". A row with nan has the quantile nan.
     """
     result = _quantile("quantile", input, q, dim, keepdim, interpolation, False)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("quantile", result, out)
 
 
 @composed(method=True)
@@ -244,4 +244,4 @@ def nanquantile(
 ) -> Tensor:  # fmt: skip
     """quantile of the elements that are not nan."""
     result = _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("nanquantile", result, out)

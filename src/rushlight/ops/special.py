@@ -220,7 +220,8 @@ xlog1py.vjp(
 @op(method=False, public=False, out=True)
 def entr(input: Tensor) -> Tensor:
     """-input * log(input); 0 at 0, -inf below."""
-    return _core.where(_core.lt(input, 0), -math.inf, _core.neg(_core.xlogy(input, input)))
+    inside = _core.where(_core.eq(input, 0), 0.0, _core.neg(_core.xlogy(input, input)))
+    return _core.where(_core.lt(input, 0), -math.inf, inside)
 
 
 entr.vjp(input=lambda grad, input: grad * (-1 - log(input)))

@@ -145,7 +145,7 @@ def var(
     """
     dims, correction = _arguments("var", input, dim if axis is None else axis, unbiased, correction)
     result = _var(input, dims, correction, keepdim)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("var", result, out)
 
 
 @composed(method=True)
@@ -156,7 +156,7 @@ def std(
     """The standard deviation over `dim`: the root of :func:`var`."""
     dims, correction = _arguments("std", input, dim if axis is None else axis, unbiased, correction)
     result = _std(input, dims, correction, keepdim)
-    return result if out is None else out.copy_(result)
+    return result if out is None else _core.write_out("std", result, out)
 
 
 @composed()
