@@ -565,7 +565,7 @@ void Pass::run_tiles() {
                       reduction.outputs);
     }
     const std::vector<Tile> tiles = make_tiles();
-    const bool shared = tiles.size() == 1 || by_columns();
+    const bool shared = tiles.size() <= 1 || by_columns();
     for (auto& reduction : reductions_)
         reduction.narrow = !shared && reduction.kind == Reduction::Sum &&
                            slots_[reduction.slot].reg == Reg::Float &&

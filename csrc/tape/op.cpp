@@ -378,11 +378,13 @@ PyRef call_inplace(OpObject* op, PyObject* const* values) {
     if (!is_tensor(result.get()))
         fail(ErrorKind::Type, name_of(op), ": has no in-place form");
     const Array& made = as_tensor(result.get())->array;
-    check(made.shape() == self->array.shape(), name_of(op), ": output with shape ",
-          self->array.shape(), " doesn't match the broadcast shape ", made.shape());
-    check(category_of(made.dtype()) <= category_of(self->array.dtype()), name_of(op),
-          ": result type ", rushlight::name_of(made.dtype()),
-          " can't be cast to the desired output type ", rushlight::name_of(self->array.dtype()));
+    if (!(made.shape() == self->array.shape())) [[unlikely]]
+        fail(ErrorKind::Runtime, name_of(op), ": output with shape ", self->array.shape(),
+             " doesn't match the broadcast shape ", made.shape());
+    if (category_of(made.dtype()) > category_of(self->array.dtype())) [[unlikely]]
+        fail(ErrorKind::Runtime, name_of(op), ": result type ", rushlight::name_of(made.dtype()),
+             " can't be cast to the desired output type ",
+             rushlight::name_of(self->array.dtype()));
     assign(self->array, made);
     if (recording) {
         NodeObject* recorded = as_node(node.get());

@@ -55,7 +55,7 @@ F("silu", lambda x: x * sigmoid(x), edges=ENDS, tol=3, covers=("silu", "silu_bac
 F("mish", lambda x: x * np.tanh(softplus(x)), edges=ENDS, tol=3)
 F("hardsigmoid", lambda x: np.clip(x + 3, 0, 6) / 6, edges=BOTH)
 F("hardswish", lambda x: x * np.clip(x + 3, 0, 6) / 6, edges=EDGES)
-F("logsigmoid", lambda x: -softplus(-x), edges=BOTH, tol=3)
+F("logsigmoid", lambda x: np.minimum(x, 0) - np.log1p(np.exp(-abs(x))), edges=BOTH, tol=3)
 F("softsign", lambda x: x / (1 + abs(x)), edges=EDGES)
 F("tanhshrink", lambda x: x - np.tanh(x), edges=EDGES, tol=3)
 F("sigmoid", sigmoid, edges=BOTH, tol=3)

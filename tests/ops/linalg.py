@@ -96,7 +96,7 @@ Row(
     "nn.functional.linear", _linear,
     lambda x, w, b=None: x @ w.T + (0 if b is None else b), covers=("linear",),
     dtypes=("float32", "float64", "complex64", "complex128"), grad="fc", tol=20, exact=False,
-    errors=((RuntimeError, "2x3", lambda rl: rl.nn.functional.linear(rl.ones(4, 2),
+    errors=((RuntimeError, "4x2", lambda rl: rl.nn.functional.linear(rl.ones(4, 2),
                                                                        rl.ones(2, 3))),),
 )  # fmt: skip
 

@@ -347,6 +347,11 @@ def range(
     layout: Any = None, device: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """Like arange, with the end included."""
+    start, end, step = _number(start), _number(end), _number(step)
+    if step == 0:
+        raise RuntimeError("range: step must be nonzero")
+    if not math.isfinite((end - start) / step):
+        raise RuntimeError(f"range: unsupported range: {start} -> {end}")
     count = math.floor((end - start) / step) + 1
     if count <= 0:
         raise RuntimeError("upper bound and larger bound inconsistent with step sign")

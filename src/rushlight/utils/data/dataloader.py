@@ -257,6 +257,7 @@ class _BaseDataLoaderIter:
     """One pass over a loader. `_fetch` makes a batch of what the sampler gives."""
 
     _fetch: Callable[[Any], Any]
+    _next: Callable[[], Any]
 
     def __init__(self, loader: DataLoader) -> None:
         self._dataset = loader.dataset
@@ -273,6 +274,7 @@ class _BaseDataLoaderIter:
                 stacklevel=5,
             )
         self._sampler_iter = iter(self._index_sampler)
+        self._next = self._next_by_index
         seed = rushlight.empty((), dtype=rushlight.int64).random_(generator=loader.generator)
         self._base_seed = seed.item()
 
@@ -283,6 +285,9 @@ class _BaseDataLoaderIter:
         return len(self._index_sampler)
 
     def __next__(self) -> Any:
+        return self._next()
+
+    def _next_by_index(self) -> Any:
         return self._fetch(next(self._sampler_iter))
 
     def __getstate__(self) -> Any:
@@ -323,6 +328,7 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
             self._fetch = lambda index: by_sample(index) if type(index) is list else read(index)
         else:
             self._fetch = read
+            self._next = map(read, self._sampler_iter).__next__
 
     def _fetch_sample(self, index: Any) -> Any:
         return self._collate_fn(self._dataset[index])

@@ -7,9 +7,11 @@ a `Subset` of these, all unmodified) with the default collation.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import rushlight
+from rushlight import _core
 from rushlight.tensor import Tensor
 from rushlight.utils.data.dataset import Subset, TensorDataset
 from rushlight.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler
@@ -40,15 +42,32 @@ def row_reader(dataset: Any) -> Callable[[Tensor | slice], Any] | None:
     else:
         return None
 
+    # Without a history to record, the kernels are asked directly.
+    recorded = any(tensor.requires_grad for tensor in tensors)
+    take = operator.getitem if recorded else _take
+    cut = _recorded_copy if recorded else _copy
+
     def read(index: Tensor | slice) -> list[Tensor]:
         if rows is not None:
             index = rows[index]
         elif type(index) is slice:
             # A copy: who writes to a batch must not write to the data.
-            return [tensor[index].clone() for tensor in tensors]
-        return [tensor[index] for tensor in tensors]
+            return [cut(tensor, index) for tensor in tensors]
+        return [take(tensor, index) for tensor in tensors]
 
     return read if type(dataset) is TensorDataset else lambda index: read(index)[0]
+
+
+def _take(tensor: Tensor, index: Tensor) -> Tensor:
+    return _core.index_get(tensor, [index])
+
+
+def _copy(tensor: Tensor, rows: slice) -> Tensor:
+    return _core.clone(_core.slice(tensor, 0, rows.start, rows.stop, 1))
+
+
+def _recorded_copy(tensor: Tensor, rows: slice) -> Tensor:
+    return tensor[rows].clone()
 
 
 def _int_tensor(indices: Any) -> Tensor | None:
@@ -103,7 +122,7 @@ def _regroup(pieces: Iterator[Tensor], size: int, drop_last: bool) -> Iterator[T
         last = length - size
         while start <= last:
             stop = start + size
-            yield piece[start:stop]
+            yield _core.slice(piece, 0, start, stop, 1)
             start = stop
         if start < length:
             parts = [piece[start:]]
