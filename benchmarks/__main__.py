@@ -88,6 +88,11 @@ def show_footprint(measured: dict[str, Any]) -> None:
     print(report.table(["", "size", "largest"], rows))
 
 
+def save(results: dict[str, Any], path: Path | None) -> None:
+    if path:
+        path.write_text(json.dumps(results, indent=1) + "\n")
+
+
 def main() -> int:
     options = arguments()
     described = machine.describe()
@@ -124,6 +129,7 @@ def main() -> int:
                 round_seconds=options.seconds,
                 first_step_limit=options.limit,
             )
+            save({**results, "steps": steps}, options.json)  # a long run may be interrupted
         if steps:
             results["steps"] = steps
             versions = {
@@ -136,8 +142,7 @@ def main() -> int:
             show_steps(steps, options.peers)
         if "import" in results:
             show_imports(results["import"], options.peers)
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    save(results, options.json)
     return 0
 
 

@@ -63,7 +63,8 @@ def test_steps_leave_no_objects_behind():
 def test_import_loads_nothing_heavy():
     code = (
         "import sys, rushlight; "
-        "heavy = {'numpy', 'scipy', 'torch', 'jax', 'inspect', 'dataclasses', 'logging', 'asyncio'}; "
+        "heavy = {'numpy', 'scipy', 'torch', 'jax', 'inspect', 'dataclasses', 'logging', "
+        "'asyncio'}; "
         "print(sorted(heavy & set(sys.modules)), 'rushlight.nn' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

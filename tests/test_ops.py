@@ -1,4 +1,4 @@
-"""Every op against its row (tests/ops): values, dtypes, layouts, deferred = eager, forms, gradients.
+"""Every op against its row (tests/ops): values, dtypes, layouts, deferred = eager, gradients.
 
 The rows hold what is particular to an op; the checks here are the same for all of them.
 """

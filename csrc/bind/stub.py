@@ -39,6 +39,7 @@ def type_text(text: str, taken: set[str]) -> str:
     text = re.sub(r"(numpy\.)?\bndarray\[[^\]]*\]", "numpy.typing.NDArray[Any]", text)
     text = re.sub(r"\b(rushlight\.)?_core\.", "", text).replace("**kwargs", "**kwargs: Any")
     text = text.replace("bool | int | float | complex", "complex")  # which takes them all
+    text = re.sub(r"-> object\b", "-> Any", text)  # any Python value: the caller knows which
     for name in taken.intersection(BUILTINS):
         text = re.sub(rf"(: |-> |\| |\[|, )\b{name}\b(?!:)", rf"\1builtins.{name}", text)
     return text

@@ -37,6 +37,23 @@ struct ExpReduced {
 // The smaller of x and high; NaN stays.
 [[gnu::always_inline]] inline float at_most(float x, float high) { return x > high ? high : x; }
 
+// The smaller and the larger of x and a positive bound, by their bits: one instruction, where the
+// choice that keeps NaN takes a comparison. A NaN of clear sign bit stays in at_least_bits alone,
+// one of set sign bit in at_most_bits alone, so that a NaN needs a second way through a formula.
+// The named integer lets the compiler see a minimum instead of a choice between two floats.
+[[gnu::always_inline]] inline float at_most_bits(float x, float bound) {
+    const std::int32_t a = static_cast<std::int32_t>(bits_of(x));
+    const std::int32_t b = static_cast<std::int32_t>(bits_of(bound));
+    const std::int32_t smaller = a < b ? a : b;
+    return from_bits(static_cast<std::uint32_t>(smaller));
+}
+[[gnu::always_inline]] inline float at_least_bits(float x, float bound) {
+    const std::int32_t a = static_cast<std::int32_t>(bits_of(x));
+    const std::int32_t b = static_cast<std::int32_t>(bits_of(bound));
+    const std::int32_t larger = a > b ? a : b;
+    return from_bits(static_cast<std::uint32_t>(larger));
+}
+
 // e^(high + low)
 [[gnu::always_inline]] inline float exp_polynomial(const ExpReduced& x) {
     const float r = x.high + x.low;
@@ -60,19 +77,35 @@ struct ExpReduced {
     return p * from_bits(half << 23) * from_bits((biased - half) << 23);
 }
 
-// e^x, within 1 ulp. The upper bound is imposed on the result, not on x: two bounds in a row would
-// be merged to a choice of three, which costs a vector twice the work.
-[[gnu::always_inline]] inline float exp(float x) {
-    const ExpReduced reduced = exp_reduce(x < -104.0F ? -104.0F : x);
-    const float result = scale_twice(exp_polynomial(reduced), reduced.n);
-    return x > 88.8F ? kInfinity<float> : result;
+// 1.5 2^23 + 254: added to a number near n, it leaves n + 254 in the low bits of the sum.
+constexpr float kExpMagic = 0x1.8p23F + 254.0F;
+
+// e^(x - n ln 2) 2^n, where shifted = kExpMagic + n. Twice 2^(n / 2), as in scale_twice; the shifts
+// push the bits of the magic number out. The polynomial is a fit in double by least squares on
+// Chebyshev nodes, with the weights of Lawson's iteration (so minimax, in relative error) and the
+// first two coefficients held at 1: within 0.06 * 2^-24.
+[[gnu::always_inline]] inline float exp_shifted(float x, float shifted) {
+    const float n = shifted - kExpMagic;
+    const float r = mad(n, -1.42860677e-6F, mad(n, -0.693145752F, x));
+    const float p = polynomial(r, 1.0F, 1.0F, 0.49999994F, 0.166665211F, 0.0416682735F,
+                               0.00836868398F, 0.00138200796F);
+    const std::uint32_t biased = bits_of(shifted);
+    const std::uint32_t half = (biased >> 1) << 23;
+    return p * from_bits(half) * from_bits((biased << 23) - half);
 }
 
-// e^-|x|, within 1 ulp.
+// e^x, within 1 ulp (1.2 without FMA). Above 89 only n is bounded: the polynomial goes on growing, to infinity.
+[[gnu::always_inline]] inline float exp(float x) {
+    const float shifted = mad(at_most_bits(x, 89.0F), 1.44269504F, kExpMagic);
+    const float result = exp_shifted(x, shifted);
+    return x < -104.0F ? 0.0F : result;
+}
+
+// e^-|x|, within 1 ulp (1.2 without FMA). A NaN comes by way of shifted.
 [[gnu::always_inline]] inline float exp_neg_abs(float x) {
     const float a = abs(x);
-    const ExpReduced reduced = exp_reduce(a > 104.0F ? -104.0F : -a);
-    return scale_twice(exp_polynomial(reduced), reduced.n);
+    const float shifted = at_least_bits(mad(a, -1.44269504F, kExpMagic), kExpMagic - 150.0F);
+    return exp_shifted(-at_most_bits(a, 104.0F), shifted);
 }
 
 // 2^f for |f| <= 1/2.
@@ -193,30 +226,38 @@ struct LogReduced {
     return (above ? 0.693145752F : 0.0F) + (f + low);
 }
 
-// 1 / (1 + e^-x), within 2 ulp: 2^-h / (2^-h + 2^(n - h) (1 + t)) for e^-x = 2^n (1 + t) and
-// h = n / 2. Nothing overflows there, and a denormal result is rounded once.
+// 1 / (1 + e^-x), within 3 ulp: e^-x = 2^n (1 - t) / (1 + t) for t = tanh(r / 2) and the r that is
+// left of x, so (1 + t) / ((1 + t) + 2^n (1 - t)). All of it times 2^-64, lest 2^n overflow: a
+// denormal result is rounded once. A NaN of clear sign comes by way of n, another by way of r.
+// tanh(r / 2) / r is fitted as the polynomial of exp is, t within 0.08 * 2^-24.
 [[gnu::always_inline]] inline float sigmoid(float x) {
-    const ExpReduced reduced = exp_reduce(x < -104.0F ? 104.0F : -x);
-    const float t = expm1_polynomial(reduced);
-    const std::int32_t n = reduced.n < -40 ? -40 : reduced.n;
-    const std::int32_t half = n >> 1;
-    const float numerator = power_of_two(-half);
-    const float scale = power_of_two(n - half);
-    const float result = numerator / (mad(scale, t, numerator) + scale);
-    return x > 20.0F ? 1.0F : result;
+    constexpr float magic = 0x1.8p23F + 63.0F;  // the exponent of 2^(n - 64) in the low bits
+    const float shifted = at_least_bits(mad(x, -1.44269504F, magic), magic - 30.0F);
+    const float n = shifted - magic;
+    const float r = mad(n, 1.42860677e-6F, mad(n, 0.693145752F, at_most_bits(x, 20.7F)));
+    const float t = r * polynomial(r * r, 0.499999911F, -0.0416609608F, 0.00407540705F);
+    const float above = mad(t, 0x1p-64F, 0x1p-64F);
+    const float scale = from_bits(bits_of(shifted) << 23);
+    const float result = above / mad(scale, 1.0F - t, above);
+    return x < -104.0F ? 0.0F : result;
 }
 
-// tanh(x), within 2 ulp: x + x^3 P(x^2) below 5/8, 1 - 2 / (e^2|x| + 1) above.
+// tanh(x), within 3 ulp: e^-2|x| = s (1 - t) / (1 + t) for s = 2^n and t = tanh(r), where |r| is at
+// most ln(2) / 4; so ((1 - s) + t (1 + s)) / ((1 + s) + t (1 - s)). For n = 0 that is t itself, down
+// to the least denormal; for s < 2^-25 it is 1. A NaN comes by way of n. t = r + r^3 P(r^2) is
+// fitted as the polynomial of exp is, within 0.93 * 2^-24 of itself.
 [[gnu::always_inline]] inline float tanh(float x) {
-    const float a = at_most(abs(x), 10.0F);
-    const float square = x * x;
-    const float near = mad(x * square,
-                           polynomial(square, -0.333332807F, 0.133314058F, -0.0537365153F,
-                                      0.0206281673F, -0.0056922962F), x);
-    const ExpReduced reduced = exp_reduce(a + a);
-    const float e = exp_polynomial(reduced) * power_of_two(reduced.n);
-    const float far = 1.0F - 2.0F / (e + 1.0F);
-    return copysign(a < 0.625F ? near : far, x);
+    constexpr float magic = 0x1.8p23F + 127.0F;  // the exponent of 2^n in the low bits
+    const float a = abs(x);
+    const float shifted = at_least_bits(mad(a, -2.88539008F, magic), magic - 29.0F);
+    const float n = shifted - magic;
+    const float r = mad(n, 0.34657359F, at_most_bits(a, 10.0F));
+    const float square = r * r;
+    const float t = mad(r * square, mad(square, 0.131104037F, -0.33331269F), r);
+    const float s = from_bits(bits_of(shifted) << 23);
+    const float above = 1.0F + s;
+    const float below = 1.0F - s;
+    return copysign(mad(t, above, below) / mad(t, below, above), x);
 }
 
 // erf(x), within 2 ulp: x + x P(x^2) below 0.85, 1 - 2^-Q(|x|) above.

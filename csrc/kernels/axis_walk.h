@@ -150,6 +150,24 @@ bool is_nan(T value) {
     }
 }
 
+// Sums and products; integers wrap around.
+template <class C>
+C sum_of(C a, C b) {
+    if constexpr (std::is_integral_v<C>) {
+        return C(std::uint64_t(a) + std::uint64_t(b));
+    } else {
+        return a + b;
+    }
+}
+template <class C>
+C product_of(C a, C b) {
+    if constexpr (std::is_integral_v<C>) {
+        return C(std::uint64_t(a) * std::uint64_t(b));
+    } else {
+        return a * b;
+    }
+}
+
 // An index array as contiguous int64.
 inline Array as_index(const Array& index) { return contiguous(cast(index, DType::I64)); }
 

@@ -144,9 +144,9 @@ struct Step {
         } else if constexpr (std::is_same_v<T, bool>) {
             to = R == Reduce::Prod || R == Reduce::Min ? to && from : to || from;
         } else if constexpr (R == Reduce::Sum || R == Reduce::Mean) {
-            to = T(C(to) + C(from));
+            to = T(sum_of(C(to), C(from)));
         } else if constexpr (R == Reduce::Prod) {
-            to = T(C(to) * C(from));
+            to = T(product_of(C(to), C(from)));
         } else if (takes_over(C(from), C(to), R == Reduce::Max)) {
             to = from;
         }
@@ -380,7 +380,7 @@ Array scaled(const Array& source, const Scalar& alpha) {
         } else {
             using C = Compute<T>;
             const C factor = alpha.to<C>();
-            for (Index i = 0; i < copy.numel(); ++i) value[i] = T(C(value[i]) * factor);
+            for (Index i = 0; i < copy.numel(); ++i) value[i] = T(product_of(C(value[i]), factor));
         }
     });
     return copy;

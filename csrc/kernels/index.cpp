@@ -115,7 +115,7 @@ void accumulate_one(T& to, T from) {
         to = to || from;
     } else {
         using C = Compute<T>;
-        to = T(C(to) + C(from));
+        to = T(sum_of(C(to), C(from)));
     }
 }
 

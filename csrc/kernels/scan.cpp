@@ -102,7 +102,7 @@ Array cumsum(const Array& x, Index dim, std::optional<DType> dtype, bool reverse
             if constexpr (std::is_same_v<T, bool>) {
                 return total || value;
             } else {
-                return decltype(total)(total + value);
+                return sum_of(total, value);
             }
         });
     });
@@ -116,7 +116,7 @@ Array cumprod(const Array& x, Index dim, std::optional<DType> dtype) {
             if constexpr (std::is_same_v<T, bool>) {
                 return total && value;
             } else {
-                return decltype(total)(total * value);
+                return product_of(total, value);
             }
         });
     });

@@ -17,8 +17,8 @@ constexpr int kVector = int(64 / sizeof(T));
 
 constexpr Index smaller(Index a, Index b) { return a < b ? a : b; }
 
-// values[i] = f(values[i]). Whole vectors only: the last few numbers go through a padded vector, for
-// calls on scalars are slow.
+// values[i] = f(values[i]). Whole vectors only: the last few numbers go through a padded vector,
+// for calls on scalars are slow.
 template <class T>
 void exp_vectors(T* values, Index vectors) {
     for (Index i = 0; i < vectors * kVector<T>; ++i) values[i] = math::exp(values[i]);

@@ -133,6 +133,33 @@ void explain_type_error(const OpObject* op, PyObject* const* values) {
                  expected.c_str());
 }
 
+// A Python body that was given something else than a tensor stumbles over a missing attribute.
+void explain_attribute_error(const OpObject* op, PyObject* const* values) {
+    if (!op->spec->python_body || !PyErr_ExceptionMatches(PyExc_AttributeError)) return;
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyRef function = PyRef::steal(PyObject_GetAttrString(
+        op->origin ? op->origin : reinterpret_cast<PyObject*>(const_cast<OpObject*>(op)),
+        "__wrapped__"));
+    PyRef hints = function ? PyRef::steal(PyObject_GetAttrString(function.get(), "__annotations__"))
+                           : PyRef();
+    PyErr_Clear();
+    for (int i = 0; hints && i < op->spec->count; ++i) {
+        PyObject* name = PyTuple_GET_ITEM(op->spec->arguments.get(), i);
+        PyObject* hint = PyDict_GetItem(hints.get(), name);  // borrowed
+        if (!hint || !PyUnicode_Check(hint) || is_tensor(values[i]) ||
+            PyUnicode_CompareWithASCIIString(hint, "Tensor") != 0)
+            continue;
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(trace);
+        PyErr_Format(PyExc_TypeError, "%s(): argument '%U' (position %d) must be Tensor, not %s",
+                     name_of(op).c_str(), name, i + 1, Py_TYPE(values[i])->tp_name);
+        return;
+    }
+    PyErr_Restore(type, value, trace);
+}
+
 PyRef call_kernel(const OpObject* op, PyObject* const* values) {
     const OpSpec& spec = *op->spec;
     PyObject* result;
@@ -144,6 +171,7 @@ PyRef call_kernel(const OpObject* op, PyObject* const* values) {
     }
     if (!result) {
         explain_type_error(op, values);
+        explain_attribute_error(op, values);
         throw PythonError();
     }
     return PyRef::steal(result);
@@ -304,6 +332,12 @@ PyRef call_out_of_place(OpObject* op, PyObject* const* values) {
 // ---- in place
 
 void check_inplace(const OpObject* op, TensorObject* self) {
+    const Array& array = self->array;
+    for (int d = 0; d < array.ndim(); ++d)
+        check(array.stride(d) != 0 || array.size(d) < 2, name_of(op),
+              ": unsupported operation: more than one element of the written-to tensor refers to a "
+              "single memory location (shape ", array.shape(), ", strides ", array.strides(),
+              "). Please clone() the tensor before performing the operation.");
     if (!modes.grad) return;
     if (self->base) refresh_view(self);
     if (!self->node && self->requires_grad)

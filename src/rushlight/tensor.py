@@ -40,6 +40,20 @@ class Tensor(_core.TensorBase):
         """Always the CPU."""
         return CPU
 
+    if TYPE_CHECKING:  # Python's operators are attached where the ops are
+
+        def __add__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]
+
+        __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
+        __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __add__
+        __matmul__ = __rmatmul__ = __and__ = __rand__ = __or__ = __ror__ = __xor__ = __add__
+        __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __add__
+        __lt__ = __le__ = __gt__ = __ge__ = __add__
+        __ne__ = __eq__
+        __abs__ = __invert__ = __pos__ = __neg__
+
     # ---- autograd
 
     def backward(
@@ -149,7 +163,7 @@ class Tensor(_core.TensorBase):
         """The same data and history as an instance of a subclass of Tensor."""
         if not (isinstance(cls, type) and issubclass(cls, Tensor)):
             raise TypeError(f"as_subclass: cls must be a subclass of Tensor, got {cls!r}")
-        made = Tensor.__new__(cls, self)
+        made: Any = Tensor.__new__(cls, self)  # type: ignore[call-arg]
         if self.requires_grad and _core.is_grad_enabled():
             from rushlight.ops.index import alias
 

@@ -9,6 +9,9 @@ import rushlight as rl
 from rushlight import nn
 from rushlight.autograd import gradcheck
 from rushlight.nn import functional as F
+from rushlight.ops import numbered_loss as top
+
+pytestmark = pytest.mark.filterwarnings("ignore:reduction")
 
 
 @pytest.fixture(autouse=True)
@@ -244,3 +247,47 @@ def test_gumbel_softmax_is_a_straight_through_estimate():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         F.gumbel_softmax(logits)
+
+
+def test_top_level_losses_take_numbers():
+    x, y, z = rl.rand(3, 4), rl.rand(3, 4), rl.rand(3, 4)
+    signs = rl.tensor([1.0, -1.0, 1.0])
+    for number, name in enumerate(("none", "mean", "sum")):
+        pairs = [
+            (top.kl_div(x, y, number), F.kl_div(x, y, reduction=name)),
+            (
+                top.binary_cross_entropy_with_logits(x, y, None, z, number),
+                F.binary_cross_entropy_with_logits(x, y, pos_weight=z, reduction=name),
+            ),
+            (
+                top.poisson_nll_loss(x, y, True, True, 1e-8, number),
+                F.poisson_nll_loss(x, y, full=True, reduction=name),
+            ),
+            (
+                top.cosine_embedding_loss(x, y, signs, 0.1, number),
+                F.cosine_embedding_loss(x, y, signs, 0.1, reduction=name),
+            ),
+            (
+                top.hinge_embedding_loss(x[:, 0], signs, 2.0, number),
+                F.hinge_embedding_loss(x[:, 0], signs, 2.0, reduction=name),
+            ),
+            (
+                top.margin_ranking_loss(x[0], y[0], z[0], 0.2, number),
+                F.margin_ranking_loss(x[0], y[0], z[0], 0.2, reduction=name),
+            ),
+            (
+                top.triplet_margin_loss(x, y, z, swap=True, reduction=number),
+                F.triplet_margin_loss(x, y, z, swap=True, reduction=name),
+            ),
+        ]
+        assert all(rl.equal(one, two) for one, two in pairs)
+    with pytest.raises(ValueError, match="reduction"):
+        top.kl_div(x, y, 3)
+
+
+def test_native_dropout():
+    x = rl.rand(40, 30) + 1
+    result, kept = rl.native_dropout(x, 0.4, True)
+    assert kept.dtype is rl.bool
+    assert rl.allclose(result, x * kept / 0.6)
+    assert rl.equal(rl.native_dropout(x, 0.4, False)[0], x)

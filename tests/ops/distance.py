@@ -77,3 +77,27 @@ Row(
          lambda rl: rl.bilinear(rl.ones(2, 3), rl.ones(2, 3), rl.ones(1, 3, 4))),
     ),
 )  # fmt: skip
+
+
+def cdist(x1, x2, p=2.0, compute_mode=None):
+    return _norm(x1[..., :, None, :] - x2[..., None, :, :], p, -1)
+
+
+MATRICES = ((4, 3), (5, 3)), ((2, 4, 3), (5, 3)), ((2, 1, 4, 3), (3, 5, 3))
+PRODUCT, DIRECT = "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"
+Row(
+    "cdist",
+    lambda make: [case(make(*a), make(*b), p) for a, b in MATRICES for p in ORDERS]
+    + [case(make(30, 4), make(6, 4)), case(make(3, 4), make(6, 4), compute_mode=PRODUCT),
+       case(make(30, 4), make(6, 4), compute_mode=DIRECT), case(make(0, 4), make(6, 4))],
+    cdist, dtypes=("float32", "float64"), tol=200, covers=("_euclidean",), layouts=False,
+    grad_samples=lambda make: [
+        case(make(3, 2), make(2, 2), compute_mode=mode) for mode in (PRODUCT, DIRECT)
+    ] + [case(make(2, 3, 2), make(2, 2), 3.0)],
+    errors=(
+        (RuntimeError, "two dimensions", lambda rl: rl.cdist(rl.ones(3), rl.ones(3))),
+        (RuntimeError, "columns", lambda rl: rl.cdist(rl.ones(2, 3), rl.ones(2, 4))),
+        (ValueError, "compute_mode", lambda rl: rl.cdist(
+            rl.ones(2, 3), rl.ones(2, 3), compute_mode="fast")),
+    ),
+)  # fmt: skip

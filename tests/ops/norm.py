@@ -96,3 +96,39 @@ Row(
     grad_samples=lambda make: [case(make(1, 4, 2), 3, 0.5), case(make(1, 3, 2), 2, 1.0, 0.5, 2.0)],
     errors=((ValueError, "3D", lambda rl: rl.nn.functional.local_response_norm(rl.ones(2, 2), 2)),),
 )  # fmt: skip
+
+
+def _with_statistics(result, rows, eps):
+    return result, rows.mean(-1), 1 / np.sqrt(rows.var(-1) + eps)
+
+
+def native_layer_norm(x, normalized_shape, weight, bias, eps):
+    lead = x.shape[: x.ndim - len(normalized_shape)]
+    result, mean, rstd = _with_statistics(
+        layer_norm(x, normalized_shape, weight, bias, eps), x.reshape(*lead, -1), eps
+    )
+    kept = lead + (1,) * len(normalized_shape)
+    return result, mean.reshape(kept), rstd.reshape(kept)
+
+
+Row(
+    "native_layer_norm",
+    lambda make: [case(make(2, 3, 4), (4,), make(4), make(4), 1e-5),
+                  case(make(2, 3, 4), (3, 4), None, None, 0.1)],
+    native_layer_norm, tol=5, dtypes=("float32", "float64"),
+    grad_samples=lambda make: [case(make(2, 3), (3,), make(3), make(3), 1e-5)],
+)  # fmt: skip
+
+
+def native_group_norm(x, weight, bias, n, c, size, groups, eps):
+    rows = x.reshape(n, groups, -1)
+    return _with_statistics(group_norm(x, groups, weight, bias, eps), rows, eps)
+
+
+Row(
+    "native_group_norm",
+    lambda make: [case(make(2, 4, 3), make(4), make(4), 2, 4, 3, 2, 1e-5),
+                  case(make(2, 4, 3), None, None, 2, 4, 3, 4, 0.1)],
+    native_group_norm, tol=5, dtypes=("float32", "float64"),
+    grad_samples=lambda make: [case(make(2, 4, 2), make(4), make(4), 2, 4, 2, 2, 1e-5)],
+)  # fmt: skip

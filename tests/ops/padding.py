@@ -25,14 +25,18 @@ def _constant(make):
     return [*found, case(make(2, 2), (1, 1), 1), case(make(0, 2), (1, 0, 1, 1)), case(make(2), ())]
 
 
+def _grow(rl, sides):
+    return rl.ops.padding.constant_pad_nd(rl.ones(2), sides)
+
+
 Row(
     "constant_pad_nd", _constant, lambda x, sides, value=0: pad(x, sides, value=value),
-    dtypes="bific", grad="fc",
+    dtypes="bific", grad="fc", path="ops.padding.constant_pad_nd",
     grad_samples=lambda make: [case(make(2, 3), (1, 2)), case(make(2, 3), (-1, 1, 1, 0))],
     errors=(
-        (RuntimeError, "divisible", lambda rl: rl.constant_pad_nd(rl.ones(2), (1,))),
-        (RuntimeError, "two times", lambda rl: rl.constant_pad_nd(rl.ones(2), (1, 1, 1, 1))),
-        (RuntimeError, "negative", lambda rl: rl.constant_pad_nd(rl.ones(2), (-2, -1))),
+        (RuntimeError, "divisible", lambda rl: _grow(rl, (1,))),
+        (RuntimeError, "two times", lambda rl: _grow(rl, (1, 1, 1, 1))),
+        (RuntimeError, "negative", lambda rl: _grow(rl, (-2, -1))),
     ),
 )  # fmt: skip
 CASES = ((2, 3, 4), (1, 2)), ((2, 3, 4, 5), (1, 2, 2, 0)), ((2, 4, 3, 4, 3), (1, 0, 2, 1, 1, 1))

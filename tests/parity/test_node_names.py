@@ -39,7 +39,7 @@ x.clone().add_(1) | x.clone().mul_(2) | x.clone().zero_() | x.clone().fill_(1) |
 x.clone().copy_(y) | changed(x.clone(), 0, 1.0) | changed(x.clone(), x > 0, 0.0) | (x - y).square()
 ((x - y) ** 2).mean() | (x * y).sum(1)
 """
-ALL = [text.strip() for line in EXPRESSIONS.splitlines() for text in line.split("|") if text.strip()]
+ALL = [text.strip() for line in EXPRESSIONS.split("\n") for text in line.split("|") if line]
 
 
 def changed(tensor, key, value):

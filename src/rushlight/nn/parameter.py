@@ -35,7 +35,8 @@ class Parameter(Tensor, metaclass=_ParameterType):
         if data is None:
             data = rushlight.empty(0)
         if type(data) is Tensor or type(data) is Parameter:
-            made = Tensor.__new__(cls, data)  # shares the memory, has no history
+            # It shares the memory and has no history.
+            made: Any = Tensor.__new__(cls, data)  # type: ignore[call-arg]
             made.requires_grad = requires_grad
             return made
         if not isinstance(data, Tensor):

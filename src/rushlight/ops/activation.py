@@ -425,3 +425,5 @@ def softsign(input: Tensor) -> Tensor:
 def tanhshrink(input: Tensor) -> Tensor:
     """input - tanh(input)."""
     return input - input.tanh()
+
+__all__ += ["celu_", "selu_", "threshold_"]  # type: ignore[name-defined]  # noqa: F821

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rushlight import _core
-from rushlight.autograd.op import composed
+from rushlight.autograd.op import composed, op
+from rushlight.ops.pointwise import _where as where
 from rushlight.ops.reduce import vector_norm
 
 if TYPE_CHECKING:
@@ -82,6 +83,84 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     distance = vector_norm(difference, p, -1)
     # A count has no gradient; as the distance of a pair it has one, which is 0.
     return distance if p != 0 else distance + (difference * 0).sum(-1)
+
+
+_COMPUTE_MODES = (
+    "use_mm_for_euclid_dist_if_necessary",
+    "use_mm_for_euclid_dist",
+    "donot_use_mm_for_euclid_dist",
+)
+
+
+@composed()
+def cdist(
+    x1: Tensor,
+    x2: Tensor,
+    p: float = 2.0,
+    compute_mode: str = "use_mm_for_euclid_dist_if_necessary",
+) -> Tensor:
+    """The distance of each row of `x1` to each row of `x2`.
+
+    Args:
+        x1: (*, P, D).
+        x2: (*, R, D), with leading axes that broadcast with those of `x1`.
+        p: of the norm, from 0 to infinity.
+        compute_mode: "use_mm_for_euclid_dist" takes squares and a matrix product for p = 2, fast
+            but inexact for near rows; "donot_use_mm_for_euclid_dist" does not;
+            "use_mm_for_euclid_dist_if_necessary" does where there are more than 25 rows.
+
+    Returns:
+        Distances of shape (*, P, R).
+    """
+    if x1.ndim < 2 or x2.ndim < 2:
+        raise RuntimeError(
+            f"cdist: X1 and X2 should have at least two dimensions, got shapes {list(x1.shape)} "
+            f"and {list(x2.shape)}"
+        )
+    if x1.shape[-1] != x2.shape[-1]:
+        raise RuntimeError(
+            "cdist: X1 and X2 must have the same number of columns. "
+            f"X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
+        )
+    if not (x1.dtype.is_floating_point and x2.dtype.is_floating_point):
+        raise RuntimeError(
+            f"cdist only supports floating-point dtypes, got {x1.dtype} and {x2.dtype}"
+        )
+    if p < 0:
+        raise RuntimeError(f"cdist only supports non-negative p values, got {p}")
+    if compute_mode is None:
+        compute_mode = _COMPUTE_MODES[0]
+    if compute_mode not in _COMPUTE_MODES:
+        raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
+    many = max(x1.shape[-2], x2.shape[-2]) > 25
+    product = compute_mode == _COMPUTE_MODES[1] or (many and compute_mode == _COMPUTE_MODES[0])
+    if p == 2 and product and x1.numel() and x2.numel():
+        return _euclidean(x1, x2)
+    difference = x1.unsqueeze(-2) - x2.unsqueeze(-3)
+    distance = vector_norm(difference, p, -1)
+    return distance if p != 0 else distance + (difference * 0).sum(-1)
+
+
+@op(method=False, public=False, node="CdistBackward0")
+def _euclidean(x1: Tensor, x2: Tensor) -> Tensor:
+    """|a - b|^2 as |a|^2 - 2 a b + |b|^2, by one matrix product."""
+    squares1 = _core.sum(_core.square(x1), [-1], True, None)
+    squares2 = _core.sum(_core.square(x2), [-1], True, None)
+    products = _core.matmul(_core.mul(x1, -2), _core.transpose(x2, -1, -2))
+    total = _core.add(_core.add(products, squares1), _core.transpose(squares2, -1, -2))
+    return _core.sqrt(_core.maximum(total, 0))
+
+
+def _euclidean_gradient(grad: Tensor, x1: Tensor, x2: Tensor, result: Tensor) -> Tensor:
+    """Sum over the rows of x2 of grad (x1 - x2) / distance; 0 for equal rows."""
+    share = where(result == 0, 0, grad / where(result == 0, 1, result))
+    return share.sum(-1, True) * x1 - share.matmul(x2)
+
+
+_euclidean.vjp(
+    x1=_euclidean_gradient,
+    x2=lambda grad, x1, x2, result: _euclidean_gradient(grad.mT, x2, x1, result.mT),
+)
 
 
 @composed(public=False)

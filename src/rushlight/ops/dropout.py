@@ -109,3 +109,14 @@ def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
 def feature_alpha_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
     """In-place form of :func:`feature_alpha_dropout`."""
     return _drop_alpha(input, p, train, per_channel=True, inplace=True)
+
+
+@composed()
+def native_dropout(input: Tensor, p: float, train: bool) -> tuple[Tensor, Tensor]:
+    """Dropout of elements, and the mask of those that were kept."""
+    if not _active(input, p, train):
+        return input.clone(), _core.full(input.shape, True, _core.bool)
+    if p == 1:
+        return input * 0, _core.full(input.shape, False, _core.bool)
+    mask = _mask(input, p, False)
+    return input * _core.div(mask, 1 - p), _core.ne(mask, 0)

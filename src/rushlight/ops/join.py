@@ -48,7 +48,14 @@ _cat.vjp(tensors=_cat_gradient)
 def _sequence(name: str, tensors: Any) -> tuple:
     if isinstance(tensors, Tensor):
         raise TypeError(f"{name}(): argument 'tensors' must be tuple of Tensors, not Tensor")
-    return tuple(tensors)
+    tensors = tuple(tensors)
+    for at, item in enumerate(tensors):
+        if not isinstance(item, Tensor):
+            raise TypeError(
+                f"{name}(): expected Tensor as element {at} in argument 0, but got "
+                f"{type(item).__name__}"
+            )
+    return tensors
 
 
 @composed()

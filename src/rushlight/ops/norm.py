@@ -45,6 +45,19 @@ def _layer_norm(
     """The result, and of each row the mean and 1 / sqrt(variance + eps)."""
 
 
+@composed()
+def native_layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """layer_norm with the mean and 1 / sqrt(variance + eps), which have no gradient."""
+    result, mean, rstd = _layer_norm(input, normalized_shape, weight, bias, eps)
+    return result, mean.detach(), rstd.detach()
+
+
 def _axes(normalized_shape: Sequence[int]) -> tuple[int, ...]:
     count = 1 if isinstance(normalized_shape, int) else len(normalized_shape)
     return tuple(range(-count, 0))
@@ -175,6 +188,24 @@ def group_norm(
     if weight is not None:
         result = result * weight.reshape(per_channel)
     return result if bias is None else result + bias.reshape(per_channel)
+
+
+@composed()
+def native_group_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    N: int,
+    C: int,
+    HxW: int,
+    group: int,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """group_norm with the mean and 1 / sqrt(variance + eps) of each group, (N, group)."""
+    rows = input.reshape(N, group, C // group * HxW)
+    mean = rows.mean(-1)
+    rstd = ((rows - mean.unsqueeze(-1)).square().mean(-1) + eps).rsqrt()
+    return group_norm(input, group, weight, bias, eps), mean, rstd
 
 
 @composed(public=False)

@@ -88,10 +88,12 @@ cummin.vjp(input=_extreme_gradient)
 
 def _logcumsumexp_gradient(grad: Tensor, input: Tensor, dim: int, result: Tensor) -> Tensor:
     # exp(input) times the sum over later results of grad * exp(-result), in logarithms.
+    # A result of -inf has only inputs of -inf before it: they get nothing from it.
+    result = where(result == -float("inf"), 0.0, result)
     if input.dtype.is_complex:
         return exp(_log_sums_from_end(log(grad) - _c(result), dim) + _c(input))
     size = log(abs(grad))
-    up = where(grad > 0, size, -float("inf")) - result
+    up = where(grad < 0, -float("inf"), size) - result
     down = where(grad < 0, size, -float("inf")) - result
     return exp(_log_sums_from_end(up, dim) + input) - exp(_log_sums_from_end(down, dim) + input)
 
@@ -145,13 +147,13 @@ def diff(
 
         input = cat(parts, axis)
     if n == 0:
-        return input.clone() if out is None else out.copy_(input)
+        return input.clone() if out is None else _core.write_out("diff", input, out)
     for _ in range(min(n, input.shape[axis])):
         length = max(input.shape[axis] - 1, 0)
         later = narrow(input, axis, input.shape[axis] - length, length)
         earlier = narrow(input, axis, 0, length)
         input = later.logical_xor(earlier) if input.dtype is _core.bool else later - earlier
-    return input if out is None else out.copy_(input)
+    return input if out is None else _core.write_out("diff", input, out)
 
 
 def _areas(name: str, y: Tensor, x: Tensor | None, dx: Any, dim: int) -> tuple[Tensor, Any]:

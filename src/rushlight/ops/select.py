@@ -187,8 +187,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
         return result
     if out.dtype is not _core.int64:
         raise RuntimeError(f"nonzero: Expected out tensor to have dtype int64, got {out.dtype}")
-    out.data = result
-    return out
+    return _core.write_out("nonzero", result, out)
 
 
 @composed(method=True)

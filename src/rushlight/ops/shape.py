@@ -237,6 +237,8 @@ def broadcast_shapes(*shapes: Any) -> Any:
 
     result: list[int] = []
     for shape in shapes:
+        if isinstance(shape, Tensor):
+            raise TypeError("broadcast_shapes() takes shapes, not tensors: pass tensor.shape")
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         result = [1] * (len(shape) - len(result)) + result
         for i in range(1, len(shape) + 1):

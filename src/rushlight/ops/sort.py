@@ -105,7 +105,7 @@ def _median_gradient(grad: Tensor, input: Tensor, result: Tensor) -> Tensor:
     return _extreme_gradient(grad, input, None, False, result)
 
 
-@op(method=False, public=False, node="MedianBackward0")
+@op(out=True, method=False, public=False, node="MedianBackward0")
 def _median_all(input: Tensor) -> Tensor:
     """The lower median of all elements."""
     return _core.median(input, False)
@@ -114,7 +114,7 @@ def _median_all(input: Tensor) -> Tensor:
 _median_all.vjp(input=_median_gradient)
 
 
-@op(method=False, public=False, node="NanmedianBackward0")
+@op(out=True, method=False, public=False, node="NanmedianBackward0")
 def _nanmedian_all(input: Tensor) -> Tensor:
     """The lower median of all elements without nan."""
     return _core.median(input, True)
@@ -131,7 +131,7 @@ def median(
     """The median, of two the lower; with `dim`, (values, indices) along it. nan if there is one."""
     dim = axis if dim is None else dim
     if dim is None:
-        return _median_all(input)
+        return _median_all(input, out=out)
     return _median_dim(input, dim, keepdim, out=out)
 
 
@@ -143,7 +143,7 @@ def nanmedian(
     """The median of what is not nan, of two the lower; with `dim`, (values, indices) along it."""
     dim = axis if dim is None else dim
     if dim is None:
-        return _nanmedian_all(input)
+        return _nanmedian_all(input, out=out)
     return _nanmedian_dim(input, dim, keepdim, out=out)
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import rushlight
 from rushlight import _core
+from rushlight.autograd.graph import RemovableHandle
 from rushlight.tensor import Tensor
-from rushlight.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence

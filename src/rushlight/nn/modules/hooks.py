@@ -11,7 +11,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from rushlight.utils.hooks import RemovableHandle
+from rushlight.autograd.graph import RemovableHandle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

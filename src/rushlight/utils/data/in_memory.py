@@ -44,10 +44,10 @@ def row_reader(dataset: Any) -> Callable[[Tensor | slice], Any] | None:
 
     # Without a history to record, the kernels are asked directly.
     recorded = any(tensor.requires_grad for tensor in tensors)
-    take = operator.getitem if recorded else _take
+    take: Callable[[Tensor, Any], Tensor] = operator.getitem if recorded else _take
     cut = _recorded_copy if recorded else _copy
 
-    def read(index: Tensor | slice) -> list[Tensor]:
+    def read(index: Any) -> list[Tensor]:
         if rows is not None:
             index = rows[index]
         elif type(index) is slice:

@@ -1,0 +1,44 @@
+"""Rows of rushlight.ops.histogram."""
+
+import numpy as np
+
+from ops.row import Row, case
+
+NONE = {"grad": "", "result": None}
+
+
+def _bincount(x, weights=None, minlength=0):
+    return np.bincount(x, weights, minlength)
+
+
+Row("bincount", lambda make: [case(make.index(9, high=5)), case(make.index(9, high=5), minlength=8),
+                              case(make.index(4, high=3), np.array([0.5, 1.0, 2.0, 4.0]))],
+    _bincount, dtypes=("int64",), **NONE)  # fmt: skip
+
+
+def _histc(x, bins=100, min=0, max=0):
+    low, high = (min, max) if min != max else (x.min(), x.max())
+    return np.histogram(x, bins, (low, high))[0].astype(float)
+
+
+Row("histc", lambda make: [case(make(40), 5, -2, 2), case(make(40), 4)], _histc,
+    dtypes=("float64",), **NONE)  # fmt: skip
+Row("histogram", lambda make: [case(make(40), 5, range=(-2.0, 2.0)), case(make(40), 4)],
+    lambda x, bins, range=None: [v.astype(float) for v in np.histogram(x, bins, range)],
+    dtypes=("float64",), **NONE)  # fmt: skip
+
+
+def _sorted(make):
+    edges = np.sort(make(6))
+    return [case(edges, make(3, 4)), case(edges, edges, right=True), case(edges, 1)]
+
+
+def _search(edges, values, *, right=False, **kwargs):
+    return np.asarray(np.searchsorted(edges, values, "right" if right else "left"))
+
+
+SEARCH = {"dtypes": ("float32", "float64", "int64"), "result": "int64", "grad": ""}
+Row("searchsorted", _sorted, _search, method=False, **SEARCH)
+Row("bucketize", lambda make: [case(make(3, 4), np.sort(make(6))),
+                               case(make(4), np.sort(make(6)), right=True)],
+    lambda x, edges, **kw: _search(edges, x, **kw), method=False, **SEARCH)  # fmt: skip
