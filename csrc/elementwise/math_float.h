@@ -94,7 +94,8 @@ constexpr float kExpMagic = 0x1.8p23F + 254.0F;
     return p * from_bits(half) * from_bits((biased << 23) - half);
 }
 
-// e^x, within 1 ulp (1.2 without FMA). Above 89 only n is bounded: the polynomial goes on growing, to infinity.
+// e^x, within 1 ulp (1.2 without FMA). Above 89 only n is bounded: the polynomial goes on growing,
+// to infinity.
 [[gnu::always_inline]] inline float exp(float x) {
     const float shifted = mad(at_most_bits(x, 89.0F), 1.44269504F, kExpMagic);
     const float result = exp_shifted(x, shifted);
@@ -216,7 +217,7 @@ struct LogReduced {
     return x < -1.0F ? kNan<float> : result;
 }
 
-// log(1 + e^-|x|), in (0, log 2], within 2 ulp: the part that softplus, log_sigmoid and logaddexp
+// log(1 + e^-|x|), in (0, log 2], within 2.1 ulp: the part that softplus, log_sigmoid and logaddexp
 // share. Above 1/3, 1 + e = 2 (1 + (e - 1) / 2) brings it to the range of log_tail, exactly.
 [[gnu::always_inline]] inline float log1p_exp_neg_abs(float x) {
     const float e = exp_neg_abs(x);
@@ -243,8 +244,8 @@ struct LogReduced {
 }
 
 // tanh(x), within 3 ulp: e^-2|x| = s (1 - t) / (1 + t) for s = 2^n and t = tanh(r), where |r| is at
-// most ln(2) / 4; so ((1 - s) + t (1 + s)) / ((1 + s) + t (1 - s)). For n = 0 that is t itself, down
-// to the least denormal; for s < 2^-25 it is 1. A NaN comes by way of n. t = r + r^3 P(r^2) is
+// most ln(2) / 4; so ((1 - s) + t (1 + s)) / ((1 + s) + t (1 - s)). For n = 0 that is t itself,
+// down to the least denormal; for s < 2^-25 it is 1. A NaN comes by way of n. t = r + r^3 P(r^2) is
 // fitted as the polynomial of exp is, within 0.93 * 2^-24 of itself.
 [[gnu::always_inline]] inline float tanh(float x) {
     constexpr float magic = 0x1.8p23F + 127.0F;  // the exponent of 2^n in the low bits

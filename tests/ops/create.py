@@ -40,7 +40,7 @@ Row("scalar_tensor", cases((2.5,), (3,)), np.array, **ONCE)
 for _name, _value in (("zeros", 0), ("ones", 1)):
     Row(_name, cases((2, 3), ((2, 0),), ((),), (3,)),
         lambda *size, v=_value: np.full(size[0] if isinstance(size[0], tuple) else size, float(v)),
-        **ONCE,
+        **ONCE, covers=("zero_",),
         errors=((RuntimeError, "negative", lambda rl, n=_name: getattr(rl, n)(-1)),
                 (TypeError, "", lambda rl, n=_name: getattr(rl, n)("two"))))  # fmt: skip
     Row(f"{_name}_like", lambda make: [case(make(2, 3)), case(make()), case(make(0))],

@@ -78,3 +78,18 @@ for _name in ("alpha_dropout", "feature_alpha_dropout"):
         f"nn.functional.{_name}", _alpha_samples, check=_to_limit, dtypes=FLOATS,
         covers=(_name, _name + "_"), grad_samples=lambda make: [case(make(2, 3, 2), 0.4, True)],
     )  # fmt: skip
+
+
+def _native(result, x, p, train):
+    values, kept = result
+    _dropped(values, x, p, train)
+    np.testing.assert_array_equal(values.numpy() != 0, kept.numpy())
+
+
+Row(
+    "native_dropout",
+    lambda make: [case(make(20, 30, low=0.5), p, t) for p, t in ((0.3, True), (1.0, True),
+                                                                 (0.5, False))],
+    check=_native, dtypes=("float32", "float64"), result=None, grad="", method=False,
+    layouts=False,
+)  # fmt: skip

@@ -41,7 +41,7 @@ Row(
     "reshape",
     lambda make: [case(make(2, 3, 4), (4, 6)), case(make(2, 3), (-1,)), case(make(1), ()),
                   case(make(0, 3), (3, 0)), case(make(6), [2, -1])],
-    lambda x, shape: x.reshape(shape), covers=("_view",), method=False,
+    lambda x, shape: x.reshape(shape), covers=("_view", "_unsafe_view"), method=False,
     errors=((RuntimeError, "shape", lambda rl: rl.ones(6).reshape(4, 2)),
             (RuntimeError, "view size is not", lambda rl: rl.ones(2, 3).t().view(6)),
             (RuntimeError, "-1", lambda rl: rl.ones(6).view(-1, -1))), **ALL,
