@@ -239,6 +239,21 @@ def test_inplace_on_a_view_reaches_the_base():
     assert w.grad.tolist() == [2 * 6 * 5, 2 * 12 * 7]
 
 
+@pytest.mark.parametrize("twice", [False, True])
+def test_inplace_on_a_view_of_a_transposed_base(twice):
+    def f(w, x):
+        base = (x * 1.0).t().detach()[1:]  # not contiguous, and not at the start of its storage
+        base[0, 1:].mul_(w)
+        base.view_as(base)[:, 0].add_(w.sum())
+        return (base * base * w.sum()).sum()
+
+    w = torch.tensor([2.0, 3.0], dtype=torch.float64, requires_grad=True)
+    x = torch.arange(12, dtype=torch.float64).reshape(3, 4)
+    assert torch.autograd.gradcheck(lambda w: f(w, x), (w,))
+    if twice:
+        assert torch.autograd.gradgradcheck(lambda w: f(w, x), (w,))
+
+
 def test_other_views_see_a_write_to_the_base():
     base, w = torch.ones(2, 2), leaf(2.0, 3.0)
     first, second = base.select(0, 0), base.select(0, 1)

@@ -212,19 +212,30 @@ def _copy_slices(node: Node, view: Tensor) -> Node:
     Backward: the part of the gradient that lies under the view goes through the node; what comes
     out for the view's old value takes its place.
     """
-    shape, strides, offset = tuple(view.shape), view.stride(), view.storage_offset()
+    base = view._base
+    shape, strides = tuple(view.shape), view.stride()
+    base_shape, base_strides = tuple(base.shape), base.stride()
+    offset = view.storage_offset() - base.storage_offset()
+
+    def as_base(gradient: Tensor) -> Tensor:
+        """A copy of the gradient, laid out in memory as the base is."""
+        from rushlight.ops.create import empty_strided
+
+        return empty_strided(base_shape, base_strides, dtype=gradient.dtype).copy_(gradient)
 
     def backward(gradient: Tensor) -> tuple:
-        from rushlight.ops.shape import as_strided, as_strided_scatter
+        from rushlight.ops.shape import as_strided
 
         if gradient is None:
             return (None,) * len(node.next_functions)
-        gradient = gradient.contiguous()
-        results = node(as_strided(gradient, shape, strides, offset))
-        inner = results[0]
-        if inner is None:
-            inner = gradient.new_zeros(shape)
-        return (as_strided_scatter(gradient, inner, shape, strides, offset), *results[1:])
+        results = node(as_strided(as_base(gradient), shape, strides, offset))
+        remaining = as_base(gradient)
+        under_view = as_strided(remaining, shape, strides, offset)
+        if results[0] is None:
+            under_view.fill_(0)
+        else:
+            under_view.copy_(results[0])
+        return (remaining, *results[1:])
 
     return Node(backward, "CopySlices", (), ())
 
