@@ -29,7 +29,7 @@ LAYERS = (
     ("dtypes", "return_types"),
     ("tensor", "printing"),
     ("autograd",),
-    ("ops", "random"),
+    ("ops", "random", "cuda"),
     ("special", "masked", "signal", "fft", "linalg"),
     ("nn",),
     ("optim", "io", "utils", "testing", "func", "distributions"),

@@ -107,6 +107,7 @@ __version__ = "0.1.0"
 
 # Loaded when touched: name, and the module that it is or lives in.
 _LATER = {
+    "cuda": "",
     "nn": "",
     "optim": "",
     "utils": "",

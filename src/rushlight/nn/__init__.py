@@ -22,7 +22,10 @@ def __getattr__(name: str) -> Any:
 
         if find_spec(f"{__name__}.{name}") is not None:
             return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(
+        f"module {__name__!r} has no attribute {name!r}. If PyTorch has torch.nn.{name}, it is not "
+        "in rushlight yet: see docs/differences.md"
+    )
 
 
 def factory_kwargs(kwargs: dict | None) -> dict:
