@@ -72,8 +72,9 @@ public:
         for (Pending* node : nodes) {
             node->cost = 1;
             for (int i = 0; i < node->arity; ++i)
-                if (is_pending(node->inputs[i]))
-                    node->cost += node->inputs[i].array.body()->pending->cost;
+                if (is_pending(node->inputs[i]))  // shared inputs count again: y + y doubles
+                    node->cost = std::min(
+                        node->cost + node->inputs[i].array.body()->pending->cost, 1 << 20);
             if (!node->output && wanted_outside(*node))
                 node->output = expensive(*node) || node->cost > kCheap || node->computed_before;
             node->computed_before = true;
