@@ -207,7 +207,7 @@ DType dtype_from_foreign(const nb::dlpack::dtype& foreign) {
 // Shares memory with the other library's array.
 Array from_foreign(const AnyArray& source) {
     Dims shape(int(source.ndim())), strides(int(source.ndim()));
-    Index low = 0, high = 0;
+    Index high = 0;  // of the last element
     bool empty = false;
     for (int d = 0; d < shape.size(); ++d) {
         shape[d] = Index(source.shape(std::size_t(d)));
@@ -219,7 +219,6 @@ Array from_foreign(const AnyArray& source) {
         if (strides[d] < 0) strides[d] = 1;
         high += (shape[d] - 1) * strides[d];
     }
-    (void)low;
     const DType dtype = dtype_from_foreign(source.dtype());
     if (empty) return Array::empty(shape, dtype);
     auto* held = new AnyArray(source);
