@@ -72,7 +72,7 @@ $(STAMPS)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "rushlight needs Python 3.10 or newer; PYTHON=/path/to/python3 chooses one" >&2; exit 1; }
 	@command -v $${CXX:-c++} >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null || \
-		{ echo "rushlight needs a C++20 compiler, such as g++ 11 or clang 14 (CXX=... chooses one)" >&2; exit 1; }
+		{ echo "rushlight needs a C++20 compiler, such as g++ 12 or clang 14 (CXX=... chooses one)" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "python -m venv failed: on Debian and Ubuntu, install python3-venv" >&2; exit 1; }
 	@mkdir -p $(STAMPS)

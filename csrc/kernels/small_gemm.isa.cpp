@@ -1,25 +1,22 @@
 // Register-blocked product loops over the compiler's vector types.
 #include "kernels/small_gemm.h"
 
+#include <functional>
 #include <type_traits>
 
 #if defined(__FMA__)
 #include <immintrin.h>
 #endif
 
+#include "kernels/lanes.h"
+
 namespace rushlight::RUSHLIGHT_ISA {
 namespace {
 
 using Index = std::int64_t;
 
-// Vector width, and rows of C held in registers beside two vectors per row.
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64, kRows = 8;
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32, kRows = 6;
-#else
-constexpr int kVectorBytes = 16, kRows = 4;
-#endif
+// Rows of C held in registers beside two vectors per row.
+constexpr int kRows = kVectorBytes == 64 ? 8 : kVectorBytes == 32 ? 6 : 4;
 
 template <class T, int Bytes = kVectorBytes>
 struct Vector {
@@ -67,22 +64,6 @@ inline Vec fma(Vec a, Vec b, Vec c) {
 #else
     return c + a * b;
 #endif
-}
-
-// Halves are added to halves: the rotation by `Step` lanes brings the partners together.
-template <class T, int Step = Vector<T>::lanes / 2>
-inline T sum_of_lanes(typename Vector<T>::type v) {
-    constexpr int W = Vector<T>::lanes;
-    if constexpr (Step == 0) {
-        return v[0];
-    } else {
-        using Lane = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-        typedef Lane Lanes __attribute__((vector_size(kVectorBytes)));
-        Lanes partner;
-#pragma GCC unroll 16
-        for (int lane = 0; lane < W; ++lane) partner[lane] = (lane + Step) % W;
-        return sum_of_lanes<T, Step / 2>(v + __builtin_shuffle(v, partner));
-    }
 }
 
 // R rows of C by `cols` columns, at most V vectors; B's rows are `b_row` apart and can be read to
@@ -147,6 +128,29 @@ void panel_product(const GemmArgs<T>& g, Index k, const T* a, const T* b, Index 
     }
 }
 
+// Rows of 16 bytes, as many as fit one of them, become columns.
+template <class T>
+inline void transpose_square(const T* from, Index from_row, T* to, Index to_row) {
+    constexpr int S = 16 / int(sizeof(T));
+    using Vec = typename Vector<T, 16>::type;
+    Vec rows[S];
+#pragma GCC unroll 4
+    for (int i = 0; i < S; ++i) rows[i] = load<T, 16>(from + i * from_row);
+    if constexpr (S == 4) {
+        const Vec low01 = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
+        const Vec low23 = __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5);
+        const Vec high01 = __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7);
+        const Vec high23 = __builtin_shufflevector(rows[2], rows[3], 2, 6, 3, 7);
+        store<16>(to, __builtin_shufflevector(low01, low23, 0, 1, 4, 5));
+        store<16>(to + to_row, __builtin_shufflevector(low01, low23, 2, 3, 6, 7));
+        store<16>(to + 2 * to_row, __builtin_shufflevector(high01, high23, 0, 1, 4, 5));
+        store<16>(to + 3 * to_row, __builtin_shufflevector(high01, high23, 2, 3, 6, 7));
+    } else {
+        store<16>(to, __builtin_shufflevector(rows[0], rows[1], 0, 2));
+        store<16>(to + to_row, __builtin_shufflevector(rows[0], rows[1], 1, 3));
+    }
+}
+
 // k rows of `cols` columns of B, made contiguous and filled up with zeros to `width`, a multiple
 // of 16 bytes; the panel has room for whole vectors.
 template <class T>
@@ -155,13 +159,17 @@ void pack(const GemmArgs<T>& g, Index k, const T* b, Index cols, Index width, T*
     if (cols < width) {
         for (Index at = 0; at < k * width; at += W) store(panel + at, typename Vector<T>::type{});
     }
-    if (g.b_row == 1) {  // B is a transposed matrix: read along its rows, four at a time
+    if (g.b_row == 1) {  // B is a transposed matrix: read along its rows
+        constexpr int S = 16 / int(sizeof(T));
         Index j = 0;
-        for (; j + 4 <= cols; j += 4) {
+        for (; j + S <= cols; j += S) {
             const T* column = b + j * g.b_col;
-            for (Index p = 0; p < k; ++p) {
-                T* to = panel + p * width + j;
-                for (int i = 0; i < 4; ++i) to[i] = column[i * g.b_col + p];
+            Index p = 0;
+            for (; p + S <= k; p += S) {
+                transpose_square(column + p, g.b_col, panel + p * width + j, width);
+            }
+            for (; p < k; ++p) {
+                for (int i = 0; i < S; ++i) panel[p * width + j + i] = column[i * g.b_col + p];
             }
         }
         for (; j < cols; ++j) {
@@ -189,7 +197,7 @@ void dots(const GemmArgs<T>& g, const T* a, const T* b, T* c, const T* from) {
             for (int j = 0; j < J; ++j) acc[j] = fma(left, load(b + j * g.b_col + p), acc[j]);
         }
 #pragma GCC unroll 8
-        for (int j = 0; j < J; ++j) sums[j] = sum_of_lanes<T>(acc[j]);
+        for (int j = 0; j < J; ++j) sums[j] = fold<T>(acc[j], std::plus<>());
     }
     for (Index p = whole; p < g.k; ++p) {
         for (int j = 0; j < J; ++j) sums[j] += a[p] * b[j * g.b_col + p];
