@@ -10,16 +10,17 @@ from benchmarks.peers import PeerError, Worker
 from benchmarks.workloads import WORKLOADS
 
 CHECKED_STEPS = 5
-RELATIVE_TOLERANCE = 2e-4
 ABSOLUTE_TOLERANCE = 1e-6
 
 
-def _differs(values: Sequence[Sequence[float]], expected: Sequence[Sequence[float]]) -> str:
+def _differs(
+    values: Sequence[Sequence[float]], expected: Sequence[Sequence[float]], tolerance: float
+) -> str:
     """Where two records of steps differ, or an empty text."""
     for step, (row, expected_row) in enumerate(zip(values, expected, strict=True)):
         for at, (value, right) in enumerate(zip(row, expected_row, strict=True)):
             # Written so that NaN differs.
-            if not abs(value - right) <= ABSOLUTE_TOLERANCE + RELATIVE_TOLERANCE * abs(right):
+            if not abs(value - right) <= ABSOLUTE_TOLERANCE + tolerance * abs(right):
                 return f"result {at} of step {step + 2} is {value:.8g}, expected {right:.8g}"
     return ""
 
@@ -37,7 +38,7 @@ def measure(
 
     A peer that fails, or whose values differ, has only `error`.
     """
-    absent = WORKLOADS[workload].absent
+    absent, tolerance = WORKLOADS[workload].absent, WORKLOADS[workload].tolerance
     pythons = {peer: path for peer, path in pythons.items() if peer not in absent}
     results: dict[str, Any] = {}
     workers: dict[str, Worker] = {}
@@ -60,7 +61,7 @@ def measure(
         reference = "torch" if "torch" in workers else next(iter(workers))
         expected = results[reference]["values"]
         for peer in list(workers):
-            if difference := _differs(results[peer]["values"], expected):
+            if difference := _differs(results[peer]["values"], expected, tolerance):
                 failed(peer, f"values differ from those of {reference}: {difference}")
         times: dict[str, list[float]] = {peer: [] for peer in workers}
         for turn in range(-1, rounds):

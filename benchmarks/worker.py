@@ -28,7 +28,8 @@ class TorchLike:
     """rushlight or PyTorch. A pending value counts as computed only once it is asked for."""
 
     def __init__(self, peer: str, workload: str, threads: int) -> None:
-        from benchmarks.workloads import WORKLOADS, Compiler
+        from benchmarks.definition import Compiler
+        from benchmarks.workloads import WORKLOADS
 
         if peer == "rushlight":
             import rushlight as torch

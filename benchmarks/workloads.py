@@ -2,43 +2,17 @@
 
 Each function builds a workload and returns its step. A step returns the tensors that must be in
 memory at its end. `compiled` wraps what torch.compile is given, for the peers that it stands for.
+Here are the small ones and the table of all; models.py has the models that people train.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
-from benchmarks.numbers import integers, uniform
-
-Step = Callable[[], tuple[Any, ...]]
-
-
-def as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
-    return function
-
-
-@dataclass(frozen=True)
-class Compiler:
-    """What is done to the model with its loss, and to the optimizer's step."""
-
-    model: Callable[[Callable[..., Any]], Callable[..., Any]] = as_it_is
-    update: Callable[[Callable[..., Any]], Callable[..., Any]] = as_it_is
-
-
-@dataclass(frozen=True)
-class Workload:
-    """One row of the table, with the least ratio to each peer that the project aims at."""
-
-    build: Callable[[Any, Compiler], Step]
-    title: str
-    goals: dict[str, float] = field(default_factory=dict)
-    absent: tuple[str, ...] = ()  # peers for which there is nothing to run
-
-
-def _tensor(torch: Any, shape: tuple[int, ...], seed: int) -> Any:
-    return uniform(torch.arange, shape, seed).to(torch.float32)
+from benchmarks import models
+from benchmarks.definition import Compiler, Step, Workload, tensor, training_step
+from benchmarks.numbers import integers
 
 
 def _set_weights(torch: Any, model: Any) -> None:
@@ -46,39 +20,17 @@ def _set_weights(torch: Any, model: Any) -> None:
     with torch.no_grad():
         for seed, layer in enumerate(m for m in model.modules() if hasattr(m, "in_features")):
             width = 2 / layer.in_features**0.5
-            layer.weight.copy_(_tensor(torch, tuple(layer.weight.shape), 2 * seed) * width)
-            layer.bias.copy_(_tensor(torch, tuple(layer.bias.shape), 2 * seed + 1) * width)
-
-
-def _training_step(
-    torch: Any,
-    model: Any,
-    criterion: Any,
-    optimizer: Any,
-    batch: tuple[Any, Any],
-    compiled: Compiler,
-) -> Step:
-    inputs, target = batch
-    loss_of = compiled.model(lambda inputs, target: criterion(model(inputs), target))
-    update = compiled.update(optimizer.step)
-
-    def step() -> tuple[Any, ...]:
-        optimizer.zero_grad()
-        loss = loss_of(inputs, target)
-        loss.backward()
-        update()
-        return (loss,)
-
-    return step
+            layer.weight.copy_(tensor(torch, tuple(layer.weight.shape), 2 * seed) * width)
+            layer.bias.copy_(tensor(torch, tuple(layer.bias.shape), 2 * seed + 1) * width)
 
 
 def seed(torch: Any, compiled: Compiler) -> Step:
     """One vector through Linear(5, 2): nearly nothing but overhead."""
     model = torch.nn.Linear(5, 2)
     _set_weights(torch, model)
-    batch = _tensor(torch, (5,), 100), torch.tensor([1, 2], dtype=torch.float32)
+    batch = tensor(torch, (5,), 100), torch.tensor([1, 2], dtype=torch.float32)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
-    return _training_step(torch, model, torch.nn.CrossEntropyLoss(), optimizer, batch, compiled)
+    return training_step(torch, model, torch.nn.CrossEntropyLoss(), optimizer, batch, compiled)
 
 
 def small_mlp(torch: Any, compiled: Compiler) -> Step:
@@ -87,9 +39,9 @@ def small_mlp(torch: Any, compiled: Compiler) -> Step:
         nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 2)
     )
     _set_weights(torch, model)
-    batch = _tensor(torch, (32, 4), 100), _tensor(torch, (32, 2), 101)
+    batch = tensor(torch, (32, 4), 100), tensor(torch, (32, 2), 101)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    return _training_step(torch, model, nn.MSELoss(), optimizer, batch, compiled)
+    return training_step(torch, model, nn.MSELoss(), optimizer, batch, compiled)
 
 
 def _image_mlp(torch: Any) -> tuple[Any, tuple[Any, Any]]:
@@ -98,19 +50,19 @@ def _image_mlp(torch: Any) -> tuple[Any, tuple[Any, Any]]:
         nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)
     )
     _set_weights(torch, model)
-    return model, (_tensor(torch, (64, 784), 100), integers(torch.arange, (64,), 101) % 10)
+    return model, (tensor(torch, (64, 784), 100), integers(torch.arange, (64,), 101) % 10)
 
 
 def mlp_sgd(torch: Any, compiled: Compiler) -> Step:
     model, batch = _image_mlp(torch)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-    return _training_step(torch, model, torch.nn.CrossEntropyLoss(), optimizer, batch, compiled)
+    return training_step(torch, model, torch.nn.CrossEntropyLoss(), optimizer, batch, compiled)
 
 
 def mlp_adam(torch: Any, compiled: Compiler) -> Step:
     model, batch = _image_mlp(torch)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
-    return _training_step(torch, model, torch.nn.CrossEntropyLoss(), optimizer, batch, compiled)
+    return training_step(torch, model, torch.nn.CrossEntropyLoss(), optimizer, batch, compiled)
 
 
 def scalar(torch: Any, compiled: Compiler) -> Step:
@@ -129,9 +81,9 @@ def scalar(torch: Any, compiled: Compiler) -> Step:
 
 def pointwise(torch: Any, compiled: Compiler) -> Step:
     """Ten pointwise ops with a scale and a bias per column, and the gradients of all three."""
-    x = _tensor(torch, (1000, 1000), 0).requires_grad_()
-    scale = (_tensor(torch, (1000,), 1) + 1.0).requires_grad_()
-    bias = _tensor(torch, (1000,), 2).requires_grad_()
+    x = tensor(torch, (1000, 1000), 0).requires_grad_()
+    scale = (tensor(torch, (1000,), 1) + 1.0).requires_grad_()
+    bias = tensor(torch, (1000,), 2).requires_grad_()
 
     def chain(x: Any, scale: Any, bias: Any) -> Any:
         h = torch.tanh(x * scale + bias)
@@ -152,7 +104,7 @@ def pointwise(torch: Any, compiled: Compiler) -> Step:
 
 def _rows(torch: Any) -> tuple[Any, Any]:
     torch.manual_seed(0)  # PyTorch and rushlight draw the same order
-    return _tensor(torch, (16384, 64), 0), integers(torch.arange, (16384,), 1) % 10
+    return tensor(torch, (16384, 64), 0), integers(torch.arange, (16384,), 1) % 10
 
 
 def indexing(torch: Any, compiled: Compiler) -> Step:
@@ -185,35 +137,148 @@ def loader(torch: Any, compiled: Compiler) -> Step:
     return step
 
 
+def dense_flops(rows: int, *sizes: int) -> float:
+    """Forward and both backward products of a chain of layers; the data need no gradient."""
+    pairs = [a * b for a, b in pairwise(sizes)]
+    return 2.0 * rows * (3 * sum(pairs) - pairs[0])
+
+
+def resnet_flops() -> float:
+    total, size = 0.0, 32
+    for inputs, outputs, stride in models.RESNET:
+        size //= stride
+        total += 2.0 * 32 * size * size * inputs * outputs * 9 * (3 if total else 2)
+    return total
+
+
+def gpt_flops() -> float:
+    width, rows = models.GPT["width"], models.GPT["batch"] * models.GPT["context"]
+    linear = 12 * width * width * models.GPT["layers"] + width * models.GPT["vocabulary"]
+    # Scores and weighted values; of both only the half under the diagonal.
+    attention = 2 * models.GPT["context"] * width * models.GPT["layers"] / 2
+    return 6.0 * rows * (linear + attention)
+
+
+def parameter_bytes(count: float, passes: int) -> float:
+    return 4.0 * count * passes
+
+
 NOT_TORCH = ("compile", "compile-all", "jax")
+# Compiling the update as well takes minutes on the larger models and wins little there.
+NOT_ALL = ("compile-all",)
+
+_IMAGE_MLP = dense_flops(64, 784, 512, 512, 10)
+_CNN = (
+    2.0 * 64 * (2 * 26 * 26 * 32 * 9 + 3 * 24 * 24 * 64 * 32 * 9)
+    + dense_flops(64, 9216, 128, 10) + 2.0 * 64 * 9216 * 128
+)  # fmt: skip
+_LSTM = 6.0 * 700 * (2 * 2 * 800 * 200 + 200 * models.VOCABULARY)
+_GRU = 6.0 * 3200 * 192 * (64 + 8)
+_VAE = dense_flops(128, 784, 400, 40) + 6.0 * 128 * (20 * 400 + 400 * 784)
 
 WORKLOADS = {
     "seed": Workload(
         seed,
         "Linear(5, 2), CrossEntropyLoss, SGD",
-        {"torch": 25, "compile": 1, "compile-all": 1, "jax": 1},
+        {"torch": 40, "compile": 30, "compile-all": 1, "jax": 2.5},
     ),
     "small-mlp": Workload(
-        small_mlp, "MLP 4-64-64-2 tanh, batch 32, MSE, Adam", {"torch": 10, "jax": 2}
+        small_mlp,
+        "MLP 4-64-64-2 tanh, batch 32, MSE, Adam",
+        {"torch": 14, "compile": 10, "jax": 3},
+        flops=dense_flops(32, 4, 64, 64, 2),
     ),
     "mlp-sgd": Workload(
         mlp_sgd,
         "MLP 784-512-512-10 ReLU, batch 64, SGD + momentum",
-        {"torch": 1.6, "compile": 1, "compile-all": 1, "jax": 1},
+        {"torch": 2, "compile": 1.3, "compile-all": 1, "jax": 1.5},
+        flops=_IMAGE_MLP,
     ),
     "mlp-adam": Workload(
         mlp_adam,
         "MLP 784-512-512-10 ReLU, batch 64, Adam",
-        {"torch": 1.6, "compile": 1, "compile-all": 1, "jax": 1},
+        {"torch": 2.5, "compile": 1.4, "compile-all": 1, "jax": 1.4},
+        flops=_IMAGE_MLP,
     ),
-    "scalar": Workload(
-        scalar, "one multiply and its backward(), scalar", {"torch": 8}, absent=("compile-all",)
+    "cnn": Workload(
+        models.cnn,
+        "CNN of PyTorch's mnist example, batch 64, Adadelta",
+        {"torch": 2.2, "compile": 2.5, "jax": 4},
+        absent=NOT_ALL,
+        flops=_CNN,
+        tolerance=0.2,
+    ),
+    "resnet": Workload(
+        models.resnet,
+        "8 conv + batch norm blocks on 32x32, batch 32, SGD",
+        {"torch": 1.5, "compile": 1.3, "jax": 3},
+        absent=NOT_ALL,
+        flops=resnet_flops(),
+        tolerance=1e-3,
+    ),
+    "gpt": Workload(
+        models.gpt,
+        "character GPT: 4 layers, width 128, context 64, batch 12, AdamW",
+        {"torch": 1.4, "compile": 1.7, "jax": 3},
+        absent=NOT_ALL,
+        flops=gpt_flops(),
+        tolerance=1e-3,
+    ),
+    "lstm": Workload(
+        models.lstm,
+        "LSTM language model: 2 x 200, 35 steps, batch 20",
+        {"torch": 1.2, "compile": 1.5, "jax": 1.5},
+        absent=NOT_ALL,
+        flops=_LSTM,
+        tolerance=1e-3,
+    ),
+    "gru": Workload(
+        models.gru,
+        "GRU classifier: 64 wide, 100 steps, batch 32, Adam",
+        {"torch": 2, "compile": 2, "jax": 1.5},
+        absent=NOT_ALL,
+        flops=_GRU,
+        tolerance=1e-3,
+    ),
+    "vae": Workload(
+        models.vae,
+        "VAE 784-400-20, batch 128, Adam",
+        {"torch": 1.8, "compile": 1.3, "jax": 1.3},
+        absent=NOT_ALL,
+        flops=_VAE,
+        tolerance=0.02,
     ),
     "pointwise": Workload(
         pointwise,
         "pointwise chain and its backward, 1000x1000",
-        {"torch": 4, "jax": 1},
-        absent=("compile-all",),
+        {"torch": 4.5, "compile": 2.2, "jax": 1.1},
+        absent=NOT_ALL,
+        bytes=4.0 * 1000 * 1000 * 2,
+    ),
+    "pinn": Workload(
+        models.pinn,
+        "physics-informed net: double backward, 1000 points, Adam",
+        {"torch": 6, "jax": 1.2},
+        absent=("compile", "compile-all"),
+        tolerance=1e-3,
+    ),
+    "factorisation": Workload(
+        models.factorisation,
+        "matrix factorisation: embeddings 10000 x 32, batch 1024, Adam",
+        {"torch": 3, "compile": 2, "jax": 1.3},
+        absent=NOT_ALL,
+        # Gradients are filled, read by Adam, and its state and the weights rewritten.
+        bytes=parameter_bytes(2 * 10000 * 32, 8),
+    ),
+    "reinforce": Workload(
+        models.reinforce,
+        "REINFORCE: 64 forwards of one state, one update, Adam",
+        {"torch": 10, "compile": 5, "jax": 3},
+        absent=NOT_ALL,
+        tolerance=2e-3,
+    ),
+    "scalar": Workload(
+        scalar, "one multiply and its backward(), scalar", {"torch": 8}, absent=NOT_ALL
     ),
     "indexing": Workload(
         indexing, "an epoch of 256 shuffled batches, cut by hand", absent=NOT_TORCH
