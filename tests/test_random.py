@@ -672,8 +672,6 @@ def test_samples_without_derivative():
     for sample in (
         lambda: t.bernoulli(x, 0.5),
         lambda: t.binomial(t.ones(4), x),
-        lambda: t._standard_gamma(x),
-        lambda: t._sample_dirichlet(x),
     ):
         result = sample()
         assert result.requires_grad

@@ -41,7 +41,9 @@ Row("bernoulli", lambda make: [case(make(2, 3, low=0, high=1)), case(make(2, 3, 
 Row("multinomial", lambda make: [case(make(2, 4, low=0.1, high=1), 3)],
     check=of_shape(2, 3, low=0, high=3, dtype="int64"), **ONCE)  # fmt: skip
 Row("poisson", lambda make: [case(make(2, 3, low=0, high=3))],
-    check=of_shape(2, 3, low=0, high=40), covers=("_standard_gamma", "_sample_dirichlet"),
+    check=of_shape(2, 3, low=0, high=40), covers=(
+        "_standard_gamma", "_sample_dirichlet", "_standard_gamma_grad", "_dirichlet_grad",
+    ),
     **ONCE)  # fmt: skip
 Row("binomial", lambda make: [case(make(2, 3, low=3, high=3), make(2, 3, low=0.1, high=0.9))],
     check=of_shape(2, 3, low=0, high=3), **ONCE)  # fmt: skip

@@ -509,7 +509,6 @@ def test_gradients(name):
     [
         lambda t, x: t.bernoulli(x, 0.5),
         lambda t, x: t.binomial(t.ones_like(x), x),
-        lambda t, x: t._sample_dirichlet(x),
     ],
 )
 def test_no_derivative(sample):

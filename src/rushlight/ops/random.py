@@ -168,10 +168,18 @@ def _size(name: str, args: tuple, size: Any) -> Sequence[int]:
 def _target(name: str, size: Sequence[int], dtype: Any, out: Tensor | None) -> Tensor:
     """The tensor to fill: a new one, or `out` in the right size."""
     if out is None:
-        return _core.empty(size, _core.get_default_dtype() if dtype is None else dtype)
+        dtype = _core.get_default_dtype() if dtype is None else dtype
+        return _memory(size, dtype) if _core.vmap_levels() else _core.empty(size, dtype)
     if dtype is not None and dtype is not out.dtype:
         raise RuntimeError(f"{name}(): dtype {dtype} does not match that of out= ({out.dtype})")
     return _resized(name, out, size)
+
+
+def _memory(size: Sequence[int], dtype: Any) -> Tensor:
+    """Memory to draw into inside vmap: for each item its own, if draws are to differ."""
+    from rushlight.func.random_rules import memory
+
+    return memory(size, dtype)
 
 
 def _resized(name: str, out: Tensor, size: Sequence[int]) -> Tensor:
@@ -190,6 +198,8 @@ def _like(name: str, input: Tensor, dtype: Any, memory_format: Any) -> Tensor:
     """Memory in the shape of input, and in its order of dimensions unless the format says else."""
     _check_tensor(name, input)
     dtype = input.dtype if dtype is None else dtype
+    if _core.vmap_levels():
+        return _memory(input.shape, dtype)
     kind = "preserve_format" if memory_format is None else memory_format._name
     if kind == "preserve_format":
         return _core.empty_like(input, dtype)
@@ -222,7 +232,7 @@ def rand(
         (0, tensor([0.4963, 0.7682, 0.0885]))
     """
     result = _target("rand", _size("rand", args, size), dtype, out)
-    _core.uniform_(result, 0.0, 1.0, generator)
+    uniform_(result, 0.0, 1.0, generator=generator)
     return _made(result, device, requires_grad)
 
 
@@ -234,7 +244,7 @@ def randn(
 ) -> Tensor:  # fmt: skip
     """Standard normal numbers, in the given size."""
     result = _target("randn", _size("randn", args, size), dtype, out)
-    _core.normal_(result, 0.0, 1.0, generator)
+    normal_(result, 0.0, 1.0, generator=generator)
     return _made(result, device, requires_grad)
 
 
@@ -261,7 +271,7 @@ def randint(
     if dtype is None and out is None:
         dtype = _core.int64
     result = _target("randint", size, dtype, out)
-    _core.random_(result, low, high, generator)
+    random_(result, low, high, generator=generator)
     return _made(result, device, requires_grad)
 
 
@@ -288,6 +298,10 @@ def randperm(
 ) -> Tensor:  # fmt: skip
     """0, 1, ..., n - 1 in random order; int64 unless `dtype` says else."""
     n = _integer("randperm", "n", n)
+    if out is None and _core.vmap_levels():
+        from rushlight.func.random_rules import permutations
+
+        return permutations(n, _core.int64 if dtype is None else dtype, generator)
     if out is None:
         result = _core.randperm(n, _core.int64 if dtype is None else dtype, generator)
         return _made(result, device, requires_grad)
@@ -303,7 +317,8 @@ def rand_like(
     memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """Uniform numbers in [0, 1), in the shape, dtype and memory layout of input."""
-    result = _core.uniform_(_like("rand_like", input, dtype, memory_format), 0.0, 1.0, generator)
+    result = _like("rand_like", input, dtype, memory_format)
+    uniform_(result, 0.0, 1.0, generator=generator)
     return _made(result, device, requires_grad)
 
 
@@ -314,7 +329,8 @@ def randn_like(
     memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """Standard normal numbers, in the shape, dtype and memory layout of input."""
-    result = _core.normal_(_like("randn_like", input, dtype, memory_format), 0.0, 1.0, generator)
+    result = _like("randn_like", input, dtype, memory_format)
+    normal_(result, 0.0, 1.0, generator=generator)
     return _made(result, device, requires_grad)
 
 
@@ -338,7 +354,7 @@ def randint_like(
         args = (int(args[0].item()),)
     low, high = _bounds("randint_like", args, low, high)
     memory = _like("randint_like", input, dtype, memory_format)
-    result = _core.random_(memory, low, high, generator)
+    result = random_(memory, low, high, generator=generator)
     return _made(result, device, requires_grad)
 
 
@@ -359,7 +375,7 @@ def normal(
     """
     if size is not None:
         result = _target("normal", size, dtype, out)
-        _core.normal_(result, mean, std, generator)
+        normal_(result, mean, std, generator=generator)
         return _made(result, device, requires_grad)
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         raise TypeError(
@@ -508,18 +524,34 @@ def _standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor
     """Gamma(input, 1)."""
 
 
-_standard_gamma.vjp(
-    input=_undefined("_standard_gamma", "sample under no_grad(), or from detach()ed parameters")
-)
+@op(_core.standard_gamma_grad, method=False, public=False)
+def _standard_gamma_grad(input: Tensor, output: Tensor) -> Tensor:
+    """How a draw `output` from Gamma(input, 1) changes with `input`, its rank kept."""
 
 
-@op(_core.sample_dirichlet, method=False, public=False, node="NotImplemented")
+_standard_gamma.vjp(input=lambda grad, input, result: grad * _standard_gamma_grad(input, result))
+_once = _undefined("_standard_gamma_grad", "differentiate draws once")
+_standard_gamma_grad.vjp(input=_once, output=_once)
+
+
+@op(_core.sample_dirichlet, method=False, public=False, node="DirichletBackward")
 def _sample_dirichlet(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Dirichlet(input) along the last dimension."""
 
 
-_sample_dirichlet.vjp(
-    input=_undefined("_sample_dirichlet", "sample under no_grad(), or from detach()ed parameters")
-)
+@op(_core.dirichlet_grad, method=False, public=False)
+def _dirichlet_grad(x: Tensor, alpha: Tensor, total: Tensor) -> Tensor:
+    """How one probability of a draw changes with its own parameter, over 1 - x."""
+
+
+def _sample_dirichlet_gradient(grad: Tensor, input: Tensor, result: Tensor) -> Tensor:
+    total = input.sum(-1, True).expand_as(input)
+    slope = _dirichlet_grad(result, input, total)
+    return slope * (grad - (result * grad).sum(-1, True))
+
+
+_sample_dirichlet.vjp(input=_sample_dirichlet_gradient)
+_once = _undefined("_dirichlet_grad", "differentiate draws once")
+_dirichlet_grad.vjp(x=_once, alpha=_once, total=_once)
 
 __all__ += ["_sample_dirichlet", "_standard_gamma"]  # type: ignore[name-defined]  # noqa: F821

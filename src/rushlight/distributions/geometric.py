@@ -1,0 +1,109 @@
+"""The geometric distribution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import rushlight
+from rushlight.distributions import constraints
+from rushlight.distributions.distribution import Distribution
+from rushlight.distributions.parameters import (
+    broadcast_all,
+    is_number,
+    lazy_property,
+    logits_to_probs,
+    probs_to_logits,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rushlight.tensor import Tensor
+
+__all__ = ["Geometric"]
+
+
+class Geometric(Distribution):
+    """The number of failures before the first success.
+
+    Args:
+        probs: the probability of success, in (0, 1].
+        logits: instead, log(probs / (1 - probs)).
+    """
+
+    arg_constraints = {
+        "probs": constraints.unit_interval,
+        "logits": constraints.real,
+    }
+    support = constraints.nonnegative_integer
+
+    def __init__(
+        self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+    ) -> None:
+        if (probs is None) == (logits is None):
+            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        given = logits if probs is None else probs
+        if probs is not None:
+            (self.probs,) = broadcast_all(probs)
+        else:
+            (self.logits,) = broadcast_all(logits)
+        shape = () if is_number(given) else self._given().shape
+        super().__init__(shape, validate_args=validate_args)
+        if self._validate_args and probs is not None and not (self.probs > 0).all():
+            raise ValueError(
+                f"Expected parameter probs of distribution {self!r} to be positive but found "
+                f"invalid values:\n{self.probs}"
+            )
+
+    def _given(self) -> Tensor:
+        """Probabilities or logits: what the distribution was made from."""
+        return self.probs if "probs" in self.__dict__ else self.logits
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        names = [name for name in ("probs", "logits") if name in self.__dict__]
+        parameters = {name: self.__dict__[name].expand(batch_shape) for name in names}
+        return self._expanded(Geometric, batch_shape, _instance, parameters)
+
+    @lazy_property
+    def logits(self) -> Tensor:
+        """log(p / (1 - p))."""
+        return probs_to_logits(self.probs, is_binary=True)
+
+    @lazy_property
+    def probs(self) -> Tensor:
+        """The probability of success."""
+        return logits_to_probs(self.logits, is_binary=True)
+
+    @property
+    def mean(self) -> Tensor:
+        return 1.0 / self.probs - 1.0
+
+    @property
+    def mode(self) -> Tensor:
+        return rushlight.zeros_like(self.probs)
+
+    @property
+    def variance(self) -> Tensor:
+        return (1.0 / self.probs - 1.0) / self.probs
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        shape = self._extended_shape(sample_shape)
+        tiny = rushlight.finfo(self.probs.dtype).tiny
+        with rushlight.no_grad():
+            u = self.probs.new_empty(shape).uniform_(tiny, 1)
+            return (u.log() / (-self.probs).log1p()).floor()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        value, probs = broadcast_all(value, self.probs)
+        probs = probs.clone()
+        probs[(probs == 1) & (value == 0)] = 0
+        return value * (-probs).log1p() + self.probs.log()
+
+    def entropy(self) -> Tensor:
+        functional = rushlight.nn.functional
+        cross = functional.binary_cross_entropy_with_logits(
+            self.logits, self.probs, reduction="none"
+        )
+        return cross / self.probs

@@ -1,0 +1,157 @@
+"""The multivariate normal distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import rushlight
+from rushlight.distributions import constraints
+from rushlight.distributions.distribution import Distribution
+from rushlight.distributions.parameters import lazy_property
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rushlight.tensor import Tensor
+
+__all__ = ["MultivariateNormal"]
+
+
+def product_with_vectors(matrix: Tensor, vector: Tensor) -> Tensor:
+    """(*, n, m) times (*, m), with batches that broadcast."""
+    return (matrix @ vector.unsqueeze(-1)).squeeze(-1)
+
+
+def squared_mahalanobis(factor: Tensor, apart: Tensor) -> Tensor:
+    """|L^-1 d|^2 for Cholesky factors (*, n, n) and differences (*, n)."""
+    solved = rushlight.linalg.solve_triangular(factor, apart.unsqueeze(-1), upper=False)
+    return solved.squeeze(-1).square().sum(-1)
+
+
+def factor_of_precision(precision: Tensor) -> Tensor:
+    """The Cholesky factor of a precision matrix' inverse."""
+    # Of P with rows and columns turned round, L L^T; turned back, its inverse is the factor.
+    turned = rushlight.linalg.cholesky(precision.flip((-2, -1)))
+    upper = turned.flip((-2, -1)).mT
+    eye = rushlight.eye(precision.shape[-1], dtype=precision.dtype)
+    return rushlight.linalg.solve_triangular(upper, eye, upper=False)
+
+
+class MultivariateNormal(Distribution):
+    """The normal distribution of vectors.
+
+    Args:
+        loc: (*, n), the mean.
+        covariance_matrix: (*, n, n), positive definite; or
+        precision_matrix: its inverse; or
+        scale_tril: its Cholesky factor, lower triangular. Exactly one of the three.
+    """
+
+    arg_constraints = {
+        "loc": constraints.real_vector,
+        "covariance_matrix": constraints.positive_definite,
+        "precision_matrix": constraints.positive_definite,
+        "scale_tril": constraints.lower_cholesky,
+    }
+    support = constraints.real_vector
+    has_rsample = True
+
+    def __init__(
+        self,
+        loc: Tensor,
+        covariance_matrix: Tensor | None = None,
+        precision_matrix: Tensor | None = None,
+        scale_tril: Tensor | None = None,
+        validate_args: bool | None = None,
+    ) -> None:
+        if loc.ndim < 1:
+            raise ValueError("loc must be at least one-dimensional.")
+        given = {
+            "covariance_matrix": covariance_matrix,
+            "scale_tril": scale_tril,
+            "precision_matrix": precision_matrix,
+        }
+        matrices = {name: value for name, value in given.items() if value is not None}
+        if len(matrices) != 1:
+            raise ValueError(
+                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be "
+                "specified."
+            )
+        ((name, matrix),) = matrices.items()
+        if matrix.ndim < 2:
+            raise ValueError(
+                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
+            )
+        batch = rushlight.broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
+        setattr(self, name, matrix.expand((*batch, -1, -1)))
+        self.loc = loc.expand((*batch, -1))
+        super().__init__(batch, self.loc.shape[-1:], validate_args=validate_args)
+        if scale_tril is not None:
+            self._unbroadcasted_scale_tril = scale_tril
+        elif covariance_matrix is not None:
+            self._unbroadcasted_scale_tril = rushlight.linalg.cholesky(covariance_matrix)
+        else:
+            self._unbroadcasted_scale_tril = factor_of_precision(matrix)
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        matrix_shape = (*batch_shape, *self.event_shape, *self.event_shape)
+        parameters = {
+            "loc": self.loc.expand((*batch_shape, *self.event_shape)),
+            "_unbroadcasted_scale_tril": self._unbroadcasted_scale_tril,
+        }
+        for name in ("covariance_matrix", "scale_tril", "precision_matrix"):
+            if name in self.__dict__:
+                parameters[name] = self.__dict__[name].expand(matrix_shape)
+        return self._expanded(MultivariateNormal, batch_shape, _instance, parameters)
+
+    def _broadcast(self, matrix: Tensor) -> Tensor:
+        return matrix.expand((*self._batch_shape, *self._event_shape, *self._event_shape))
+
+    @lazy_property
+    def scale_tril(self) -> Tensor:
+        """The Cholesky factor of the covariance."""
+        return self._broadcast(self._unbroadcasted_scale_tril)
+
+    @lazy_property
+    def covariance_matrix(self) -> Tensor:
+        """The covariance."""
+        return self._broadcast(self._unbroadcasted_scale_tril @ self._unbroadcasted_scale_tril.mT)
+
+    @lazy_property
+    def precision_matrix(self) -> Tensor:
+        """The inverse of the covariance."""
+        return self._broadcast(rushlight.cholesky_inverse(self._unbroadcasted_scale_tril))
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    @property
+    def mode(self) -> Tensor:
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        own = self._unbroadcasted_scale_tril.square().sum(-1)
+        return own.expand((*self._batch_shape, *self._event_shape))
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        shape = self._extended_shape(sample_shape)
+        eps = rushlight.randn(shape, dtype=self.loc.dtype)
+        return self.loc + product_with_vectors(self._unbroadcasted_scale_tril, eps)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        distance = squared_mahalanobis(self._unbroadcasted_scale_tril, value - self.loc)
+        constant = self._event_shape[0] * math.log(2 * math.pi)
+        return -0.5 * (constant + distance) - self._half_log_det()
+
+    def _half_log_det(self) -> Tensor:
+        return self._unbroadcasted_scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+    def entropy(self) -> Tensor:
+        constant = 0.5 * self._event_shape[0] * (1.0 + math.log(2 * math.pi))
+        found = constant + self._half_log_det()
+        return found.expand(self._batch_shape) if self._batch_shape else found
