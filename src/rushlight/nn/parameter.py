@@ -1,4 +1,5 @@
-"""Parameter and Buffer: tensors that a Module registers when they are assigned to it."""
+"""Parameter and Buffer: tensors that a Module registers when they are assigned to it; and their
+uninitialized forms, whose shape is not known yet."""
 
 from __future__ import annotations
 
@@ -7,7 +8,14 @@ from typing import Any
 import rushlight
 from rushlight.tensor import Tensor
 
-__all__ = ["Buffer", "Parameter"]
+__all__ = [
+    "Buffer",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "UninitializedTensorMixin",
+    "is_lazy",
+]
 
 
 class _ParameterType(type(Tensor)):  # type: ignore[misc]
@@ -116,3 +124,146 @@ class Buffer(Tensor, metaclass=_BufferType):
         marked.persistent = persistent
         marked._is_buffer = True
         return marked
+
+
+# --------------------------------------------------------------------------------- uninitialized
+
+_CONVERSIONS = ("half", "float", "double", "char", "short", "int", "long", "cuda", "cpu", "to")
+_ALLOWED = frozenset(
+    {"size", "copy_", "is_complex", "is_floating_point", "get_device", *_CONVERSIONS}
+)
+
+
+class UninitializedTensorMixin:
+    """A tensor with a dtype and without a shape, until `materialize` gives it one.
+
+    Its shape and the methods of a Tensor raise; of those, conversions to another dtype work.
+    """
+
+    cls_to_become: type[Tensor]
+    data: Any
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Become an ordinary tensor of this shape, with any values.
+
+        Args:
+            shape: the shape.
+            device: the CPU.
+            dtype: None means the one it has.
+        """
+        dtype = self.data.dtype if dtype is None else dtype
+        self.data = rushlight.empty(shape, device=device, dtype=dtype)
+        self.__class__ = self.cls_to_become  # type: ignore[assignment]
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("shape", "share_memory_"):
+            raise RuntimeError(
+                f"Can't access .{name} of an uninitialized parameter or buffer. This usually "
+                "happens in load_state_dict, when the state of a module that was never called is "
+                "loaded into one that was. Call the module once, on a batch of any values, before."
+            )
+        if name[:1] != "_" and name not in _ALLOWED and callable(getattr(Tensor, name, None)):
+            _refuse(self, name)
+        return super().__getattribute__(name)
+
+    def __repr__(self, **kwargs: Any) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        return type(self), (self.requires_grad,)  # type: ignore[attr-defined]
+
+
+def _refuse(tensor: Any, name: str) -> Any:
+    raise ValueError(
+        f"Attempted to use an uninitialized parameter in Tensor.{name}: a {type(tensor).__name__} "
+        "has no shape and no values yet. Call its lazy module once, on a batch of any values, to "
+        "initialize it"
+    )
+
+
+def _converting(name: str) -> Any:
+    def convert(self: Any, *args: Any, **kwargs: Any) -> Any:
+        converted = getattr(Tensor, name)(self, *args, **kwargs)
+        return self if converted is self else type(self)(self.requires_grad, dtype=converted.dtype)
+
+    return convert
+
+
+def _refusing(name: str) -> Any:
+    def refuse(self: Any, *args: Any) -> Any:
+        return _refuse(self, name)
+
+    return refuse
+
+
+for _name in _CONVERSIONS:
+    setattr(UninitializedTensorMixin, _name, _converting(_name))
+for _sign in ("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "and", "or"):
+    for _name in (f"__{_sign}__", f"__r{_sign}__", f"__i{_sign}__"):
+        setattr(UninitializedTensorMixin, _name, _refusing(_name))
+for _sign in ("lt", "le", "gt", "ge", "neg", "abs", "getitem", "setitem", "len", "iter", "bool"):
+    setattr(UninitializedTensorMixin, f"__{_sign}__", _refusing(f"__{_sign}__"))
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether this is a parameter or buffer without a shape yet."""
+    return isinstance(param, UninitializedTensorMixin)
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc]
+    """A parameter whose shape is not known yet.
+
+    Args:
+        requires_grad: whether ``backward()`` will fill ``grad``.
+        device: the CPU.
+        dtype: the dtype that it will have.
+    """
+
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
+        data = rushlight.empty(0, device=device, dtype=dtype)
+        made: Any = Tensor.__new__(cls, data)  # type: ignore[call-arg]
+        made.requires_grad = requires_grad
+        return made
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        copied = memo.get(id(self))
+        if copied is None:
+            copied = type(self)(self.requires_grad, dtype=self.dtype)
+            memo[id(self)] = copied
+        return copied
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[misc]
+    """A buffer whose shape is not known yet.
+
+    Args:
+        requires_grad: seldom True.
+        device: the CPU.
+        dtype: the dtype that it will have.
+        persistent: whether ``state_dict()`` will hold it.
+    """
+
+    cls_to_become = Tensor
+
+    def __new__(
+        cls,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        persistent: bool = True,
+    ) -> Any:
+        data = rushlight.empty(0, device=device, dtype=dtype)
+        made: Any = Tensor.__new__(cls, data)  # type: ignore[call-arg]
+        made.requires_grad = requires_grad
+        made.persistent = persistent
+        made._is_buffer = True
+        return made
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        copied = memo.get(id(self))
+        if copied is None:
+            copied = type(self)(self.requires_grad, dtype=self.dtype, persistent=self.persistent)
+            memo[id(self)] = copied
+        return copied

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import rushlight
 from rushlight import _core
-from rushlight.optim.optimizer import (
-    Optimizer,
-    _check_fused,
-    _scalar_dtype,
-    _to_scalar,
-    _with_hooks,
+from rushlight.optim.multi_tensor import (
+    MultiTensor,
+    _as_real,
+    _check_counters,
+    _check_not_capturable,
+    _counter,
+    _slope,
 )
+from rushlight.optim.optimizer import _check_fused, _to_scalar
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rushlight.optim.optimizer import ParamsT
 
 __all__ = ["Adam", "adam"]
 
 
-class Adam(Optimizer):
+class Adam(MultiTensor):
     """Adam (Kingma and Ba, https://arxiv.org/abs/1412.6980).
 
     With gradient g (negated for `maximize`) and step number t, a step is::
@@ -51,6 +51,17 @@ class Adam(Optimizer):
     State of a parameter: "step" (0-dim Tensor), "exp_avg", "exp_avg_sq", with amsgrad also
     "max_exp_avg_sq".
     """
+
+    _rule = staticmethod(_core.adam_step)
+    _later_options: ClassVar[dict[str, Any]] = {
+        "amsgrad": False,
+        "maximize": False,
+        "foreach": None,
+        "capturable": False,
+        "differentiable": False,
+        "decoupled_weight_decay": False,
+        "fused": None,
+    }
 
     def __init__(
         self,
@@ -101,103 +112,42 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for group in self.param_groups:
-            group.setdefault("amsgrad", False)
-            group.setdefault("maximize", False)
-            group.setdefault("foreach", None)
-            group.setdefault("capturable", False)
-            group.setdefault("differentiable", False)
-            group.setdefault("decoupled_weight_decay", False)
-            fused = group.setdefault("fused", None)
-            for p in group["params"]:
-                own = self.state.get(p)
-                if own and not isinstance(own["step"], Tensor):  # numbers in old checkpoints
-                    own["step"] = rushlight.tensor(float(own["step"]), dtype=_scalar_dtype(fused))
+    def _new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+        if group["fused"]:
+            _check_fused([p])
+        state = {
+            "step": _counter(0, group["fused"]),
+            "exp_avg": rushlight.zeros_like(p),
+            "exp_avg_sq": rushlight.zeros_like(p),
+        }
+        if group["amsgrad"]:
+            state["max_exp_avg_sq"] = rushlight.zeros_like(p)
+        return state
 
-    @_with_hooks
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update the parameters once; see `Optimizer.step`."""
-        loss = None
-        if closure is not None:
-            with rushlight.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            beta1, beta2 = group["betas"]
-            if group["differentiable"] or group["capturable"] or type(beta1) is not float:
-                rest = group["params"]
-                self._init_state(group, rest)
-            else:
-                rest = self._run_kernel(group, group["params"], beta1, beta2)
-                if rest is None:
-                    continue
-                # First the state that is not there yet; what is left then has an unusual layout.
-                self._init_state(group, rest)
-                rest = self._run_kernel(group, rest, beta1, beta2)
-            if rest is not None:
-                self._step_by_ops(group, rest)
-        return loss
-
-    def _run_kernel(
-        self, group: dict[str, Any], params: list[Tensor], beta1: float, beta2: float
-    ) -> list[Tensor] | None:
-        """Update in one pass; gives the parameters that it left alone, or None."""
-        return _core.adam_step(  # type: ignore[return-value]
-            params,
-            self.state,
-            group["lr"],
-            beta1,
-            beta2,
-            group["eps"],
-            group["weight_decay"],
-            group["decoupled_weight_decay"],
-            group["amsgrad"],
-            group["maximize"],
-        )
-
-    def _init_state(self, group: dict[str, Any], params: list[Tensor]) -> None:
-        """Zero state for parameters that get their first gradient."""
-        for p in params:
-            if p.grad is None:
-                continue
-            state = self.state[p]
-            if state:
-                continue
-            if group["fused"]:
-                _check_fused([p])
-            state["step"] = rushlight.zeros((), dtype=_scalar_dtype(group["fused"]))
-            state["exp_avg"] = rushlight.zeros_like(p)
-            state["exp_avg_sq"] = rushlight.zeros_like(p)
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = rushlight.zeros_like(p)
-
-    def _step_by_ops(self, group: dict[str, Any], params: list[Tensor]) -> None:
-        """Update some parameters of a group, with their state in place, by tensor operations."""
-        params = [p for p in params if p.grad is not None]
-        states = [self.state[p] for p in params]
+    def _update_by_ops(
+        self, group: dict[str, Any], params: list[Tensor], states: list[dict[str, Any]]
+    ) -> None:
         amsgrad = group["amsgrad"]
         beta1, beta2 = group["betas"]
-        with rushlight.set_grad_enabled(self.defaults["differentiable"]):
-            adam(
-                params,
-                [p.grad for p in params],
-                [state["exp_avg"] for state in states],
-                [state["exp_avg_sq"] for state in states],
-                [state["max_exp_avg_sq"] for state in states] if amsgrad else [],
-                [state["step"] for state in states],
-                capturable=group["capturable"],
-                differentiable=group["differentiable"],
-                fused=group["fused"],
-                decoupled_weight_decay=group["decoupled_weight_decay"],
-                amsgrad=amsgrad,
-                beta1=beta1,
-                beta2=beta2,
-                lr=group["lr"],
-                weight_decay=group["weight_decay"],
-                eps=group["eps"],
-                maximize=group["maximize"],
-            )
+        adam(
+            params,
+            [p.grad for p in params],  # type: ignore[misc]
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
+            [state["max_exp_avg_sq"] for state in states] if amsgrad else [],
+            [state["step"] for state in states],
+            capturable=group["capturable"],
+            differentiable=group["differentiable"],
+            fused=group["fused"],
+            decoupled_weight_decay=group["decoupled_weight_decay"],
+            amsgrad=amsgrad,
+            beta1=beta1,
+            beta2=beta2,
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=group["maximize"],
+        )
 
 
 def _check_betas(betas: tuple[float | Tensor, float | Tensor], float_only: bool) -> None:
@@ -248,35 +198,20 @@ def adam(
     """
     if grad_scale is not None or found_inf is not None:
         raise NotImplementedError("adam: grad_scale and found_inf; unscale the gradients instead")
-    if not all(isinstance(step, Tensor) for step in state_steps):
-        raise RuntimeError(
-            "API has changed, `state_steps` argument must contain a list of singleton tensors"
-        )
-    if capturable and not fused and params:
-        raise AssertionError(
-            "If capturable=True, params and state_steps must be on supported devices: none here, "
-            "the CPU has no graphs to capture; leave capturable=False"
-        )
+    _check_counters(state_steps)
+    _check_not_capturable(capturable and not fused, params)
     lr, beta1, beta2 = _to_scalar(lr), _to_scalar(beta1), _to_scalar(beta2)
     for i, param in enumerate(params):
-        grad, step = grads[i], state_steps[i]
-        exp_avg, exp_avg_sq = exp_avgs[i], exp_avg_sqs[i]
-        max_exp_avg_sq = max_exp_avg_sqs[i] if amsgrad else None
-        if maximize:
-            grad = -grad
+        step = state_steps[i]
         step += 1
         if decoupled_weight_decay and weight_decay != 0:
             param.mul_(1 - lr * weight_decay)
-        elif isinstance(weight_decay, Tensor) and weight_decay.requires_grad:
-            grad = grad.addcmul(param.clone(), weight_decay)
-        elif weight_decay != 0:
-            grad = grad.add(param, alpha=float(weight_decay))
-
-        if param.is_complex():  # the real and the imaginary part are two independent parameters
-            param, grad = rushlight.view_as_real(param), rushlight.view_as_real(grad)
-            exp_avg, exp_avg_sq = map(rushlight.view_as_real, (exp_avg, exp_avg_sq))
-            if max_exp_avg_sq is not None:
-                max_exp_avg_sq = rushlight.view_as_real(max_exp_avg_sq)
+        coupled = 0 if decoupled_weight_decay else weight_decay
+        grad = _slope(grads[i], param, coupled, maximize)
+        most = [max_exp_avg_sqs[i]] if amsgrad else []
+        param, grad, exp_avg, exp_avg_sq, *most = _as_real(
+            param, grad, exp_avgs[i], exp_avg_sqs[i], *most
+        )
 
         one_minus_beta1 = 1 - beta1
         if isinstance(one_minus_beta1, Tensor):
@@ -287,10 +222,9 @@ def adam(
         else:
             exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=float(1 - beta2))
 
-        if max_exp_avg_sq is not None:
-            latest = max_exp_avg_sq.clone() if differentiable else max_exp_avg_sq
-            max_exp_avg_sq.copy_(rushlight.maximum(latest, exp_avg_sq))
-            exp_avg_sq = max_exp_avg_sq
+        if most:
+            latest = most[0].clone() if differentiable else most[0]
+            exp_avg_sq = most[0].copy_(rushlight.maximum(latest, exp_avg_sq))
         if differentiable:
             _move_recorded(param, exp_avg, exp_avg_sq, step, beta1, beta2, lr, eps)
         else:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import rushlight
 from rushlight import _core
-from rushlight.optim.optimizer import Optimizer, _check_fused, _to_scalar, _with_hooks
+from rushlight.optim.multi_tensor import MultiTensor, _descend, _slope
+from rushlight.optim.optimizer import _check_fused, _to_scalar
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rushlight.optim.optimizer import ParamsT
 
 __all__ = ["SGD", "sgd"]
 
 
-class SGD(Optimizer):
+class SGD(MultiTensor):
     """Stochastic gradient descent.
 
     With gradient g (negated for `maximize`), parameter p and momentum buffer b, a step is::
@@ -45,6 +44,16 @@ class SGD(Optimizer):
 
     Nesterov momentum: http://www.cs.toronto.edu/%7Ehinton/absps/momentum.pdf
     """
+
+    _rule = staticmethod(_core.sgd_step)
+    _counters = ()
+    _later_options: ClassVar[dict[str, Any]] = {
+        "nesterov": False,
+        "maximize": False,
+        "foreach": None,
+        "differentiable": False,
+        "fused": False,
+    }
 
     def __init__(
         self,
@@ -87,45 +96,9 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for group in self.param_groups:
-            group.setdefault("nesterov", False)
-            group.setdefault("maximize", False)
-            group.setdefault("foreach", None)
-            group.setdefault("differentiable", False)
-            group.setdefault("fused", False)
-
-    @_with_hooks
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update the parameters once; see `Optimizer.step`."""
-        loss = None
-        if closure is not None:
-            with rushlight.enable_grad():
-                loss = closure()
-        state = self.state
-        for group in self.param_groups:
-            if group["differentiable"]:
-                rest = group["params"]
-            else:
-                # The kernel skips what it cannot do, or not yet: no buffer, unusual layouts.
-                rest = _core.sgd_step(
-                    group["params"],
-                    state,
-                    group["lr"],
-                    group["momentum"],
-                    group["dampening"],
-                    group["weight_decay"],
-                    group["nesterov"],
-                    group["maximize"],
-                )
-            if rest is not None:
-                self._step_by_ops(group, rest)
-        return loss
-
-    def _step_by_ops(self, group: dict[str, Any], params: list[Tensor]) -> None:
-        """Update some parameters of a group with tensor operations, and keep new buffers."""
-        params = [p for p in params if p.grad is not None]
+    def _update_rest(self, group: dict[str, Any], rest: list[Tensor] | None) -> None:
+        """By tensor operations; a first step leaves a copy of the gradient as the buffer."""
+        params = [p for p in rest or () if p.grad is not None]
         if group["fused"]:
             _check_fused(params)
         momentum = group["momentum"]
@@ -133,7 +106,7 @@ class SGD(Optimizer):
         with rushlight.set_grad_enabled(self.defaults["differentiable"]):
             sgd(
                 params,
-                [p.grad for p in params],
+                [p.grad for p in params],  # type: ignore[misc]
                 buffers,
                 weight_decay=group["weight_decay"],
                 momentum=momentum,
@@ -173,13 +146,7 @@ def sgd(
         raise NotImplementedError("sgd: grad_scale and found_inf; unscale the gradients instead")
     lr = _to_scalar(lr)
     for i, (param, grad) in enumerate(zip(params, d_p_list, strict=True)):
-        if maximize:
-            grad = -grad
-        if isinstance(weight_decay, Tensor) and weight_decay.requires_grad:
-            grad = grad.addcmul(param.clone(), weight_decay)
-        elif weight_decay != 0:
-            grad = grad.add(param, alpha=float(weight_decay))
-
+        grad = _slope(grad, param, weight_decay, maximize)
         if momentum != 0:
             buffer = momentum_buffer_list[i]
             if buffer is None:
@@ -188,7 +155,4 @@ def sgd(
                 buffer.mul_(momentum).add_(grad, alpha=1 - dampening)
             grad = grad.add(buffer, alpha=momentum) if nesterov else buffer
 
-        if isinstance(lr, Tensor) and lr.requires_grad:
-            param.addcmul_(grad.clone(), lr, value=-1)  # the buffer changes in the next step
-        else:
-            param.add_(grad, alpha=-float(lr))
+        _descend(param, grad, lr)

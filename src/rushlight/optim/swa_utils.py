@@ -38,7 +38,7 @@ def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Tensor, Tensor, Any], Tens
 
     def ema_update(averaged: Tensor, current: Tensor, num_averaged: Any) -> Tensor:
         with rushlight.no_grad():
-            return decay * averaged + (1 - decay) * current
+            return averaged * decay + current * (1 - decay)
 
     return ema_update
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rushlight
 from rushlight.tensor import Tensor
 
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 from .hooks import Hooks
 from .tree import Tree
 
@@ -221,6 +221,8 @@ class StateDict(Hooks, Tree):
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
                 f"object from checkpoint but received {type(new)}"
             )
+            return
+        if is_lazy(own) and is_lazy(new):  # neither has values
             return
         if own.dim() == 0 and tuple(new.shape) == (1,):
             new = new[0]  # what PyTorch before 0.4 saved for a scalar
