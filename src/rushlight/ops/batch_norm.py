@@ -1,7 +1,4 @@
-"""Batch normalization: every channel is normalized over all items and positions of the batch.
-
-Composed of reductions and pointwise operations, which the core fuses into few passes.
-"""
+"""Batch normalization: every channel is normalized over all items and positions of the batch."""
 
 from __future__ import annotations
 
@@ -48,8 +45,44 @@ def batch_norm(
         result = input.clone() if weight is None else input * weight.reshape(shape)
         return result if bias is None else result + bias.reshape(shape)
     return _batch_norm(
-        input, weight, bias, running_mean, running_var, bool(training), momentum, eps
-    )[0]
+        input, weight, bias, running_mean, running_var, bool(training), momentum, eps,
+        _statistics(input),
+    )  # fmt: skip
+
+
+@composed()
+def native_batch_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """batch_norm with the mean and 1 / sqrt(variance + eps) of the batch, which have no gradient.
+
+    In evaluation the two are empty.
+    """
+    _check(input, weight, bias, running_mean, running_var, training)
+    kept = _statistics(input)
+    if input.numel() == 0:
+        result = batch_norm(
+            input, weight, bias, running_mean, running_var, training, momentum, eps
+        )
+        return result, kept[0].fill_(0), kept[1].fill_(0)
+    result = _batch_norm(
+        input, weight, bias, running_mean, running_var, bool(training), momentum, eps, kept
+    )
+    mean, rstd = (kept[0], kept[1]) if training else (kept[0, :0], kept[1, :0])
+    return result, mean.clone(), rstd.clone()
+
+
+def _statistics(input: Tensor) -> Tensor:
+    """Room for what the kernel finds on its way: of each channel mean and 1 / sqrt(var + eps)."""
+    dtype = _core.float32 if input.dtype in _HALVES else input.dtype
+    return _core.empty((2, input.shape[1] if input.ndim > 1 else 0), dtype)
 
 
 def _check(
@@ -111,7 +144,7 @@ def _axes(ndim: int) -> tuple[int, ...]:
     return (0, *range(2, ndim))
 
 
-@op(method=False, public=False, node="NativeBatchNormBackward0")
+@op(_core.batch_norm, method=False, public=False, node="NativeBatchNormBackward0")
 def _batch_norm(
     input: Tensor,
     weight: Tensor | None,
@@ -121,55 +154,37 @@ def _batch_norm(
     training: bool,
     momentum: float,
     eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The result, and of each channel the mean and 1 / sqrt(variance + eps), (1, C, 1, ...).
+    statistics: Tensor,
+) -> Tensor:
+    """The result; fills `statistics`, and while training moves the running values.
 
-    While training it also moves the running values.
+    `statistics` is an argument and no result because nodes keep either none of their results or
+    all of them, and this one has no use for the largest.
     """
-    shape = _per_channel(input.ndim)
-    values = input.float() if input.dtype in _HALVES else input
-    if training:
-        axes = _axes(input.ndim)
-        mean = values.mean(axes, keepdim=True)
-        variance = (values - mean).square().mean(axes, keepdim=True)
-        if running_mean is not None and running_var is not None:
-            count = values.numel() // values.shape[1]
-            unbiased = variance * (count / (count - 1)) if count > 1 else variance * float("inf")
-            running_mean.mul_(1 - momentum).add_(mean.flatten(), alpha=momentum)
-            running_var.mul_(1 - momentum).add_(unbiased.flatten(), alpha=momentum)
-    else:
-        assert running_mean is not None and running_var is not None
-        mean = running_mean.to(values.dtype).reshape(shape)
-        variance = running_var.to(values.dtype).reshape(shape)
-    rstd = (variance + eps).rsqrt()
-    result = (values - mean) * rstd
-    if weight is not None:
-        result = result * weight.reshape(shape)
-    if bias is not None:
-        result = result + bias.reshape(shape)
-    # In evaluation the mean may be a view of the running one, which later steps write to.
-    return result.to(input.dtype), mean if training else mean.clone(), rstd
 
 
 def _batch_norm_gradient(
-    grads: tuple,
+    grad: Tensor,
     input: Tensor,
     weight: Tensor | None,
     bias: Tensor | None,
     training: bool,
     eps: float,
-    result: tuple,
+    statistics: Tensor,
     needs: tuple,
 ) -> tuple[Any, ...]:
-    grad = grads[0]
-    halves = input.dtype in _HALVES
+    if not _core.is_grad_enabled():
+        return _core.batch_norm_backward(grad, input, weight, bias, statistics, training, *needs)
+    dtype = grad.dtype
+    halves = dtype in _HALVES
     if halves:
         grad, input = grad.float(), input.float()
     axes, shape = _axes(input.ndim), _per_channel(input.ndim)
-    _, mean, rstd = result
-    if training and _core.is_grad_enabled():  # they depend on the input, once more
+    if training:  # they depend on the input, once more
         mean = input.mean(axes, keepdim=True)
         rstd = ((input - mean).square().mean(axes, keepdim=True) + eps).rsqrt()
+    else:
+        mean, rstd = statistics[0].reshape(shape), statistics[1].reshape(shape)
     scaled = (input - mean) * rstd
     slope = None
     if needs[0]:
@@ -180,7 +195,7 @@ def _batch_norm_gradient(
             )
         slope = slope * rstd
         if halves:
-            slope = slope.to(grads[0].dtype)
+            slope = slope.to(dtype)
     return (
         slope,
         (grad * scaled).sum(axes).to(weight.dtype) if weight is not None and needs[1] else None,

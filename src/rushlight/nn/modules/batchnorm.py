@@ -1,4 +1,4 @@
-"""Normalisation over the batch: BatchNorm1d, BatchNorm2d and BatchNorm3d."""
+"""Normalisation over the batch: BatchNorm1d, BatchNorm2d, BatchNorm3d and SyncBatchNorm."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .module import Module
 if TYPE_CHECKING:
     from rushlight.tensor import Tensor
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"]
 
 
-class _BatchNorm(Module):
-    """What the three have in common; they differ in the shape that they take.
+class _NormBase(Module):
+    """Parameters and running values of batch and instance norm.
 
     The class writes version 2 of its state: it has `num_batches_tracked`, and older state is read.
     """
@@ -77,27 +77,6 @@ class _BatchNorm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
-    def forward(self, input: Tensor) -> Tensor:
-        self._check_input_dim(input)
-        training, momentum = self.training, self.momentum
-        mean, variance = self.running_mean, self.running_var
-        if training and self.track_running_stats and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-            if momentum is None:
-                momentum = 1.0 / self.num_batches_tracked.item()
-        if training and not self.track_running_stats:
-            mean = variance = None
-        return F.batch_norm(
-            input,
-            mean,
-            variance,
-            self.weight,
-            self.bias,
-            training or (mean is None and variance is None),
-            0.0 if momentum is None else momentum,
-            self.eps,
-        )
-
     def _check_input_dim(self, input: Tensor) -> None:
         raise NotImplementedError
 
@@ -122,6 +101,31 @@ class _BatchNorm(Module):
             own = self.num_batches_tracked
             state_dict.setdefault(key, _no_batches(None) if own is None else own)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
+
+
+class _BatchNorm(_NormBase):
+    """What the classes have in common; they differ in the shape that they take."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        self._check_input_dim(input)
+        training, momentum = self.training, self.momentum
+        mean, variance = self.running_mean, self.running_var
+        if training and self.track_running_stats and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            if momentum is None:
+                momentum = 1.0 / self.num_batches_tracked.item()
+        if training and not self.track_running_stats:
+            mean = variance = None
+        return F.batch_norm(
+            input,
+            mean,
+            variance,
+            self.weight,
+            self.bias,
+            training or (mean is None and variance is None),
+            0.0 if momentum is None else momentum,
+            self.eps,
+        )
 
 
 def _no_batches(device: Any) -> Tensor:
@@ -172,3 +176,65 @@ class BatchNorm3d(_BatchNorm):
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim != 5:
             raise ValueError(f"expected 5D input (got {input.ndim}D input)")
+
+
+class SyncBatchNorm(_BatchNorm):
+    """:class:`BatchNorm1d` for an input of any rank, over the batches of a group of processes.
+
+    There is one process here, and its batch is all there is.
+
+    Args:
+        process_group: has to be None.
+
+    Shape: (N, C, ...); the output has the same.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        if process_group is not None:
+            raise NotImplementedError(
+                "SyncBatchNorm: there are no process groups here; pass process_group=None"
+            )
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
+        self.process_group = process_group
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ValueError(f"expected at least 2D input (got {input.ndim}D input)")
+        if input.shape[1] == 0:
+            raise ValueError("SyncBatchNorm number of input channels should be non-zero")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """`module` with each BatchNorm*d in it replaced by one of this class, state and all."""
+        result = module
+        if isinstance(module, _BatchNorm):
+            result = cls(
+                module.num_features,
+                module.eps,
+                module.momentum,
+                module.affine,
+                module.track_running_stats,
+                process_group,
+            )
+            for name in ("weight", "bias"):
+                result.register_parameter(name, getattr(module, name))
+            for name in ("running_mean", "running_var", "num_batches_tracked"):
+                result.register_buffer(name, getattr(module, name))
+            result.training = module.training
+        for name, child in module.named_children():
+            result.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return result
