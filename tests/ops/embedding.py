@@ -73,6 +73,7 @@ def _bag_of(rl, index, **more):
 
 Row(
     "nn.functional.embedding_bag", _bag_samples, _bags, result=None, layouts=False,
+    covers=("_embedding_bag",),
     dtypes=("float32", "float64"),
     grad_samples=lambda make: [
         case(np.array([[0, 2], [2, 1]]), make(3, 2), mode=mode) for mode in ("sum", "mean", "max")
@@ -80,6 +81,9 @@ Row(
     errors=(
         (ValueError, "mode", lambda rl: _bag_of(rl, rl.ones(1, 1).long(), mode="min")),
         (ValueError, "offsets", lambda rl: _bag_of(rl, rl.ones(1).long())),
+        (RuntimeError, "offset 1 is 3", lambda rl: _bag_of(rl, rl.ones(2).long(),
+                                                           offsets=rl.tensor([0, 3]))),
+        (IndexError, "index 2 into", lambda rl: _bag_of(rl, rl.full((1, 2), 2))),
     ),
 )  # fmt: skip
 

@@ -95,46 +95,74 @@ def bags(
 
     Rows that are `padding_idx` (none if negative) do not count; an empty bag gives zeros.
     """
-    total, count = indices.shape[0], offsets.shape[0]
-    stops = _core.cat([_core.slice(offsets, 0, 1, None, 1), _full_index(offsets, total)], 0)
-    lengths = _core.sub(stops, offsets) if count else offsets
-    bag = _core.repeat_positions(_core.to_dtype(lengths, _core.int64))
-    rows = _embedding(weight, indices, weight.shape[0], padding_idx, scale_grad_by_freq)
-    if per_sample_weights is not None:
-        rows = rows * per_sample_weights.unsqueeze(-1)
-    counts = _core.to_dtype(lengths, _core.int64)
-    keep = None
-    if padding_idx >= 0:
-        keep = _core.ne(indices, padding_idx)
-        counts = _core.full((count,), 0, _core.int64)
-        _core.index_add_(counts, 0, bag, _core.to_dtype(keep, _core.int64), 1)
+    return _embedding_bag(
+        weight, indices, offsets, mode, per_sample_weights, scale_grad_by_freq, padding_idx
+    )[0]
+
+
+@op(_core.embedding_bag, method=False, public=False, node="EmbeddingBagBackward0")
+def _embedding_bag(
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    mode: str,
+    per_sample_weights: Tensor | None,
+    scale_grad_by_freq: bool,
+    padding_idx: int,
+) -> tuple[Tensor, Tensor | None]:
+    """The result; and for "max" which row each number is from, -1 where the bag is empty."""
+
+
+def _embedding_bag_gradient(
+    grads: tuple,
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    mode: str,
+    per_sample_weights: Tensor | None,
+    scale_grad_by_freq: bool,
+    padding_idx: int,
+    result: tuple,
+    needs: tuple,
+) -> tuple:
+    grad = grads[0]
     if mode == "max":
-        return _largest(rows, bag, offsets, counts, keep)
-    if keep is not None:
-        rows = where(keep.unsqueeze(-1), rows, 0)
-    result = _core.full((count, weight.shape[1]), 0.0, rows.dtype).index_add(0, bag, rows)
-    return result / counts.clamp(min=1).unsqueeze(-1) if mode == "mean" else result
+        chosen = result[1]
+        table = _core.full(weight.shape, 0.0, grad.dtype)
+        return table.scatter_add(0, chosen.clamp(min=0), where(chosen < 0, 0, grad)), None
+    keep = None if padding_idx < 0 else _core.ne(indices, padding_idx)
+    bag, counts = _bag_of_each(indices, offsets, keep)
+    if mode == "mean":
+        grad = grad / counts.clamp(min=1).unsqueeze(-1)
+    rows = grad.index_select(0, bag)
+    of_weight = of_factors = None
+    if needs[0]:
+        scaled = rows if per_sample_weights is None else rows * per_sample_weights.unsqueeze(-1)
+        of_weight = embedding_backward(
+            scaled, indices, weight.shape[0], padding_idx, scale_grad_by_freq
+        )
+    if needs[1]:
+        looked_up = _embedding(weight, indices, weight.shape[0], padding_idx, False)
+        of_factors = (rows * looked_up).sum(-1)
+        if keep is not None:
+            of_factors = where(keep, of_factors, 0)
+    return of_weight, of_factors
 
 
-def _full_index(offsets: Tensor, value: int) -> Tensor:
-    return _core.full((1,), value, offsets.dtype)
+_embedding_bag.vjp_all(("weight", "per_sample_weights"), _embedding_bag_gradient)
 
 
-def _largest(
-    rows: Tensor, bag: Tensor, offsets: Tensor, counts: Tensor, keep: Tensor | None
-) -> Tensor:
-    """The largest of each bag, by way of a table with one line for each bag."""
-    total, features = rows.shape
-    if total == 0:
-        return _core.full((counts.shape[0], features), 0.0, rows.dtype)
-    place = _core.sub(_core.arange(0, total, 1, _core.int64), _core.index_select(offsets, 0, bag))
-    width = int(_core.amax(place, None, False).item()) + 1
-    if keep is not None:
-        rows = where(keep.unsqueeze(-1), rows, float("-inf"))
-    table = _core.full((counts.shape[0] * width, features), float("-inf"), rows.dtype)
-    table = table.index_copy(0, _core.add(_core.mul(bag, width), place), rows)
-    largest = table.reshape(counts.shape[0], width, features).max(1).values
-    return where((counts > 0).unsqueeze(-1), largest, 0)
+def _bag_of_each(indices: Tensor, offsets: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The bag that each index is in, and how many indices of each bag count."""
+    starts = _core.to_dtype(offsets, _core.int64)
+    end = _core.full((1,), indices.shape[0], _core.int64)
+    lengths = _core.sub(_core.cat([_core.slice(starts, 0, 1, None, 1), end], 0), starts)
+    bag = _core.repeat_positions(lengths)
+    if keep is None:
+        return bag, lengths
+    counts = _core.full(starts.shape, 0, _core.int64)
+    _core.index_add_(counts, 0, bag, _core.to_dtype(keep, _core.int64), 1)
+    return bag, counts
 
 
 @composed(public=False)

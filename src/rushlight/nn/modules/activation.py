@@ -11,6 +11,7 @@ import rushlight
 from .. import functional as F
 from .. import init as _init
 from ..parameter import Parameter
+from .attention import MultiheadAttention as MultiheadAttention  # PyTorch has it here
 from .module import Module
 
 if TYPE_CHECKING:
