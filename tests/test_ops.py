@@ -403,7 +403,8 @@ def differentiable_calls(row: Row, dtype: str) -> Any:
                 return value
 
             rl.manual_seed(0)
-            result = function_of(row)(*put(args), **{k: put(v) for k, v in kwargs.items()})
+            function = row.grad_of or function_of(row)
+            result = function(*put(args), **{k: put(v) for k, v in kwargs.items()})
             found = [p for p in parts(result) if isinstance(p, rl.Tensor) and p.requires_grad]
             return tuple(found)
 

@@ -155,6 +155,8 @@ void load_blas() {
     if (!library.handle) [[unlikely]] library = open_library(find_library());
 }
 
+void* blas_function(const char* name) { return symbol<void*>(library.handle, library.path, name); }
+
 void set_blas_path(const std::string& path) {
     check(!library.handle, "set_blas_path: OpenBLAS is already loaded from ", library.path);
     chosen_path = path;

@@ -27,6 +27,8 @@ void gemm(Transpose op_a, Transpose op_b, int m, int n, int k, std::complex<doub
 // Finds and opens the library, once. Looked for at the path given to set_blas_path(), then beside
 // our own package, then along sys.path.
 void load_blas();
+// Another function of the loaded library by its full name: LAPACK's, say.
+void* blas_function(const char* name);
 // The library's file. Only before it is loaded.
 void set_blas_path(const std::string& path);
 

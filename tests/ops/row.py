@@ -98,6 +98,8 @@ class Row:
     errors: (exception, part of the message, call) that must fail so.
     grad: letters of KINDS in which its gradients are checked; "" for not differentiable.
     grad_samples: where gradients need other samples (away from kinks, few elements).
+    grad_of: what is differentiated in place of the op itself, as a function of its arguments: where
+        these must be symmetric, or only a part of the result is determined.
     gradgrad: whether second derivatives are checked.
     large: Make -> cases above the size from which operations are deferred.
     covers: private ops that this one stands for.
@@ -120,6 +122,7 @@ class Row:
     errors: tuple = ()
     grad: str = "f"
     grad_samples: Callable[[Make], Sequence[Case]] | None = None
+    grad_of: Callable[..., Any] | None = None
     gradgrad: bool = True
     large: Callable[[Make], Sequence[Case]] | None = None
     covers: tuple[str, ...] = ()

@@ -182,7 +182,9 @@ def norm(
     if dtype is not None:
         input = input.to(dtype)
     if p == "nuc":
-        raise NotImplementedError("norm: p='nuc' needs singular values, which are not there yet")
+        from rushlight.ops.matrix_norm import nuclear_norm
+
+        return nuclear_norm(input, dim, keepdim, out=out)
     result = vector_norm(input, 2.0 if p in ("fro", None) else p, dim, keepdim)
     return result if out is None else _core.write_out("norm", result, out)
 
