@@ -306,6 +306,21 @@ Array eye(Index rows, Index cols, DType dtype) {
     return out;
 }
 
+// Whether a view in that shape needs no copy; for an item of a batch, of all items at once.
+bool can_view(const TensorObject* tensor, Dims shape) {
+    while (tensor->inner) {
+        const TensorObject* inner = as_tensor(tensor->inner);
+        if (tensor->batched) {
+            Dims whole(shape.size() + 1);
+            whole[0] = inner->array.size(0);
+            for (int d = 0; d < shape.size(); ++d) whole[d + 1] = shape[d];
+            shape = std::move(whole);
+        }
+        tensor = inner;
+    }
+    return tensor->array.view_strides(shape).has_value();
+}
+
 }  // namespace
 
 void bind_arrays(nb::module_& m) {
@@ -393,8 +408,10 @@ void bind_arrays(nb::module_& m) {
     }, "input"_a, "dim"_a.none() = nb::none());
     m.def("view", &Array::view, "input"_a, "size"_a);
     m.def("reshape", &Array::reshape, "input"_a, "size"_a);
-    m.def("can_view", [](const Array& x, const Dims& size) {
-        return x.view_strides(infer_shape(size, x.numel())).has_value();
+    m.def("can_view", [](nb::handle x, const Dims& size) {
+        check_as(ErrorKind::Type, is_tensor(x.ptr()), "view: the first argument must be a Tensor");
+        const TensorObject* tensor = as_tensor(x.ptr());
+        return can_view(tensor, infer_shape(size, tensor->array.numel()));
     }, "input"_a, "size"_a);
     m.def("same_storage", [](const Array& a, const Array& b) {
         return &a.storage() == &b.storage();

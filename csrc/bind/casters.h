@@ -14,6 +14,17 @@
 #include "tape/tensor.h"
 #include "tape/values.h"
 
+namespace rushlight {
+
+// Kernels want data: an item of a batch (vmap) has none.
+inline bool is_item(PyObject* tensor) noexcept {
+    if (as_tensor(tensor)->level == 0) [[likely]] return false;
+    note_refusal();
+    return true;
+}
+
+}  // namespace rushlight
+
 namespace nanobind::detail {
 
 template <>
@@ -21,6 +32,7 @@ struct type_caster<rushlight::Array> {
     NB_TYPE_CASTER(rushlight::Array, const_name("Tensor"))
     bool from_python(handle source, uint8_t, cleanup_list*) noexcept {
         if (!rushlight::is_tensor(source.ptr())) return false;
+        if (rushlight::is_item(source.ptr())) [[unlikely]] return false;
         value = rushlight::as_tensor(source.ptr())->array;
         return true;
     }
@@ -42,6 +54,7 @@ struct type_caster<rushlight::Operand> {
     NB_TYPE_CASTER(rushlight::Operand, const_name("Tensor | bool | int | float | complex"))
     bool from_python(handle source, uint8_t, cleanup_list*) noexcept {
         if (rushlight::is_tensor(source.ptr())) {
+            if (rushlight::is_item(source.ptr())) [[unlikely]] return false;
             value.array = rushlight::as_tensor(source.ptr())->array;
             return true;
         }

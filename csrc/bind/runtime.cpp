@@ -13,6 +13,17 @@ namespace rushlight {
 void bind_runtime(nb::module_& m) {
     m.def("get_num_threads", &num_threads);
     m.def("set_num_threads", &set_num_threads, "threads"_a);
+    m.def("isa_name", [] { return std::string(name_of(isa())); });
+    m.def("load_blas", &load_blas);
+    m.def("memory_stats", [] {
+        const MemoryStats stats = memory_stats();
+        nb::dict result;
+        result["live"] = stats.live;
+        result["cached"] = stats.cached;
+        result["peak"] = stats.peak;
+        result["system_requests"] = stats.system_requests;
+        return result;
+    });
 }
 
 }  // namespace rushlight

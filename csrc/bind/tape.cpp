@@ -25,7 +25,8 @@ void bind_tape(nb::module_& m) {
             {"run_pre_hooks", &all.run_pre_hooks},     {"run_post_hooks", &all.run_post_hooks},
             {"run_leaf_hooks", &all.run_leaf_hooks},   {"accumulated", &all.accumulated},
             {"accumulate_node", &all.accumulate_node}, {"anomaly_report", &all.anomaly_report},
-            {"anomaly_trace", &all.anomaly_trace}};
+            {"anomaly_trace", &all.anomaly_trace},     {"call_batched", &all.call_batched},
+            {"call_each", &all.call_each},             {"batched_view", &all.batched_view}};
         for (auto [key, value] : given) {
             bool known = false;
             for (auto& [name, field] : fields)
@@ -46,6 +47,23 @@ void bind_tape(nb::module_& m) {
         modes.anomaly = on;
         modes.check_nan = check_nan;
     }, "on"_a, "check_nan"_a);
+    // Levels of vmap: how many are active, and which tapes do not record.
+    m.def("vmap_levels", [] { return modes.levels; });
+    m.def("set_vmap_levels", [](std::uint32_t levels) {
+        return std::exchange(modes.levels, levels);
+    }, "levels"_a);
+    // (recording, muted tapes), and setting both: what a transform restores when it is done.
+    m.def("tape_state", [] { return std::make_pair(modes.grad, modes.muted); });
+    m.def("set_tape_state", [](bool grad, std::uint32_t muted) {
+        modes.grad = grad;
+        modes.muted = muted;
+    }, "grad"_a, "muted"_a);
+    m.def("note_refusal", &note_refusal);
+    m.def("reaches_open_leaf", [](nb::tuple roots) {
+        std::vector<PyRef> all;
+        for (nb::handle root : roots) all.push_back(PyRef::borrow(root.ptr()));
+        return reaches_open_leaf(all);
+    }, "roots"_a);
     m.def("set_saved_tensor_hooks", [](nb::handle list) {
         PyObject* old = std::exchange(modes.saved_tensor_hooks,
                                       list.is_none() ? nullptr : Py_NewRef(list.ptr()));

@@ -17,6 +17,10 @@ constexpr double kCheap = 1e-9, kDear = 20e-9;
 // `generator` is null where the caller's was None. Draws are in sequence and hold its lock.
 template <class F>
 void draw(Generator* generator, Index count, double seconds_each, F&& f) {
+    check(!Generator::refused,
+          "vmap: called random operation while in randomness error mode. Say what is meant with "
+          "vmap(..., randomness='same') or 'different', or draw outside of the function; where "
+          "'different' was given, this draw has no form with a batch.");
     Generator& source = generator ? *generator : default_generator();
     parallel_for(1, seconds_each * double(count), [&](Index) {
         const std::lock_guard lock(source.mutex());
@@ -373,6 +377,7 @@ void bind_generator(nb::module_& m) {
 }  // namespace
 
 void bind_random(nanobind::module_& m) {
+    m.def("refuse_draws", [](bool on) { return std::exchange(Generator::refused, on); });
     using namespace nanobind::literals;
     bind_generator(m);
     const auto generator = "generator"_a.none() = nanobind::none();

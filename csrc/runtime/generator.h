@@ -57,6 +57,9 @@ public:
     // Throws where `state` is not a state of this kind of generator.
     void set_state(std::span<const std::byte> state);
 
+    // Set while vmap does not allow draws.
+    static inline thread_local bool refused = false;
+
     // Held by whoever draws while other threads may draw too.
     std::mutex& mutex() const noexcept { return mutex_; }
 

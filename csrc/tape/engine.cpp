@@ -4,6 +4,7 @@
 #include "tape/engine.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -45,10 +46,16 @@ public:
         find_needed(roots);
     }
 
-    void start(TensorObject* root, PyRef gradient) { send(edge_to(root), std::move(gradient)); }
+    void start(TensorObject* root, PyRef gradient) {
+        level_ = std::max<std::uint32_t>(level_, root->level);
+        send(edge_to(root), std::move(gradient));
+    }
 
     std::vector<PyRef> run(bool accumulate) {
-        GradModeGuard guard(create_graph_);
+        std::optional<GradModeGuard> plain;
+        std::optional<TapeGuard> leveled;
+        if (modes.levels) leveled.emplace(level_, create_graph_);
+        else plain.emplace(create_graph_);
         while (!heap_.empty()) {
             std::pop_heap(heap_.begin(), heap_.end());
             PyRef node = std::move(heap_.back().node);
@@ -160,10 +167,15 @@ private:
         return gradients;
     }
 
+    // Whether the engine's own arithmetic has to be recorded, or be done on a batch.
+    bool by_ops(const PyRef& gradient) const {
+        return create_graph_ || as_tensor(gradient.get())->level;
+    }
+
     // Sums, or takes over; a gradient that is part of a graph is added by the op.
     PyRef add(PyRef have, PyRef more) {
         if (!have) return more;
-        if (create_graph_)
+        if (by_ops(have) || by_ops(more))
             return PyRef::check(PyObject_CallFunctionObjArgs(callbacks().add.get(), have.get(),
                                                              more.get(), nullptr));
         const Operand operands[2] = {{as_tensor(have.get())->array, Scalar()},
@@ -182,7 +194,7 @@ private:
                 fail(ErrorKind::Runtime, "backward: ", describe(from),
                      " returned a gradient of shape ", array.shape(), " for an input of shape ",
                      shape);
-            if (create_graph_) {
+            if (by_ops(gradient)) {
                 PyRef target = PyRef::check(dims_to_python(shape));
                 gradient = PyRef::check(PyObject_CallFunctionObjArgs(
                     callbacks().sum_to.get(), gradient.get(), target.get(), nullptr));
@@ -192,7 +204,7 @@ private:
         }
         const DType have = as_tensor(gradient.get())->array.dtype();
         if (have == dtype) return gradient;
-        if (create_graph_) {
+        if (by_ops(gradient)) {
             PyRef target = PyRef::check(dtype_to_python(dtype));
             return PyRef::check(PyObject_CallFunctionObjArgs(callbacks().cast.get(), gradient.get(),
                                                              target.get(), nullptr));
@@ -297,6 +309,7 @@ private:
         static const int isnan = row_named("isnan");
         for (std::size_t i = 0; i < results.size(); ++i) {
             if (!results[i] || !is_tensor(results[i].get())) continue;
+            if (as_tensor(results[i].get())->level) continue;  // no data to look at
             const Operand operands[1] = {{as_tensor(results[i].get())->array, Scalar()}};
             const Array found = pointwise(isnan, operands);
             const Array any = reduce(Reduction::Max, found, all_axes(found.ndim()), false, false,
@@ -348,7 +361,7 @@ private:
 
     void accumulate_into(TensorObject* leaf, PyRef gradient) {
         if (!leaf->grad) {
-            if (!create_graph_) {
+            if (!by_ops(gradient)) {
                 // Take the tensor over when nobody else can see it, else copy: two leaves must
                 // not share a gradient.
                 const Array& array = as_tensor(gradient.get())->array;
@@ -362,7 +375,7 @@ private:
             leaf->grad = gradient.release();
             return;
         }
-        if (create_graph_) {
+        if (by_ops(gradient) || by_ops(PyRef::borrow(leaf->grad))) {
             PyRef sum = add(PyRef::borrow(leaf->grad), std::move(gradient));
             PyObject* old = std::exchange(leaf->grad, sum.release());
             Py_DECREF(old);
@@ -376,6 +389,7 @@ private:
     }
 
     bool keep_graph_, create_graph_, capturing_ = false;
+    std::uint32_t level_ = 0;  // of the tape that is walked
     std::vector<Ready> heap_;
     std::unordered_map<NodeObject*, std::vector<PyRef>> overflow_;
     std::vector<LeafSum> leaves_;
@@ -385,6 +399,30 @@ private:
     std::vector<PyRef> held_;
     std::vector<PyRef> captured_;
 };
+
+bool reaches_open_leaf(const std::vector<PyRef>& roots) {
+    std::unordered_set<PyObject*> seen;
+    std::vector<PyObject*> stack;
+    std::vector<PyRef> held;
+    for (const PyRef& root : roots) {
+        Edge edge = edge_to(as_tensor(root.get()));
+        if (!edge.target || !seen.insert(edge.target.get()).second) continue;
+        stack.push_back(edge.target.get());
+        held.push_back(edge.target);
+    }
+    while (!stack.empty()) {
+        PyObject* at = stack.back();
+        stack.pop_back();
+        if (!is_node(at)) {
+            if (!as_tensor(at)->settled) return true;
+            continue;
+        }
+        for (const Edge& edge : as_node(at)->edges)
+            if (edge.target && seen.insert(edge.target.get()).second)
+                stack.push_back(edge.target.get());
+    }
+    return false;
+}
 
 std::vector<PyRef> run_backward(const std::vector<PyRef>& roots,
                                 const std::vector<PyRef>& gradients,

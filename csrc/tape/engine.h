@@ -14,4 +14,7 @@ std::vector<PyRef> run_backward(const std::vector<PyRef>& roots,
                                 const std::vector<PyRef>& inputs, bool keep_graph,
                                 bool create_graph, bool accumulate);
 
+// Whether the roots' history leads to a leaf that somebody may still ask about.
+bool reaches_open_leaf(const std::vector<PyRef>& roots);
+
 }  // namespace rushlight

@@ -96,13 +96,27 @@ PyRef new_node(OpSpec* op) {
     return made;
 }
 
+static void adopt_history(TensorObject* view, PyRef fresh) {
+    PyObject* old = as_object(view->node);
+    view->node = as_node(Py_XNewRef(as_object(as_tensor(fresh.get())->node)));
+    view->output_nr = as_tensor(fresh.get())->output_nr;
+    view->attached_version = version_of(view);
+    Py_XDECREF(old);
+}
+
 // A view of a base that was changed in place gets its history from the base's.
 void refresh_view(TensorObject* view) {
     TensorObject* base = as_tensor(view->base);
     if (view->view_kind == ViewKind::MultiOutput || !requires_grad(base)) return;
-    const std::uint32_t version = view->array.storage().version();
+    const std::uint32_t version = version_of(view);
     if (view->attached_version == version && (view->node || !base->node)) return;
     if (!base->node) return;  // a leaf changed under no_grad: the view keeps its own history
+    if (view->level) {
+        adopt_history(view, PyRef::check(PyObject_CallFunctionObjArgs(
+                                callbacks().batched_view.get(), as_object(base), as_object(view),
+                                nullptr)));
+        return;
+    }
     const Array& array = view->array;
     PyRef shape = PyRef::check(PyTuple_New(array.ndim()));
     PyRef strides = PyRef::check(PyTuple_New(array.ndim()));
@@ -115,11 +129,7 @@ void refresh_view(TensorObject* view) {
     PyRef fresh = PyRef::check(
         PyObject_CallFunctionObjArgs(callbacks().as_strided.get(), as_object(base), shape.get(),
                                      strides.get(), offset.get(), nullptr));
-    PyObject* old = as_object(view->node);
-    view->node = as_node(Py_XNewRef(as_object(as_tensor(fresh.get())->node)));
-    view->output_nr = as_tensor(fresh.get())->output_nr;
-    view->attached_version = version;
-    Py_XDECREF(old);
+    adopt_history(view, std::move(fresh));
 }
 
 Edge edge_to(TensorObject* tensor) {
@@ -137,7 +147,7 @@ Saved save_value(PyObject* value) {
     saved.is_tensor = true;
     saved.rank = std::int8_t(array.ndim());
     saved.dtype = array.dtype();
-    saved.version = array.is_pending() ? 0 : array.storage().version();
+    saved.version = version_of(as_tensor(value));
     PyObject* hooks = modes.saved_tensor_hooks;
     if (hooks && PyList_GET_SIZE(hooks)) {
         PyObject* pair = PyList_GET_ITEM(hooks, PyList_GET_SIZE(hooks) - 1);
@@ -165,7 +175,9 @@ PyRef unpack(NodeObject* node, const Saved& saved) {
     }
     if (!saved.is_tensor) return saved.value;
     const Array& array = saved.value ? as_tensor(saved.value.get())->array : saved.output;
-    const std::uint32_t now = array.is_pending() ? 0 : array.storage().version();
+    const std::uint32_t now = saved.value          ? version_of(as_tensor(saved.value.get()))
+                              : array.is_pending() ? 0
+                                                   : array.storage().version();
     if (now != saved.version) [[unlikely]] {
         PyRef name = name_of(node);
         std::string made_by;
@@ -182,8 +194,9 @@ PyRef unpack(NodeObject* node, const Saved& saved) {
              ". Hint: use the out-of-place form of the operation that changed it, or clone() it "
              "before; torch.autograd.set_detect_anomaly(True) shows where the forward was called.");
     }
-    if (saved.value) return saved.value;
-    PyRef tensor = PyRef::check(wrap(saved.output));
+    if (saved.value && !saved.own_item) return saved.value;
+    PyRef tensor = PyRef::check(saved.own_item ? detach_item(as_tensor(saved.value.get()))
+                                               : wrap(saved.output));
     as_tensor(tensor.get())->node = as_node(Py_NewRef(as_object(node)));
     as_tensor(tensor.get())->output_nr = saved.output_nr;
     return tensor;
@@ -230,6 +243,7 @@ PyRef gradient_argument(NodeObject* node, const std::vector<PyRef>& gradients) {
 PyRef call_formula(NodeObject* node, const Formula& formula, PyObject* gradient,
                    const std::vector<bool>& needed) {
     PyObject* arguments[kMaxArguments + 2];
+    modes.refused = false;
     std::vector<PyRef> held;
     held.reserve(formula.sources.size());
     std::size_t count = 0;
@@ -245,7 +259,19 @@ PyRef call_formula(NodeObject* node, const Formula& formula, PyObject* gradient,
         }
         arguments[count++] = held.back().get();
     }
-    return PyRef::check(PyObject_Vectorcall(formula.call.get(), arguments, count, nullptr));
+    PyRef result =
+        PyRef::steal(PyObject_Vectorcall(formula.call.get(), arguments, count, nullptr));
+    if (!result && modes.levels && modes.refused && (PyErr_ExceptionMatches(PyExc_TypeError) ||
+                                                  PyErr_ExceptionMatches(PyExc_RuntimeError))) {
+        // A formula that calls a kernel itself, or looks at values: once for each item.
+        PyErr_Clear();
+        PyRef all = PyRef::check(PyTuple_New(Py_ssize_t(count)));
+        for (std::size_t i = 0; i < count; ++i)
+            PyTuple_SET_ITEM(all.get(), Py_ssize_t(i), Py_NewRef(arguments[i]));
+        result = PyRef::steal(PyObject_CallFunctionObjArgs(
+            callbacks().call_each.get(), formula.call.get(), all.get(), nullptr));
+    }
+    return PyRef::check(result.release());
 }
 
 void spread(NodeObject* node, const PyRef& results, std::vector<PyRef>& into, std::size_t from) {

@@ -24,6 +24,7 @@ struct Saved {
     std::uint32_t version = 0;
     bool is_tensor = false;
     bool freed = false;  // a backward pass has let go of it
+    bool own_item = false;  // `value` is an output of the node itself, an item of a batch
     std::int8_t rank = -1;       // of a tensor, and
     DType dtype = DType::F32;    // both stay when it is let go of: names depend on them
     PyRef unpack;       // of saved_tensors_hooks: value is what pack returned

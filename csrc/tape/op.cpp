@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "elementwise/pending.h"
+#include "tape/calls.h"
 #include "tape/node.h"
 #include "tape/values.h"
 
@@ -177,6 +178,8 @@ PyRef call_kernel(const OpObject* op, PyObject* const* values) {
     return PyRef::steal(result);
 }
 
+}  // namespace
+
 // ---- recording
 
 bool wants_gradient(PyObject* value) {
@@ -186,7 +189,9 @@ bool wants_gradient(PyObject* value) {
     return requires_grad(tensor);
 }
 
-bool wants_gradient(const OpSpec& spec, PyObject* const* values) {
+namespace {
+
+bool any_wants_gradient(const OpSpec& spec, PyObject* const* values) {
     for (int at : spec.differentiable) {
         if (at == spec.list_argument) {
             PyRef items = PyRef::check(PySequence_Fast(values[at], "expected a sequence of tensors"));
@@ -199,22 +204,23 @@ bool wants_gradient(const OpSpec& spec, PyObject* const* values) {
     return false;
 }
 
-void add_edge(NodeObject* node, PyObject* value) {
-    node->edges.push_back(is_tensor(value) ? edge_to(as_tensor(value)) : Edge());
+void add_edge(NodeObject* node, PyObject* value, std::uint32_t level) {
+    const bool followed = is_tensor(value) && as_tensor(value)->level == level;
+    node->edges.push_back(followed ? edge_to(as_tensor(value)) : Edge());
 }
 
-// A node with its edges and saved arguments; outputs are added when they are known.
-// `before`: what an in-place op's first argument was, for formulas that need it.
-PyRef record(OpSpec* spec, PyObject* const* values, PyObject* before) {
+}  // namespace
+
+PyRef record(OpSpec* spec, PyObject* const* values, PyObject* before, std::uint32_t level) {
     PyRef made = new_node(spec);
     NodeObject* node = as_node(made.get());
     for (int at : spec->differentiable) {
         if (at == spec->list_argument) {
             PyRef items = PyRef::check(PySequence_Fast(values[at], "expected a sequence of tensors"));
             for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i)
-                add_edge(node, PySequence_Fast_GET_ITEM(items.get(), i));
+                add_edge(node, PySequence_Fast_GET_ITEM(items.get(), i), level);
         } else {
-            add_edge(node, values[at]);
+            add_edge(node, values[at], level);
         }
     }
     node->saved.reserve(spec->saves.size());
@@ -237,7 +243,7 @@ PyRef record(OpSpec* spec, PyObject* const* values, PyObject* before) {
     return made;
 }
 
-bool can_have_gradient(DType dtype) { return is_floating(dtype) || is_complex(dtype); }
+static bool can_have_gradient(DType dtype) { return is_floating(dtype) || is_complex(dtype); }
 
 void add_output(NodeObject* node, PyObject* value) {
     const std::uint32_t number = std::uint32_t(node->outputs.size());
@@ -258,6 +264,13 @@ void save_results(NodeObject* node, PyObject* result) {
         Saved& saved = node->saved[i];
         if (is_tensor(result)) {
             TensorObject* tensor = as_tensor(result);
+            if (tensor->level) {
+                saved.value = PyRef::check(detach_item(tensor));
+                saved.own_item = saved.is_tensor = true;
+                saved.output_nr = tensor->output_nr;
+                saved.version = version_of(tensor);
+                continue;
+            }
             if (modes.saved_tensor_hooks && PyList_GET_SIZE(modes.saved_tensor_hooks)) {
                 saved = save_value(result);
                 continue;
@@ -270,9 +283,11 @@ void save_results(NodeObject* node, PyObject* result) {
             PyRef parts = PyRef::check(PyTuple_New(PySequence_Size(result)));
             for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(parts.get()); ++k) {
                 PyRef item = PyRef::check(PySequence_GetItem(result, k));
+                TensorObject* part = is_tensor(item.get()) ? as_tensor(item.get()) : nullptr;
                 PyTuple_SET_ITEM(parts.get(), k,
-                                 is_tensor(item.get()) ? wrap(as_tensor(item.get())->array)
-                                                       : Py_NewRef(item.get()));
+                                 !part         ? Py_NewRef(item.get())
+                                 : part->level ? detach_item(part)
+                                               : wrap(part->array));
             }
             saved.value = std::move(parts);
         }
@@ -284,12 +299,14 @@ void mark_view(PyObject* result, PyObject* source, bool several) {
     TensorObject* view = as_tensor(result);
     TensorObject* parent = as_tensor(source);
     view->base = Py_NewRef(parent->base ? parent->base : source);
-    view->attached_version = view->array.storage().version();
+    view->attached_version = version_of(view);
     view->view_kind = several        ? ViewKind::MultiOutput
                       : !modes.grad  ? ViewKind::NoGrad
                       : parent->base ? parent->view_kind
                                      : ViewKind::Plain;
 }
+
+namespace {
 
 // A kernel in Python may return a view of what it made itself: the caller knows no base.
 void forget_base(const OpSpec* spec, PyObject* const* values, PyObject* result) {
@@ -299,19 +316,9 @@ void forget_base(const OpSpec* spec, PyObject* const* values, PyObject* result) 
     Py_CLEAR(as_tensor(result)->base);
 }
 
-template <class F>
-void for_each_result(PyObject* result, F&& f) {
-    if (is_tensor(result) || !(PyTuple_Check(result) || PyList_Check(result))) {
-        f(result);
-        return;
-    }
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i)
-        f(PySequence_Fast_GET_ITEM(result, i));
-}
-
 PyRef call_out_of_place(OpObject* op, PyObject* const* values) {
     OpSpec* spec = op->spec;
-    const bool recording = modes.grad && wants_gradient(*spec, values);
+    const bool recording = modes.grad && any_wants_gradient(*spec, values);
     PyRef result = call_kernel(op, values);
     if (spec->view && is_tensor(values[0]) && result.get() != values[0]) {
         const bool several = !is_tensor(result.get());
@@ -329,11 +336,13 @@ PyRef call_out_of_place(OpObject* op, PyObject* const* values) {
     return result;
 }
 
+}  // namespace
+
 // ---- in place
 
 void check_inplace(const OpObject* op, TensorObject* self) {
     const Array& array = self->array;
-    for (int d = 0; d < array.ndim(); ++d)
+    for (int d = 0; d < array.ndim() && !self->level; ++d)
         check(array.stride(d) != 0 || array.size(d) < 2, name_of(op),
               ": unsupported operation: more than one element of the written-to tensor refers to a "
               "single memory location (shape ", array.shape(), ", strides ", array.strides(),
@@ -355,6 +364,8 @@ void check_inplace(const OpObject* op, TensorObject* self) {
              ": this view is one of several outputs of one function (split, chunk, unbind) and is "
              "being modified in place, which autograd cannot follow; clone() it first");
 }
+
+namespace {
 
 void set_history(TensorObject* tensor, PyRef node, std::uint32_t output_nr) {
     PyObject* old = as_object(tensor->node);
@@ -393,7 +404,7 @@ PyRef call_inplace(OpObject* op, PyObject* const* values) {
              Py_TYPE(values[0])->tp_name);
     TensorObject* self = as_tensor(values[0]);
     check_inplace(op, self);
-    const bool recording = modes.grad && wants_gradient(*spec, values);
+    const bool recording = modes.grad && any_wants_gradient(*spec, values);
     PyRef node;
     if (recording) {
         PyRef before;
@@ -430,6 +441,14 @@ PyRef call_inplace(OpObject* op, PyObject* const* values) {
     return PyRef::borrow(values[0]);
 }
 
+// Any call of an op while vmap is active.
+PyRef call_in_levels(OpObject* op, PyObject* const* values) {
+    if (const std::uint32_t level = level_of(*op->spec, values))
+        return call_batched(op, values, level);
+    GradModeGuard guard(modes.grad && !(modes.muted & 1));
+    return op->inplace ? call_inplace(op, values) : call_out_of_place(op, values);
+}
+
 }  // namespace
 
 // ---- out=
@@ -445,6 +464,10 @@ PyRef write_out(const std::string& name, PyRef result, PyObject* out) {
                       PySequence_Fast_GET_ITEM(out, i));
         return PyRef::borrow(out);
     }
+    if (is_tensor(out) && is_tensor(result.get()) &&
+        (as_tensor(out)->level || as_tensor(result.get())->level))
+        fail(ErrorKind::Runtime, name,
+             "(): out= is not available inside vmap; use the form that returns a new tensor");
     if (!is_tensor(out) || !is_tensor(result.get()))
         fail(ErrorKind::Type, name, "(): argument 'out' must be Tensor, not ",
              Py_TYPE(out)->tp_name);
@@ -486,9 +509,23 @@ PyObject* op_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargs
             bind(op, args, given, keywords, bound);
             values = bound.values;
         }
-        PyRef result = op->inplace ? call_inplace(op, values) : call_out_of_place(op, values);
+        PyRef result = modes.levels  ? call_in_levels(op, values)
+                       : op->inplace ? call_inplace(op, values)
+                                     : call_out_of_place(op, values);
         if (bound.out) result = write_out(name_of(op), std::move(result), bound.out);
         return result.release();
+    });
+}
+
+// The call while a hook is set: hook(op, *args, **keywords).
+PyObject* hooked_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargsf,
+                            PyObject* keywords) {
+    return guarded([&]() -> PyObject* {
+        const PyRef hook = PyRef::borrow(as_op(self)->hook);  // which the call may take away
+        const Py_ssize_t given = PyVectorcall_NARGS(nargsf);
+        std::vector<PyObject*> passed{self};
+        passed.insert(passed.end(), args, args + given + (keywords ? PyTuple_Size(keywords) : 0));
+        return PyObject_Vectorcall(hook.get(), passed.data(), std::size_t(given) + 1, keywords);
     });
 }
 
@@ -640,6 +677,18 @@ PyObject* make_form(PyObject* self, bool inplace, bool is_operator) {
     });
 }
 
+// What is called in place of the op. An op without a hook pays nothing.
+PyObject* op_set_hook(PyObject* self, PyObject* hook) {
+    const bool on = hook != Py_None;
+    as_op(self)->vectorcall = on ? hooked_vectorcall : op_vectorcall;
+    Py_XSETREF(as_op(self)->hook, on ? Py_NewRef(hook) : nullptr);
+    Py_RETURN_NONE;
+}
+
+PyObject* op_direct(PyObject* self, PyObject* const* args, Py_ssize_t given, PyObject* keywords) {
+    return op_vectorcall(self, args, std::size_t(given), keywords);
+}
+
 PyObject* op_inplace_form(PyObject* self, PyObject*) { return make_form(self, true, false); }
 PyObject* op_operator_form(PyObject* self, PyObject*) {
     return make_form(self, as_op(self)->inplace, true);
@@ -650,6 +699,7 @@ int op_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(op->dict);
     Py_VISIT(op->origin);
+    Py_VISIT(op->hook);
     if (op->owns_spec && op->spec) {
         Py_VISIT(op->spec->kernel.get());
         Py_VISIT(op->spec->backward_name.get());
@@ -665,6 +715,7 @@ void op_dealloc(PyObject* self) {
     OpObject* op = as_op(self);
     Py_CLEAR(op->dict);
     Py_CLEAR(op->origin);
+    Py_CLEAR(op->hook);
     if (op->owns_spec) delete op->spec;
     type->tp_free(self);
     Py_DECREF(type);
@@ -691,12 +742,19 @@ PyObject* op_takes_out(PyObject* self, void*) {
 PyObject* op_arguments(PyObject* self, void*) {
     return Py_NewRef(as_op(self)->spec->arguments.get());
 }
+PyObject* op_form_of(PyObject* self, void*) {
+    PyObject* origin = as_op(self)->origin;
+    return Py_NewRef(origin ? origin : Py_None);
+}
 PyObject* op_is_inplace(PyObject* self, void*) { return PyBool_FromLong(as_op(self)->inplace); }
 
 PyMethodDef op_methods[] = {
     {"set_formulas", op_set_formulas, METH_VARARGS, "Gives the op its derivative formulas."},
     {"inplace_form", op_inplace_form, METH_NOARGS, "The form that writes to its first argument."},
     {"operator_form", op_operator_form, METH_NOARGS, "The form behind Python's operator."},
+    {"set_hook", op_set_hook, METH_O, "What is called in its place: hook(op, ...); or None."},
+    {"direct", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(op_direct)),
+     METH_FASTCALL | METH_KEYWORDS, "The op itself, past its hook."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyMemberDef op_members[] = {
@@ -709,6 +767,7 @@ PyGetSetDef op_getset[] = {
     {"is_differentiable", op_is_differentiable, nullptr, "Whether it has formulas.", nullptr},
     {"takes_out", op_takes_out, nullptr, "Whether it has an argument out=.", nullptr},
     {"is_inplace", op_is_inplace, nullptr, "Whether it writes to its first argument.", nullptr},
+    {"form_of", op_form_of, nullptr, "The op that it is another form of, or None.", nullptr},
     {"arguments", op_arguments, nullptr, "The names of its arguments.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 

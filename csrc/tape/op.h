@@ -64,6 +64,7 @@ struct OpObject {
     bool inplace;
     bool is_operator;  // the form behind a + b: NotImplemented for what it cannot take
     PyObject* origin;  // of an in-place form: the op
+    PyObject* hook;    // called in place of the op, if set (autocast)
     PyObject* dict;    // __doc__, __name__, ...
 };
 

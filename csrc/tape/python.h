@@ -3,6 +3,7 @@
 
 #include <Python.h>
 
+#include <cstdint>
 #include <utility>
 
 #include "array/error.h"
@@ -64,8 +65,12 @@ struct Modes {
     bool anomaly = false;
     bool check_nan = true;              // in anomaly mode
     PyObject* saved_tensor_hooks = nullptr;  // list of (pack, unpack), innermost last
+    // Inside vmap each level has a tape of its own, for the tensors of that level.
+    std::uint32_t levels = 0;           // calls of vmap around us
+    std::uint32_t muted = 0;            // bit i: the tape of level i does not record
+    bool refused = false;               // a kernel was given an item of a batch
 };
-extern thread_local Modes modes;
+extern constinit thread_local Modes modes;
 
 class GradModeGuard {
 public:
@@ -76,6 +81,27 @@ public:
 
 private:
     bool before_;
+};
+
+// One level's tape on or off, with those below as they were before.
+class TapeGuard {
+public:
+    TapeGuard(std::uint32_t level, bool on) : grad_(modes.grad), muted_(modes.muted) {
+        const std::uint32_t bit = 1u << level;
+        if (!modes.grad) modes.muted |= bit - 1;  // the user's no_grad holds below
+        modes.grad = true;
+        modes.muted = on ? modes.muted & ~bit : modes.muted | bit;
+    }
+    ~TapeGuard() {
+        modes.grad = grad_;
+        modes.muted = muted_;
+    }
+    TapeGuard(const TapeGuard&) = delete;
+    TapeGuard& operator=(const TapeGuard&) = delete;
+
+private:
+    bool grad_;
+    std::uint32_t muted_;
 };
 
 // What the tape asks of Python, registered at import: rare paths that read better there.
@@ -91,6 +117,9 @@ struct Callbacks {
     PyRef accumulate_node;   // (leaf) -> AccumulateGrad, for next_functions
     PyRef anomaly_report;    // (node): prints where its forward was called
     PyRef anomaly_trace;     // () -> str: the stack, when a node is made in anomaly mode
+    PyRef call_batched;      // (op, arguments, level) -> result: an op on items of a batch
+    PyRef call_each;         // (function, arguments) -> result: for each item, stacked
+    PyRef batched_view;      // (base, view): as as_strided, where both are items of a batch
 };
 Callbacks& callbacks();
 

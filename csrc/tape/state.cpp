@@ -5,7 +5,7 @@
 
 namespace rushlight {
 
-thread_local Modes modes;
+constinit thread_local Modes modes;
 
 Callbacks& callbacks() {
     static auto* all = new Callbacks();  // lives as long as the interpreter's objects may

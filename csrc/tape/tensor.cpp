@@ -26,6 +26,19 @@ PyObject* wrap(Array array) {
     return object;
 }
 
+PyObject* detach_item(const TensorObject* tensor) {
+    PyObject* object = Py_TYPE(tensor)->tp_alloc(Py_TYPE(tensor), 0);
+    if (!object) throw PythonError();
+    TensorObject* copy = as_tensor(object);
+    new (&copy->array) Array(tensor->array);
+    copy->level = tensor->level;
+    copy->batched = tensor->batched;
+    copy->inner = Py_XNewRef(tensor->inner);
+    return object;
+}
+
+void note_refusal() noexcept { modes.refused = true; }
+
 namespace {
 
 // TensorBase(other=None): the same array as another tensor without its history, or an empty one.
@@ -35,6 +48,8 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject*) {
         if (PyTuple_GET_SIZE(args) > 0) other = PyTuple_GET_ITEM(args, 0);
         check_as(ErrorKind::Type, !other || is_tensor(other),
                  "new(): data must be a Tensor; use torch.tensor(data) for Python values");
+        check(!other || !as_tensor(other)->level,
+              "new(): an item of a batch (inside vmap) cannot be made an instance of another class");
         PyRef made = PyRef::check(type->tp_alloc(type, 0));
         new (&as_tensor(made.get())->array)
             Array(other ? as_tensor(other)->array : Array::empty(Dims{0}, default_dtype()));
@@ -51,6 +66,7 @@ int tensor_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(tensor->leaf_hooks);
     Py_VISIT(tensor->post_accumulate_hooks);
     Py_VISIT(tensor->dict);
+    Py_VISIT(tensor->inner);
     return 0;
 }
 
@@ -62,6 +78,7 @@ int tensor_clear(PyObject* self) {
     Py_CLEAR(tensor->leaf_hooks);
     Py_CLEAR(tensor->post_accumulate_hooks);
     Py_CLEAR(tensor->dict);
+    Py_CLEAR(tensor->inner);
     return 0;
 }
 
@@ -272,9 +289,7 @@ PyObject* get_output_nr(PyObject* self, void*) {
     return PyLong_FromUnsignedLong(as_tensor(self)->output_nr);
 }
 PyObject* get_version(PyObject* self, void*) {
-    return with_array(self, [](const Array& array) -> PyObject* {
-        return PyLong_FromUnsignedLong(array.is_pending() ? 0 : array.storage().version());
-    });
+    return guarded([&] { return PyLong_FromUnsignedLong(version_of(as_tensor(self))); });
 }
 PyObject* get_base(PyObject* self, void*) {
     PyObject* base = as_tensor(self)->base;
@@ -297,6 +312,8 @@ PyObject* method_set_array(PyObject* self, PyObject* other) {
     return guarded([&]() -> PyObject* {
         check_as(ErrorKind::Type, is_tensor(other), "expected a Tensor, got ",
                  Py_TYPE(other)->tp_name);
+        check(!as_tensor(self)->level && !as_tensor(other)->level,
+              "an item of a batch (inside vmap) has no memory of its own to give or take");
         as_tensor(self)->array = as_tensor(other)->array;
         Py_RETURN_NONE;
     });
@@ -306,6 +323,42 @@ PyObject* method_set_array(PyObject* self, PyObject* other) {
 PyObject* method_bump_version(PyObject* self, PyObject*) {
     return with_array(self, [](const Array& array) -> PyObject* {
         prepare_write(array);
+        Py_RETURN_NONE;
+    });
+}
+
+PyObject* method_detach_item(PyObject* self, PyObject*) {
+    return guarded([&] { return detach_item(as_tensor(self)); });
+}
+
+// Memory without elements of its own that stands behind the shape of an item.
+const Array& no_data(DType dtype) {
+    static Array* all[kDTypes] = {};
+    if (!all[int(dtype)]) all[int(dtype)] = new Array(Array::empty(Dims{1}, dtype));
+    return *all[int(dtype)];
+}
+
+// _set_item(inner, level, batched): self becomes an item of a batch.
+PyObject* method_set_item(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+    return guarded([&]() -> PyObject* {
+        check_as(ErrorKind::Type, count == 3 && is_tensor(args[0]) && PyLong_Check(args[1]),
+                 "_set_item(inner, level, batched)");
+        const bool batched = args[2] == Py_True;
+        const Array& whole = as_tensor(args[0])->array;
+        check(!batched || whole.ndim() > 0, "a batch has at least one dimension");
+        Dims shape(whole.ndim() - int(batched)), strides(whole.ndim() - int(batched));
+        for (int d = 0; d < shape.size(); ++d) {
+            shape[d] = whole.size(d + int(batched));
+            strides[d] = 0;
+        }
+        TensorObject* item = as_tensor(self);
+        const Array& behind = no_data(whole.dtype());
+        item->array = Array(behind.body()->storage, behind.offset(), std::move(shape),
+                            std::move(strides), whole.dtype());
+        item->level = std::uint8_t(PyLong_AsLong(args[1]));
+        item->batched = batched;
+        PyObject* old = std::exchange(item->inner, Py_NewRef(args[0]));
+        Py_XDECREF(old);
         Py_RETURN_NONE;
     });
 }
@@ -338,6 +391,9 @@ PyMethodDef tensor_methods[] = {
     {"_data", method_data, METH_NOARGS, "The same data; writes to it are not counted."},
     {"_set_array", method_set_array, METH_O, "Takes over another tensor's data."},
     {"_bump_version", method_bump_version, METH_NOARGS, "Says that the data was written."},
+    {"_detach_item", method_detach_item, METH_NOARGS, "The same item of a batch, no history."},
+    {"_set_item", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method_set_item)),
+     METH_FASTCALL, "Makes it an item: (inner, level, batched)."},
     {"_rebase_history", method_rebase_history, METH_O, "The tensor comes from the node now."},
     {nullptr, nullptr, 0, nullptr}};
 
@@ -345,6 +401,10 @@ PyMemberDef tensor_members[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(TensorObject, dict), READONLY, nullptr},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weakrefs), READONLY, nullptr},
     {"retains_grad", T_BOOL, offsetof(TensorObject, retains_grad), READONLY, nullptr},
+    {"_settled", T_BOOL, offsetof(TensorObject, settled), 0, nullptr},
+    {"_level", T_UBYTE, offsetof(TensorObject, level), READONLY, nullptr},
+    {"_batched", T_BOOL, offsetof(TensorObject, batched), READONLY, nullptr},
+    {"_inner", T_OBJECT, offsetof(TensorObject, inner), READONLY, nullptr},
     {"_retains_grad", T_BOOL, offsetof(TensorObject, retains_grad), 0, nullptr},
     {"_leaf_hooks", T_OBJECT, offsetof(TensorObject, leaf_hooks), 0, nullptr},
     {"_post_accumulate_hooks", T_OBJECT, offsetof(TensorObject, post_accumulate_hooks), 0,

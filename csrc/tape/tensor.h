@@ -27,7 +27,13 @@ struct TensorObject {
     bool requires_grad;               // of a leaf; a tensor with a node always requires grad
     bool retains_grad;
     bool inference;                   // made in inference mode
+    bool settled;                     // a leaf of a transform (rushlight.func) that has run
     ViewKind view_kind;
+    // Inside vmap a tensor may stand for one item of a batch: `array` then has the item's shape and
+    // dtype but no data, and `inner` is the tensor with all items (or one for all, if not batched).
+    std::uint8_t level;               // of the vmap that it belongs to; 0 for a plain tensor
+    bool batched;                     // whether dimension 0 of `inner` is the batch
+    PyObject* inner;
 };
 
 extern PyTypeObject* tensor_base_type;   // _core.TensorBase
@@ -40,6 +46,21 @@ inline TensorObject* as_tensor(PyObject* object) {
     return reinterpret_cast<TensorObject*>(object);
 }
 inline bool requires_grad(const TensorObject* t) { return t->node || t->requires_grad; }
+
+// The tensor that holds the data.
+inline const TensorObject* innermost(const TensorObject* t) {
+    while (t->inner) t = reinterpret_cast<const TensorObject*>(t->inner);
+    return t;
+}
+// How often the data was written to.
+inline std::uint32_t version_of(const TensorObject* tensor) {
+    const Array& array = innermost(tensor)->array;
+    return array.is_pending() ? 0 : array.storage().version();
+}
+// The same item of a batch, without history; a new reference.
+PyObject* detach_item(const TensorObject* tensor);
+// A kernel was given an item of a batch, which has no data: remembered until somebody asks.
+void note_refusal() noexcept;
 
 // A new Tensor without history; a new reference. Throws PythonError when out of memory.
 PyObject* wrap(Array array);

@@ -121,6 +121,10 @@ bool scalar_from_python(PyObject* object, Scalar& value) noexcept {
     } else if (is_tensor(object)) {
         // A 0-dim tensor where a number is expected.
         const Array& array = as_tensor(object)->array;
+        if (as_tensor(object)->level) {
+            note_refusal();
+            return false;
+        }
         if (array.numel() != 1) return false;
         try {
             dispatch(array.dtype(), [&]<class T>() {

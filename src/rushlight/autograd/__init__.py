@@ -37,7 +37,7 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name in ("functional", "function"):
+    if name in ("functional", "function", "forward_ad"):
         return import_module(f"rushlight.autograd.{name}")
     if name in _LATER:
         value = getattr(import_module(f"rushlight.autograd.{_LATER[name]}"), name)

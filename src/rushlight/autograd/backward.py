@@ -98,6 +98,34 @@ def backward(
             tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
 
 
+def _grad_batch(
+    roots: tuple, wanted: tuple, grad_outputs: Any, keep: bool, create_graph: bool
+) -> tuple[Tensor | None, ...]:
+    """One derivative for each row of the gradients that the roots start from."""
+    from rushlight.func.tape import backward_batch
+
+    given: tuple = () if grad_outputs is None else _as_tuple(grad_outputs)
+    if len(given) != len(roots) or any(not isinstance(g, Tensor) for g in given):
+        raise RuntimeError(
+            "grad: is_grads_batched=True needs a Tensor in grad_outputs for every output"
+        )
+    for root, gradient in zip(roots, given):
+        _check_root(root)
+        if gradient.shape[1:] != root.shape or gradient.ndim == 0:
+            raise RuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output "
+                f"as the batch dimension. The sizes of the remaining dimensions are expected to "
+                f"match the shape of corresponding output, but got a grad_output of shape "
+                f"{gradient.shape} for an output of shape {root.shape}."
+            )
+    if len({gradient.shape[0] for gradient in given}) != 1:
+        raise RuntimeError(
+            "grad: with is_grads_batched=True all grad_outputs need the same number of rows, got "
+            f"shapes {[tuple(gradient.shape) for gradient in given]}"
+        )
+    return tuple(backward_batch(roots, given, wanted, keep=keep, create=create_graph))
+
+
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
@@ -118,12 +146,10 @@ def grad(
         retain_graph: keep what the graph saved; default: `create_graph`.
         create_graph: record the computation, so that the result can be differentiated again.
         allow_unused: None instead of an error for inputs that the outputs do not depend on.
+        is_grads_batched: every grad_output has one more dimension, in front: one derivative for
+            each of its rows, computed together; the results have it too.
         materialize_grads: zeros instead of None for those.
     """
-    if is_grads_batched:
-        raise NotImplementedError(
-            "autograd.grad: is_grads_batched=True is not there; call grad once per row instead"
-        )
     if allow_unused is None:
         allow_unused = materialize_grads
     elif materialize_grads and not allow_unused:
@@ -142,9 +168,12 @@ def grad(
                 "One of the differentiated Tensors does not require grad: call requires_grad_() "
                 "on the input before it is used"
             )
-    start = _start(roots, grad_outputs)
     keep = create_graph if retain_graph is None else retain_graph
-    results = _core.run_backward(roots, start, wanted, keep, create_graph, False)
+    if is_grads_batched:
+        results = _grad_batch(roots, wanted, grad_outputs, keep, create_graph)
+    else:
+        start = _start(roots, grad_outputs)
+        results = _core.run_backward(roots, start, wanted, keep, create_graph, False)
     if not allow_unused and None in [r if r is None else 0 for r in results]:
         raise RuntimeError(
             "One of the differentiated Tensors appears to not have been used in the graph. Set "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from rushlight import _core
 from rushlight._core import Node
 from rushlight.autograd.graph import saved_tensors_hooks
 from rushlight.autograd.mode import is_grad_enabled, no_grad
@@ -102,11 +103,33 @@ class _SavedTensor:
         return tensor
 
 
+class transposing:
+    """Inside, backward is walked to be differentiated by what it starts from (forward mode).
+
+    Only where its results lead matters then, not their values, so a Function's own `jvp` can stand
+    for the derivative of its backward.
+    """
+
+    active = False
+
+    def __enter__(self) -> None:
+        self._before, transposing.active = transposing.active, True
+
+    def __exit__(self, *exc: object) -> None:
+        transposing.active = self._before
+
+
 class _Backward:
     """The backward of one call: what its node runs."""
 
-    def __init__(self, cls: type[Function], ctx: FunctionCtx, count: int, outputs: list) -> None:
-        self.cls, self.ctx, self.count = cls, ctx, count
+    def __init__(self, cls: type[Function], ctx: FunctionCtx, args: tuple, outputs: list) -> None:
+        self.cls, self.ctx, self.count = cls, ctx, len(args)
+        self.inputs = [
+            (tuple(a.shape), a.dtype)
+            if isinstance(a, Tensor) and (a.dtype.is_floating_point or a.dtype.is_complex)
+            else None
+            for a in args
+        ]
         # For zeros in place of gradients that did not arrive.
         self.shapes = [
             (tuple(o.shape), o.dtype) if isinstance(o, Tensor) else None for o in outputs
@@ -120,6 +143,8 @@ class _Backward:
                 zeros(shape[0], dtype=shape[1]) if g is None and shape is not None else g
                 for g, shape in zip(gradients, self.shapes)
             )
+        if transposing.active and self.cls.jvp is not Function.jvp:
+            return self._transposed(gradients)
         results = self.cls.backward(self.ctx, *gradients)
         if not isinstance(results, tuple):
             results = tuple(results) if isinstance(results, list) else (results,)
@@ -135,6 +160,39 @@ class _Backward:
                 f"{self.count}, got {len(results)})"
             )
         return results[: self.count]
+
+    def _transposed(self, gradients: tuple) -> tuple:
+        """Zeros whose derivative by `gradients` is what `jvp` computes from tangents."""
+        from rushlight.ops.create import zeros
+
+        sources = [given for given in self.inputs if given is not None]
+        results = tuple(
+            None if given is None else zeros(given[0], dtype=given[1]) for given in self.inputs
+        )
+        made = tuple(result for result in results if result is not None)
+        level = max((g._level for g in gradients if g is not None), default=0)
+        if level:
+            from rushlight.func.batched import item_of
+
+            made = tuple(item_of(zero, level, False) for zero in made)
+        fresh = iter(made)
+        results = tuple(None if result is None else next(fresh) for result in results)
+
+        def push(*tangents: Any) -> tuple:
+            moved = iter(
+                zeros(given[0], dtype=given[1])
+                if tangent is None and self.ctx.materialize_grads
+                else tangent
+                for tangent, given in zip(tangents, sources)
+            )
+            full = [None if given is None else next(moved) for given in self.inputs]
+            pushed = self.cls.jvp(self.ctx, *full)
+            return tuple(pushed) if isinstance(pushed, (tuple, list)) else (pushed,)
+
+        node = Node(push, self.cls.__name__ + "Jvp", gradients, made)
+        for number, zero in enumerate(made):
+            zero._grad_fn = (node, number)
+        return results
 
     def release(self) -> None:
         self.ctx._saved = None
@@ -167,6 +225,24 @@ class Function:
 
     vjp = backward
 
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with "
+            "forward mode AD."
+        )
+
+    # For vmap: `vmap(info, in_dims, *args)` returns the outputs for a whole batch and the
+    # dimensions that count its items; or it is made from forward, setup_context and backward.
+    generate_vmap_rule = False
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, *args: Any) -> Any:
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap static method "
+            "or set generate_vmap_rule=True."
+        )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise RuntimeError(
             f"{type(self).__name__} should not be instantiated. Methods on autograd functions are "
@@ -176,6 +252,14 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs forward on the arguments and records backward."""
+        if _core.vmap_levels():
+            from rushlight.func.custom import apply_in_levels
+
+            return apply_in_levels(cls, args, kwargs)
+        return cls._apply(args, kwargs)
+
+    @classmethod
+    def _apply(cls, args: tuple, kwargs: dict) -> Any:
         ctx = FunctionCtx()
         needs = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
         recording = is_grad_enabled() and any(needs)
@@ -186,15 +270,18 @@ class Function:
                 cls.setup_context(ctx, args, result)
             else:
                 result = cls.forward(ctx, *args, **kwargs)
+        return cls._record(ctx, args, result) if recording else result
+
+    @classmethod
+    def _record(cls, ctx: FunctionCtx, args: tuple, result: Any) -> Any:
+        """The results of a call with backward as their history."""
         several = isinstance(result, (tuple, list))
         outputs = list(result) if several else [result]
-        if not recording:
-            return result
         backward = cls.backward if cls.backward is not Function.backward else cls.vjp
         if backward is not cls.backward:
             cls.backward = staticmethod(backward)
         node = Node(
-            _Backward(cls, ctx, len(args), outputs), cls.__name__ + "Backward", args, tuple(outputs)
+            _Backward(cls, ctx, args, outputs), cls.__name__ + "Backward", args, tuple(outputs)
         )
         ctx._node = weakref.ref(node)
         originals = list(outputs)

@@ -419,30 +419,65 @@ def _by_rows(call: _Call, create_graph: bool, strict: bool) -> list[Tensors]:
     return [_released(row, create_graph) for row in jacobians]
 
 
+def _rows_at_once(call: _Call, create_graph: bool) -> list[Tensors]:
+    """Jacobian[output][input], one backward pass for all elements of an output."""
+    jacobians = []
+    for output in call.outputs:
+        grads: Sequence[Tensor | None] = (None,) * len(call.inputs)
+        if output.requires_grad and output.numel():
+            grads = rushlight.autograd.grad(
+                (output,),
+                call.inputs,
+                (_basis_vectors(output),),
+                allow_unused=True,
+                create_graph=create_graph,
+                retain_graph=True,
+                is_grads_batched=True,
+            )
+        row = []
+        for grad, source in zip(grads, call.inputs, strict=True):
+            shape = tuple(output.shape) + tuple(source.shape)
+            row.append(
+                rushlight.zeros(shape, dtype=source.dtype) if grad is None else grad.reshape(shape)
+            )
+        jacobians.append(_released(tuple(row), create_graph))
+    return jacobians
+
+
+def _basis_vectors(like: Tensor) -> Tensor:
+    """All unit vectors in the shape of ``like``, one after the other."""
+    count = like.numel()
+    return rushlight.eye(count, dtype=like.dtype).reshape((count, *like.shape))
+
+
 def _by_columns(call: _Call) -> list[Tensors]:
-    """Jacobian[output][input], one product from the right for every element of the inputs."""
+    """Jacobian[output][input], all products from the right for an input at once."""
     tracked = [i for i, output in enumerate(call.outputs) if output.requires_grad]
     outputs = tuple(call.outputs[i] for i in tracked)
     cotangents = _cotangents(outputs)
     transposed = _grad(outputs, call.inputs, cotangents, create_graph=True)
-    columns: list[list[list[Tensor]]] = [[[] for _ in call.inputs] for _ in call.outputs]
-    for index, (source, gradient) in enumerate(zip(call.inputs, transposed, strict=True)):
-        for element in range(source.numel()):
-            vector = _basis_vector(source, element)
-            products = _grad((gradient,), cotangents, (vector,), retain_graph=True)
-            by_output = dict(zip(tracked, products, strict=True))
-            for i, output in enumerate(call.outputs):
-                product = by_output.get(i)
-                column = rushlight.zeros_like(output) if product is None else product
-                columns[i][index].append(column.detach())
-    jacobians = []
-    for output, of_output in zip(call.outputs, columns, strict=True):
-        row = []
-        for source, parts in zip(call.inputs, of_output, strict=True):
-            turned = _stacked(parts, (source.numel(), output.numel()), output).transpose(0, 1)
-            row.append(turned.reshape(tuple(output.shape) + tuple(source.shape)))
-        jacobians.append(tuple(row))
-    return jacobians
+    jacobians: list[list[Tensor]] = [[] for _ in call.outputs]
+    for source, gradient in zip(call.inputs, transposed, strict=True):
+        products: Sequence[Tensor | None] = (None,) * len(tracked)
+        if gradient is not None and gradient.requires_grad and source.numel():
+            products = rushlight.autograd.grad(
+                (gradient,),
+                cotangents,
+                (_basis_vectors(source),),
+                allow_unused=True,
+                retain_graph=True,
+                is_grads_batched=True,
+            )
+        by_output = dict(zip(tracked, products, strict=True))
+        for i, (output, row) in enumerate(zip(call.outputs, jacobians, strict=True)):
+            shape = tuple(output.shape) + tuple(source.shape)
+            product = by_output.get(i)
+            row.append(
+                rushlight.zeros(shape, dtype=output.dtype)
+                if product is None
+                else product.detach().movedim(0, -1).reshape(shape)
+            )
+    return [tuple(row) for row in jacobians]
 
 
 def jacobian(
@@ -460,10 +495,9 @@ def jacobian(
         inputs: a Tensor or a tuple of Tensors, any shapes.
         create_graph: whether the Jacobian can be differentiated in turn.
         strict: raise instead of returning zeros where an output is independent of an input.
-        vectorize: allows complex outputs and ``"forward-mode"``; rows are computed one by one
-            either way.
-        strategy: ``"reverse-mode"`` takes a backward pass per element of the outputs,
-            ``"forward-mode"`` (with ``vectorize=True``) two per element of the inputs.
+        vectorize: all rows at once instead of one by one; allows complex outputs too.
+        strategy: ``"reverse-mode"`` takes gradients of the elements of the outputs,
+            ``"forward-mode"`` (with ``vectorize=True``) derivatives along those of the inputs.
 
     Returns:
         A Tensor of shape ``output.shape + input.shape`` and the dtype of the input; a tuple of
@@ -509,7 +543,12 @@ def jacobian(
                     f"jacobian: output {i} is {output.dtype}, but rows are gradients of real "
                     "numbers; take its real and imaginary part apart, or use vectorize=True"
                 )
-        found = _by_columns(call) if forward else _by_rows(call, create_graph, strict)
+        if forward:
+            found = _by_columns(call)
+        elif vectorize:
+            found = _rows_at_once(call, create_graph)
+        else:
+            found = _by_rows(call, create_graph, strict)
     return call.like_outputs(tuple(call.like_inputs(row) for row in found))
 
 

@@ -479,10 +479,11 @@ def gradcheck(
         nondet_tol: allowed difference between two backward passes over one graph.
         check_undefined_grad: whether backward must cope with outputs that get no gradient.
         check_grad_dtypes: whether a gradient must have the dtype of its input.
-        check_batched_grad: not available: there are no batched gradients.
-        check_batched_forward_grad: not available.
-        check_forward_ad: not available: the tape differentiates in reverse.
-        check_backward_ad: must stay True.
+        check_batched_grad: whether several gradients at once (``is_grads_batched=True``) must be
+            what they are one by one.
+        check_batched_forward_grad: the same for tangents, under ``vmap``.
+        check_forward_ad: check forward mode too.
+        check_backward_ad: check reverse mode.
         fast_mode: compare one random projection of each Jacobian instead of all its elements.
         masked: compare with zero up to rounding where backward gets zeros.
 
@@ -494,7 +495,6 @@ def gradcheck(
             Jacobians, of shape ``(input.numel(), output.numel())``.
         ValueError: no input requires grad.
         RuntimeError: elements of an input share memory.
-        NotImplementedError: an option that needs forward mode or batched gradients.
 
     Example:
         >>> import rushlight as torch
@@ -510,25 +510,31 @@ def gradcheck(
         raise AssertionError(
             "gradcheck: check_batched_forward_grad=True needs check_forward_ad=True"
         )
-    if check_forward_ad:
-        raise NotImplementedError(
-            "gradcheck: check_forward_ad=True: the tape has no forward mode; check the reverse mode"
-        )
-    if check_batched_grad:
-        raise NotImplementedError(
-            "gradcheck: check_batched_grad=True: there are no batched gradients; leave it False"
-        )
     given = _as_tuple(inputs)
     _check_inputs(given)
     check = _check_fast if fast_mode else _check_slowly
     function = _Function(func, given)
     try:
         for part in function.parts():
+            if check_forward_ad:
+                from rushlight.autograd.gradcheck_modes import check_forward
+
+                check_forward(part, eps, atol, rtol)
+            if not check_backward_ad:
+                continue
             if part.differentiable():
                 check(part, eps, atol, rtol, check_grad_dtypes, nondet_tol)
             else:
                 _check_flat(part, eps, nondet_tol if fast_mode else 0.0)
-        if function.differentiable():
+        if check_batched_forward_grad:
+            from rushlight.autograd.gradcheck_modes import check_batched_forward
+
+            check_batched_forward(function)
+        if check_backward_ad and function.differentiable():
+            if check_batched_grad:
+                from rushlight.autograd.gradcheck_modes import check_batched
+
+                check_batched(function)
             _check_zero_cotangents(function, masked)
             if check_undefined_grad:
                 _check_undefined(function)

@@ -250,3 +250,5 @@ def _vjp_all(self: Op, inputs: tuple[str, ...], formula: Callable[..., Any]) -> 
 
 _core.Op.vjp = _vjp
 _core.Op.vjp_all = _vjp_all
+# Copied and pickled as functions are: by name.
+_core.Op.__reduce__ = lambda self: self.__name__  # type: ignore[method-assign]

@@ -44,11 +44,11 @@ relu.vjp(input=lambda grad, result: relu_backward(grad, result))
 
 
 @op(_core.relu_grad, method=False, public=False, node="ThresholdBackwardBackward0")
-def relu_backward(grad_output: Tensor, result: Tensor) -> Tensor:
-    """`grad_output` where `result` is above 0, else 0."""
+def relu_backward(grad_output: Tensor, output: Tensor) -> Tensor:
+    """`grad_output` where `output` is above 0, else 0."""
 
 
-relu_backward.vjp(grad_output=lambda grad, result: relu_backward(grad, result))
+relu_backward.vjp(grad_output=lambda grad, output: relu_backward(grad, output))
 
 
 @op(method=False, public=False)

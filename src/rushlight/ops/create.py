@@ -264,6 +264,8 @@ def empty_like(
     requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Uninitialised memory in the shape and dtype of input."""
+    if input._level:  # inside vmap
+        return input.new_empty(input.shape, dtype=dtype, requires_grad=requires_grad)
     return _made(_core.empty(input.shape, dtype or input.dtype), device, requires_grad)
 
 
@@ -273,6 +275,8 @@ def full_like(
     requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """One value everywhere, in the shape and dtype of input."""
+    if input._level:  # inside vmap
+        return input.new_full(input.shape, fill_value, dtype=dtype, requires_grad=requires_grad)
     return _made(_core.full(input.shape, fill_value, dtype or input.dtype), device, requires_grad)
 
 
@@ -282,6 +286,8 @@ def zeros_like(
     requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """0 everywhere, in the shape and dtype of input."""
+    if input._level:  # inside vmap
+        return input.new_zeros(input.shape, dtype=dtype, requires_grad=requires_grad)
     return _made(_core.full(input.shape, 0, dtype or input.dtype), device, requires_grad)
 
 
@@ -291,6 +297,8 @@ def ones_like(
     requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """1 everywhere, in the shape and dtype of input."""
+    if input._level:  # inside vmap
+        return input.new_ones(input.shape, dtype=dtype, requires_grad=requires_grad)
     return _made(_core.full(input.shape, 1, dtype or input.dtype), device, requires_grad)
 
 

@@ -5,7 +5,7 @@ rushlight.nn.functional has the forms with `training` and `inplace`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed
@@ -26,11 +26,22 @@ def _mask(input: Tensor, p: float, per_channel: bool) -> Tensor:
                 f"{list(input.shape)}"
             )
         shape = (*input.shape[:2], *((1,) * (input.ndim - 2)))
+        if _core.vmap_levels():
+            return _mask_of_items(shape, input.dtype, p)
         mask = _core.empty(shape, input.dtype)
+    elif _core.vmap_levels():
+        return _mask_of_items(input.shape, input.dtype, p)
     else:  # drawn in the order that the input has in memory
         mask = _core.empty_like(input, input.dtype)
     _core.bernoulli_(mask, 1 - p)
     return mask
+
+
+def _mask_of_items(shape: Any, dtype: Any, p: float) -> Tensor:
+    """The mask inside vmap: for each item its own, if draws are to differ."""
+    from rushlight.func.random_rules import memory
+
+    return memory(shape, dtype).bernoulli_(1 - p)
 
 
 def _active(input: Tensor, p: float, train: bool) -> bool:
@@ -45,7 +56,7 @@ def _drop(
 ) -> Tensor:
     if not _active(input, p, train):
         return input
-    noise = 0 if p == 1 else _core.div(_mask(input, p, per_channel), 1 - p)
+    noise = 0 if p == 1 else _mask(input, p, per_channel) / (1 - p)
     return input.mul_(noise) if inplace else input * noise
 
 
@@ -58,8 +69,8 @@ def _drop_alpha(
         return input.mul_(0) if inplace else input * 0
     mask = _mask(input, p, per_channel)
     scale = 1 / ((_ALPHA * _ALPHA * p + 1) * (1 - p)) ** 0.5
-    low = _core.add(_core.mul(_core.sub(mask, 1), _ALPHA * scale), _ALPHA * scale * p)
-    noise = _core.mul(mask, scale)
+    low = (mask - 1) * (_ALPHA * scale) + _ALPHA * scale * p
+    noise = mask * scale
     return input.mul_(noise).add_(low) if inplace else input * noise + low
 
 
@@ -119,4 +130,4 @@ def native_dropout(input: Tensor, p: float, train: bool) -> tuple[Tensor, Tensor
     if p == 1:
         return input * 0, _core.full(input.shape, False, _core.bool)
     mask = _mask(input, p, False)
-    return input * _core.div(mask, 1 - p), _core.ne(mask, 0)
+    return input * (mask / (1 - p)), mask != 0

@@ -438,7 +438,7 @@ def _index_reduce(
     shape = [1] * source.ndim
     if shape:
         shape[axis] = length
-    places = _core.expand(_core.reshape(index, shape), tuple(source.shape))
+    places = index.reshape(shape).expand(tuple(source.shape))
     form = _scatter_reduce.in_place if in_place else _scatter_reduce
     return form(input, dim, places, source, reduce, include_self)
 

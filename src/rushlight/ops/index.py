@@ -288,7 +288,7 @@ def _resolve(self: Tensor, key: Any) -> tuple[Tensor, list | None]:
                 view = select(view, dim, item.item())
                 continue
             view = unsqueeze(view, dim)
-            item, count = _core.unsqueeze(item, 0), 1
+            item, count = unsqueeze(item, 0), 1
         indices.extend([None] * (dim - covered))
         indices.append(item)
         dim += count
@@ -327,7 +327,12 @@ def _setitem(self: Tensor, key: Any, value: Any) -> None:
     else:
         view, indices = _resolve(self, key)
     if not isinstance(value, Tensor):
-        if indices is None and type(value) in _PLAIN_NUMBERS and not view.requires_grad:
+        if (
+            indices is None
+            and type(value) in _PLAIN_NUMBERS
+            and not view.requires_grad
+            and not view._level
+        ):
             _core.fill_(view, value)
             return
         value = _number(self, value)

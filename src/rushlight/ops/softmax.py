@@ -106,10 +106,10 @@ def gumbel_softmax(
     """
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
-    noise = _core.empty(logits.shape, logits.dtype).exponential_().log()  # minus a Gumbel sample
+    noise = logits.new_empty(logits.shape).exponential_().log()  # minus a Gumbel sample
     relaxed = softmax((logits - noise) / tau, dim)
     if not hard:
         return relaxed
     index = relaxed.detach().argmax(dim, keepdim=True)
-    sample = _core.full(logits.shape, 0.0, logits.dtype).scatter_(dim, index, 1.0)
+    sample = logits.new_zeros(logits.shape).scatter_(dim, index, 1.0)
     return sample - relaxed.detach() + relaxed

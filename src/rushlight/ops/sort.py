@@ -36,7 +36,7 @@ def argsort(
     input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False
 ) -> Tensor:
     """The indices that would sort `dim`."""
-    return _core.sort(input, dim, descending, stable)[1]
+    return sort(input.detach(), dim, descending, stable=stable)[1]
 
 
 @composed(method=True)
