@@ -307,7 +307,9 @@ def test_pin_memory_warns():
     ("options", "error", "text"),
     [
         ({"num_workers": -1}, ValueError, "non-negative"),
-        ({"num_workers": 2}, NotImplementedError, "num_workers=0"),
+        ({"num_workers": 1, "multiprocessing_context": "no"}, ValueError, "valid start method"),
+        ({"num_workers": 1, "multiprocessing_context": 3}, TypeError, "valid context"),
+        ({"num_workers": 1, "prefetch_factor": -1}, ValueError, "prefetch_factor"),
         ({"timeout": -1}, ValueError, "timeout"),
         ({"prefetch_factor": 2}, ValueError, "prefetch_factor"),
         ({"persistent_workers": True}, ValueError, "persistent_workers"),

@@ -79,9 +79,10 @@ def _int_tensor(indices: Any) -> Tensor | None:
     return rushlight.tensor(indices, dtype=rushlight.int64)
 
 
-def index_batches(batch_sampler: Iterable[Any]) -> Iterator[Any]:
+def index_batches(batch_sampler: Iterable[Any], batches: Iterator[Any]) -> Iterator[Any]:
     """The batches of a batch sampler as slices and index tensors where possible, else as lists.
 
+    `batches` is what `iter(batch_sampler)` gave: a sampler that draws there draws once.
     Random numbers are drawn when, and only when, the sampler itself would draw them.
     """
     if type(batch_sampler) is BatchSampler:
@@ -90,7 +91,7 @@ def index_batches(batch_sampler: Iterable[Any]) -> Iterator[Any]:
             return _slices(len(sampler.data_source), size, batch_sampler.drop_last)
         if type(sampler) is RandomSampler:
             return _regroup(sampler._draw(), size, batch_sampler.drop_last)
-    return map(_tensor_or_list, batch_sampler)
+    return map(_tensor_or_list, batches)
 
 
 def _tensor_or_list(batch: Any) -> Any:

@@ -1,0 +1,126 @@
+"""UntypedStorage: the bytes that tensors lie in, as far as other libraries look at them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rushlight import _core
+from rushlight.dtypes import CPU
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rushlight.tensor import Tensor
+
+__all__ = ["UntypedStorage"]
+
+
+class UntypedStorage:
+    """The memory of a tensor, and of all views of it: bytes without a dtype.
+
+    Made by `Tensor.untyped_storage()`. It keeps the memory alive.
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor = tensor.detach()
+        self._bytes = _core.storage_bytes(self._tensor)
+
+    @staticmethod
+    def from_file(filename: Any, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+        """Memory mapped from a file.
+
+        Args:
+            filename: the file. If shared and too short, or not there, it is made `nbytes` long.
+            shared: writes go to the file; otherwise they stay in this process.
+            nbytes: how many bytes to map.
+        """
+        import mmap
+        import os
+
+        import rushlight
+
+        if not nbytes:
+            return rushlight.empty(0, dtype=_core.uint8).untyped_storage()
+        flags = os.O_RDWR | os.O_CREAT if shared else os.O_RDONLY
+        fd = os.open(filename, flags, 0o666)
+        try:
+            if shared and os.fstat(fd).st_size < nbytes:
+                os.ftruncate(fd, nbytes)
+            access = mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY
+            memory = mmap.mmap(fd, nbytes, access=access)
+        finally:
+            os.close(fd)
+        return rushlight.frombuffer(memory, dtype=_core.uint8).untyped_storage()
+
+    @property
+    def device(self) -> Any:
+        """The CPU."""
+        return CPU
+
+    is_cuda = False
+    is_sparse = False
+
+    def nbytes(self) -> int:
+        """The number of bytes."""
+        return self._bytes.nbytes
+
+    size = __len__ = nbytes
+
+    def untyped(self) -> UntypedStorage:
+        """Itself."""
+        return self
+
+    def element_size(self) -> int:
+        """1."""
+        return 1
+
+    def data_ptr(self) -> int:
+        """The address of the first byte; 0 if there is none."""
+        if not self._bytes.nbytes:
+            return 0
+        import ctypes
+
+        return ctypes.addressof(ctypes.c_char.from_buffer(self._bytes))
+
+    def is_shared(self) -> bool:
+        """Whether the memory is shared with other processes."""
+        return self._tensor.is_shared()
+
+    def tolist(self) -> list[int]:
+        """The bytes as numbers."""
+        return self._bytes.tolist()
+
+    def __getitem__(self, index: Any) -> Any:
+        """A byte; or, for a slice, these bytes of the memory."""
+        if not isinstance(index, slice):
+            return self._bytes[index]
+        if index.step not in (None, 1):
+            raise RuntimeError(
+                f"a storage is cut in steps of 1, got {index.step}; cut a tensor on it"
+            )
+        part = UntypedStorage(self._tensor)
+        part._bytes = self._bytes[index]
+        return part
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """A NumPy array of uint8 on the memory."""
+        import numpy
+
+        bytes_ = numpy.frombuffer(self._bytes, dtype=numpy.uint8)
+        if dtype is not None and dtype != numpy.uint8:
+            return bytes_.astype(dtype)
+        return bytes_.copy() if copy else bytes_
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._bytes)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, UntypedStorage):
+            return NotImplemented
+        return _core.storage_id(self._tensor) == _core.storage_id(other._tensor)
+
+    def __hash__(self) -> int:
+        return hash(_core.storage_id(self._tensor))
+
+    def __repr__(self) -> str:
+        return f"torch.storage.UntypedStorage(device=cpu) of size {self.nbytes()}"
