@@ -84,10 +84,28 @@ from rushlight.ops.softmax import *
 from rushlight.ops.activation import *
 from rushlight.ops.dropout import *
 from rushlight.ops.norm import *
+from rushlight.ops.recurrent import *
 from rushlight.ops.batch_norm import *
+from rushlight.ops.instance_norm import *
+from rushlight.ops.conv import *
 from rushlight.ops.embedding import *
 from rushlight.ops.bilinear import *
+from rushlight.ops.pool import *
+from rushlight.ops.adaptive_pool import *
+from rushlight.ops.adaptive_pool import adaptive_max_pool1d_with_indices as adaptive_max_pool1d
 from rushlight.ops.distance import *
+from rushlight.ops.grid_sample import *
+from rushlight.ops.padding import *
+from rushlight.ops.shuffle import *
+from rushlight.ops.factors import *
+from rushlight.ops.solve import *
+from rushlight.ops.decompositions import *
+from rushlight.ops.least_squares import *
+from rushlight.ops.lobpcg import *
+from rushlight.ops.matrix_functions import *
+from rushlight.ops.matrix_norm import *
+from rushlight.ops.stft import *
+from rushlight.ops.window import *
 from rushlight.random import (
     Generator,
     default_generator,
@@ -112,6 +130,57 @@ _LATER = {
     "optim": "",
     "utils": "",
     "special": "",
+    "func": "",
+    "vmap": "func",
+    "linalg": "",
+    "fft": "",
+    "masked": "",
+    "testing": "",
+    "distributions": "",
+    "signal": "",
+    "version": "",
+    "multiprocessing": "",
+    "install_as_torch": "as_torch",
+    "accelerator": "",
+    "amp": "",
+    "backends": "",
+    "compiler": "",
+    "cpu": "",
+    "distributed": "",
+    "hub": "",
+    "jit": "",
+    "mps": "",
+    "onnx": "",
+    "profiler": "",
+    "xpu": "",
+    "__config__": "",
+    "_C": "",
+    "UntypedStorage": "storage",
+    "storage": "",
+    "compile": "compiler",
+    "autocast": "amp.autocast_mode",
+    "GradScaler": "amp.grad_scaler",
+    "is_autocast_enabled": "amp.autocast_mode",
+    "is_autocast_cpu_enabled": "amp.autocast_mode",
+    "get_autocast_dtype": "amp.autocast_mode",
+    "get_autocast_cpu_dtype": "amp.autocast_mode",
+    "is_autocast_cache_enabled": "amp.autocast_mode",
+    "clear_autocast_cache": "amp.autocast_mode",
+    "use_deterministic_algorithms": "settings",
+    "are_deterministic_algorithms_enabled": "settings",
+    "is_deterministic_algorithms_warn_only_enabled": "settings",
+    "set_deterministic_debug_mode": "settings",
+    "get_deterministic_debug_mode": "settings",
+    "set_float32_matmul_precision": "settings",
+    "get_float32_matmul_precision": "settings",
+    "set_num_interop_threads": "settings",
+    "get_num_interop_threads": "settings",
+    "set_flush_denormal": "settings",
+    "set_default_device": "settings",
+    "get_default_device": "settings",
+    "set_default_tensor_type": "settings",
+    "set_warn_always": "settings",
+    "is_warn_always_enabled": "settings",
     "save": "io",
     "load": "io",
     "serialization": "io",

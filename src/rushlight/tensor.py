@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight.dtypes import CPU, Size, dtype_of_type, strided, type_name
+from rushlight.dtypes import CPU, Size, check_device, dtype_of_type, strided, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,8 +30,11 @@ class Tensor(_core.TensorBase):
     is_cuda = False
     is_cpu = True
     is_meta = False
+    is_mps = is_xpu = is_xla = is_ipu = is_mtia = is_vulkan = is_maia = False
+    is_sparse_csr = False
     is_nested = False
     names = property(lambda self: (None,) * self.ndim)
+    name: str | None = None
     layout = strided
     __array_priority__ = 1000
 
@@ -155,9 +158,69 @@ class Tensor(_core.TensorBase):
         """-1, as for every tensor on the CPU."""
         return -1
 
+    def pin_memory(self, device: Any = None) -> Tensor:
+        """Raises: there is no other device to pin memory for."""
+        raise RuntimeError(
+            "Cannot access accelerator device when none is available: memory is pinned for copies "
+            "to another device, and there is only the CPU"
+        )
+
+    def is_nonzero(self) -> bool:
+        """Whether a tensor of one element is not 0."""
+        return bool(self)
+
+    def is_set_to(self, tensor: Tensor) -> bool:
+        """Whether both show the same memory with the same shape and strides."""
+        return (
+            _core.storage_id(self) == _core.storage_id(tensor)
+            and self.storage_offset() == tensor.storage_offset()
+            and self.shape == tensor.shape
+            and self.stride() == tensor.stride()
+        )
+
+    def dim_order(self, *, ambiguity_check: Any = False) -> tuple[int, ...]:
+        """The axes from the one with the largest steps in memory to the one with the smallest.
+
+        Args:
+            ambiguity_check: True, or a list of memory formats: raise where sizes of 1 or equal
+                strides leave several orders, or where not exactly one of the formats fits.
+        """
+        from rushlight.ops.memory import dim_order
+
+        return dim_order(self, ambiguity_check)
+
+    def new(self, *args: Any, device: Any = None) -> Tensor:
+        """The old constructor, with this tensor's dtype: of sizes, values or a tensor."""
+        from rushlight.tensor_types import construct
+
+        check_device(device)
+        return construct(self.dtype, args)
+
     def is_shared(self) -> bool:
         """Whether the memory is shared with other processes."""
-        return False
+        import sys
+
+        sharing = sys.modules.get("rushlight.multiprocessing.sharing")
+        return sharing is not None and sharing.is_shared(self)
+
+    def untyped_storage(self) -> Any:
+        """The memory that the tensor lies in, with all views of it."""
+        from rushlight.storage import UntypedStorage
+
+        return UntypedStorage(self)
+
+    def data_ptr(self) -> int:
+        """The address of the first element; 0 if there is none."""
+        start = self.untyped_storage().data_ptr()
+        return start and start + self.storage_offset() * self.element_size()
+
+    const_data_ptr = data_ptr
+
+    def share_memory_(self) -> Tensor:
+        """Moves the memory, in place, to where it can be shared with other processes."""
+        from rushlight.multiprocessing.sharing import share_memory
+
+        return share_memory(self)
 
     def as_subclass(self, cls: Any) -> Any:
         """The same data and history as an instance of a subclass of Tensor."""
@@ -175,13 +238,15 @@ class Tensor(_core.TensorBase):
         """The old name of the tensor's type, as 'torch.FloatTensor'; or the tensor in `dtype`.
 
         Args:
-            dtype: a dtype, or such a name; None to ask for the name.
+            dtype: a dtype, or such a name or type; None to ask for the name.
             non_blocking: without effect.
         """
         if dtype is None:
             return type_name(self.dtype)
         if isinstance(dtype, str):
             dtype = dtype_of_type(dtype)
+        elif type(dtype).__name__ == "tensortype":  # torch.FloatTensor
+            dtype = dtype.dtype
         elif not isinstance(dtype, _core.dtype):
             raise TypeError(f"type(): dtype must be a type, str, or dtype object, not {dtype!r}")
         return self.to(dtype)
@@ -243,7 +308,11 @@ class Tensor(_core.TensorBase):
             f"{type(element)}."
         )
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __delitem__(self, index: Any) -> None:
+        raise TypeError("Tensor does not support deleting items")
 
     def __reversed__(self) -> Tensor:
         return self if self.ndim == 0 else self.flip(0)
@@ -259,6 +328,17 @@ class Tensor(_core.TensorBase):
         from rushlight.io.copying import deepcopy_tensor
 
         return deepcopy_tensor(self, memo)
+
+    def __setstate__(self, state: tuple) -> None:
+        if not self.is_leaf:
+            raise RuntimeError("__setstate__ can be only called on leaf Tensors")
+        if len(state) == 4:  # (storage, offset, size, stride), of PyTorch before 0.4
+            self.set_(*state)  # type: ignore[attr-defined]
+            return
+        if len(state) == 5:
+            self.data = state[0]
+            state = (state[3], state[4], state[2])
+        self.requires_grad = state[0]
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         from rushlight.io.copying import reduce_tensor

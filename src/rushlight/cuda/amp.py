@@ -1,0 +1,39 @@
+"""The old names of mixed precision on CUDA: without a device both are off, as PyTorch's are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rushlight.amp import GradScaler as _GradScaler
+from rushlight.amp import autocast as _autocast
+from rushlight.amp import custom_bwd, custom_fwd
+
+__all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
+
+
+class autocast(_autocast):
+    """`torch.amp.autocast("cuda")`."""
+
+    def __init__(
+        self, enabled: bool = True, dtype: Any = None, cache_enabled: bool = True
+    ) -> None:
+        super().__init__("cuda", dtype, enabled, cache_enabled)
+
+    def clone(self) -> autocast:
+        return autocast(self._enabled, self.fast_dtype, self._cache_enabled)
+
+
+class GradScaler(_GradScaler):
+    """`torch.amp.GradScaler("cuda")`."""
+
+    def __init__(
+        self,
+        init_scale: float = 2.0**16,
+        growth_factor: float = 2.0,
+        backoff_factor: float = 0.5,
+        growth_interval: int = 2000,
+        enabled: bool = True,
+    ) -> None:
+        super().__init__(
+            "cuda", init_scale, growth_factor, backoff_factor, growth_interval, enabled
+        )

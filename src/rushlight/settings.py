@@ -1,0 +1,144 @@
+"""Settings of the whole process that PyTorch has at its top level.
+
+Most ask for what is so anyway: results are the same bits every time and for any number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rushlight.dtypes import CPU, check_device, dtype_of_type
+
+__all__ = [
+    "are_deterministic_algorithms_enabled",
+    "get_default_device",
+    "get_deterministic_debug_mode",
+    "get_float32_matmul_precision",
+    "get_num_interop_threads",
+    "is_deterministic_algorithms_warn_only_enabled",
+    "is_warn_always_enabled",
+    "set_default_device",
+    "set_default_tensor_type",
+    "set_deterministic_debug_mode",
+    "set_float32_matmul_precision",
+    "set_flush_denormal",
+    "set_num_interop_threads",
+    "set_warn_always",
+    "use_deterministic_algorithms",
+]
+
+_deterministic = 0  # 0: not asked for, 1: warn, 2: raise
+_precision = "highest"
+_interop_threads: int | None = None
+_warn_always = False
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Accepted: every op is deterministic."""
+    global _deterministic
+    _deterministic = 0 if not mode else 1 if warn_only else 2
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """What was asked for last."""
+    return _deterministic > 0
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """What was asked for last."""
+    return _deterministic == 1
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """`use_deterministic_algorithms` by number or name: 0 "default", 1 "warn", 2 "error"."""
+    global _deterministic
+    modes = ("default", "warn", "error")
+    if isinstance(debug_mode, str):
+        if debug_mode not in modes:
+            raise RuntimeError(
+                "invalid value of debug_mode, expected one of `default`, `warn`, `error`, but got "
+                f"{debug_mode}"
+            )
+        debug_mode = modes.index(debug_mode)
+    if not isinstance(debug_mode, int):
+        raise TypeError(f"debug_mode must be str or int, but got {type(debug_mode)}")
+    if debug_mode not in (0, 1, 2):
+        raise RuntimeError(
+            f"invalid value of debug_mode, expected 0, 1, or 2, but got {debug_mode}"
+        )
+    _deterministic = debug_mode
+
+
+def get_deterministic_debug_mode() -> int:
+    """What was asked for last: 0, 1 or 2."""
+    return _deterministic
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Accepted: "highest", "high" and "medium" all compute in float32."""
+    global _precision
+    if precision not in ("highest", "high", "medium"):
+        raise RuntimeError(
+            "set_float32_matmul_precision: expected 'highest', 'high' or 'medium', got "
+            f"{precision!r}"
+        )
+    _precision = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What was set last."""
+    return _precision
+
+
+def set_num_interop_threads(threads: int) -> None:
+    """Accepted, once: there are no threads between ops, only the pool inside them."""
+    global _interop_threads
+    if threads <= 0:
+        raise RuntimeError(f"Expected positive number of threads, got {threads}")
+    if _interop_threads is not None:
+        raise RuntimeError("cannot set number of interop threads after it was set before")
+    _interop_threads = threads
+
+
+def get_num_interop_threads() -> int:
+    """What was set; 1 otherwise."""
+    return _interop_threads or 1
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """False: the processor goes on computing with denormal numbers."""
+    return False
+
+
+def set_default_device(device: Any) -> None:
+    """Accepts the CPU, and None for it.
+
+    Raises:
+        RuntimeError: for any other device.
+    """
+    check_device(device)
+
+
+def get_default_device() -> Any:
+    """The CPU."""
+    return CPU
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """`set_default_dtype` by the old name of a type of tensors, "torch.DoubleTensor"."""
+    import rushlight
+
+    if isinstance(t, str):
+        t = dtype_of_type(t)
+    rushlight.set_default_dtype(getattr(t, "dtype", t))
+
+
+def set_warn_always(b: bool) -> None:
+    """Accepted: Python's own filters say how often a warning is shown."""
+    global _warn_always
+    _warn_always = b
+
+
+def is_warn_always_enabled() -> bool:
+    """What was set last."""
+    return _warn_always
