@@ -6,7 +6,7 @@
 #include <climits>
 #include <cmath>
 
-#include "kernels/small_gemm.h"
+#include "kernels/gemm_loops.h"
 #include "runtime/blas.h"
 #include "runtime/parallel.h"
 
@@ -22,8 +22,10 @@ constexpr double kTileCost = 6e6;
 constexpr double kTaskCost = 2e6;
 // No call of BLAS computes more, so that Ctrl-C gets its turn.
 constexpr double kCallCost = 4e9;
-// Multiply-adds up to which our own loops run, as fast as BLAS; it is not even loaded for them.
-constexpr double kSmall = 150000;
+// Products of fewer multiply-adds are not cut.
+constexpr double kTiny = 150000;
+// Tiles of our own loops: rows of A that stay in the second-level cache, columns that share them.
+constexpr Index kOwnRows = 256, kOwnColumns = 512;
 
 double operation_cost(DType dtype) {
     switch (dtype) {
@@ -45,7 +47,7 @@ bool has_blas(DType dtype) { return dtype >= DType::F32; }
 // How a product is cut: each matrix of the batch into a grid of tiles, the sum over k into rounds.
 // A unit is one tile of one matrix; a task runs `units_each` of them.
 struct Plan {
-    bool small = false;
+    bool own = false;  // our own loops, not BLAS
     Index batch = 1;
     Index grid_m = 1, grid_n = 1;
     Index tile_m = 0, tile_n = 0;
@@ -71,23 +73,33 @@ void cut_output(const Product& product, double cost, Plan& plan) {
         if (longer < 128 || (shorter > 8 && shorter * longer < 2 * 16384)) break;
         (split_m ? plan.grid_m : plan.grid_n) *= 2;
     }
-    plan.tile_m = std::min(divide_up(divide_up(product.m, plan.grid_m), 16) * 16, product.m);
-    plan.tile_n = std::min(divide_up(divide_up(product.n, plan.grid_n), 16) * 16, product.n);
+    const auto tile = [&](Index edge, Index parts, Index most) {
+        const Index size = divide_up(divide_up(edge, parts), 16) * 16;
+        return std::min(edge, plan.own ? std::min(size, most) : size);
+    };
+    plan.tile_m = tile(product.m, plan.grid_m, kOwnRows);
+    plan.tile_n = tile(product.n, plan.grid_n, kOwnColumns);
     plan.grid_m = divide_up(product.m, plan.tile_m);
     plan.grid_n = divide_up(product.n, plan.tile_n);
+}
+
+bool is_tiny(const Product& product) {
+    return has_blas(product.dtype) &&
+           double(product.m) * double(product.n) * double(product.k) <= kTiny &&
+           has_own_loops(product.dtype, product.m, product.n, product.k);
 }
 
 Plan make_plan(const Product& product) {
     Plan plan;
     plan.batch = product.batch.product();
     check(product.m == 1 || product.n <= INT_MAX, "matmul: ", product.n, " columns are too many");
-    plan.small = is_small_product(product.dtype, product.m, product.n, product.k);
+    plan.own = has_own_loops(product.dtype, product.m, product.n, product.k);
     plan.tile_m = product.m;
     plan.tile_n = product.n;
     plan.depth = product.k;
     double cost = product_cost(product.dtype, double(product.m), double(product.n),
                                double(product.k));
-    if (!plan.small || !has_blas(product.dtype)) {
+    if (!is_tiny(product)) {
         cut_output(product, cost, plan);
         cost = product_cost(product.dtype, double(plan.tile_m), double(plan.tile_n),
                             double(product.k));
@@ -137,7 +149,7 @@ BlasLayout blas_layout(Index rows, Index cols, Index row, Index col) {
 }
 
 template <class T>
-void multiply(const Tile<T>& t, bool small) {
+void multiply(const Tile<T>& t, bool own) {
     if constexpr (std::is_integral_v<T>) {
         const GemmArgs<T> args{t.m,     t.n,   t.k,     t.a,     t.a_row, t.a_col,   t.b,
                                t.b_row, t.b_col, t.c, t.c_row, t.alpha, t.from, t.from_row};
@@ -148,7 +160,7 @@ void multiply(const Tile<T>& t, bool small) {
         return;
     } else {
         if constexpr (std::is_floating_point_v<T>) {
-            if (small) {
+            if (own) {
                 const GemmArgs<T> args{t.m,     t.n,     t.k, t.a,     t.a_row, t.a_col,  t.b,
                                        t.b_row, t.b_col, t.c, t.c_row, t.alpha, t.from, t.from_row};
                 if constexpr (sizeof(T) == 4) gemm_table().f32(args);
@@ -228,7 +240,7 @@ void run_unit(const Product& product, const Plan& plan, Index unit, Index round)
         }
         return;
     }
-    multiply(t, plan.small);
+    multiply(t, plan.own);
 }
 
 void run_task(const Product& product, const Plan& plan, Index task, Index round) {
@@ -252,18 +264,15 @@ void run_task(const Product& product, const Plan& plan, Index task, Index round)
 }
 
 void prepare(const Product& product, const Plan& plan) {
-    if (!plan.small && has_blas(product.dtype) && plan.units > 0 && product.k > 0) load_blas();
+    if (!plan.own && plan.units > 0 && product.k > 0) load_blas();
 }
 
-// A single small matrix: nothing to plan.
-bool is_tiny(const Product& product) {
-    return product.batch.empty() && has_blas(product.dtype) &&
-           is_small_product(product.dtype, product.m, product.n, product.k);
-}
+// A single matrix: nothing to plan.
+bool is_single_tiny(const Product& product) { return product.batch.empty() && is_tiny(product); }
 
 void run_tiny(const Product& product) {
     Plan plan;
-    plan.small = true;
+    plan.own = true;
     plan.tile_m = product.m;
     plan.tile_n = product.n;
     plan.depth = product.k;
@@ -289,9 +298,9 @@ void run_column_sums(const ColumnSums& sums, Index task) {
 
 }  // namespace
 
-bool is_small_product(DType dtype, Index m, Index n, Index k) noexcept {
+bool has_own_loops(DType dtype, Index m, Index n, Index k) noexcept {
     if (dtype != DType::F32 && dtype != DType::F64) return !has_blas(dtype);
-    return double(m) * double(n) * double(k) <= kSmall;
+    return double(m) * double(n) * double(k) <= gemm_table().most;
 }
 
 bool strides_fit_blas(Index rows, Index cols, Index row, Index col) noexcept {
@@ -302,7 +311,7 @@ bool strides_fit_blas(Index rows, Index cols, Index row, Index col) noexcept {
 }
 
 void run_product(const Product& product) {
-    if (is_tiny(product)) return run_tiny(product);
+    if (is_single_tiny(product)) return run_tiny(product);
     const Plan plan = make_plan(product);
     prepare(product, plan);
     for (Index round = 0; round < plan.rounds; ++round) {
@@ -319,8 +328,8 @@ void run_together(std::span<const Product> products, const ColumnSums* sums) {
     constexpr int kMost = 2;
     check(products.size() <= kMost, "run_together: at most two products");
     const Index sum_tasks = sums ? divide_up(sums->cols, kColumnsEach) : 0;
-    if (std::all_of(products.begin(), products.end(), is_tiny) &&
-        (!sums || double(sums->rows) * double(sums->cols) <= kSmall)) {
+    if (std::all_of(products.begin(), products.end(), is_single_tiny) &&
+        (!sums || double(sums->rows) * double(sums->cols) <= kTiny)) {
         for (const Product& product : products) run_tiny(product);
         for (Index task = 0; task < sum_tasks; ++task) run_column_sums(*sums, task);
         return;

@@ -31,7 +31,7 @@ struct Product {
 
 // Whether products of these sizes are run by our own loops, which take matrices of any strides;
 // BLAS needs what strides_fit_blas() says.
-bool is_small_product(DType dtype, Index m, Index n, Index k) noexcept;
+bool has_own_loops(DType dtype, Index m, Index n, Index k) noexcept;
 bool strides_fit_blas(Index rows, Index cols, Index row, Index col) noexcept;
 
 void run_product(const Product& product);

@@ -1,5 +1,5 @@
-// The product loops that are ours: products too small for a call of BLAS to pay, integer products,
-// and column sums. Compiled per instruction set.
+// The product loops that are ours: real products up to a size that the instruction set decides,
+// integer products, and column sums. Compiled per instruction set.
 #pragma once
 
 #include <cstdint>
@@ -44,6 +44,8 @@ struct GemmTable {
     void (*u64)(const GemmArgs<std::uint64_t>&);
     void (*column_sums_f32)(const ColumnSumArgs<float>&);
     void (*column_sums_f64)(const ColumnSumArgs<double>&);
+    // Multiply-adds up to which f32 and f64 are as fast as BLAS, or faster.
+    double most;
 };
 
 RUSHLIGHT_ISA_TABLE(GemmTable, gemm_table)

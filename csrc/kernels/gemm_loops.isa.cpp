@@ -1,8 +1,9 @@
 // Register-blocked product loops over the compiler's vector types.
-#include "kernels/small_gemm.h"
+#include "kernels/gemm_loops.h"
 
 #include <functional>
 #include <type_traits>
+#include <utility>
 
 #if defined(__FMA__)
 #include <immintrin.h>
@@ -128,27 +129,39 @@ void panel_product(const GemmArgs<T>& g, Index k, const T* a, const T* b, Index 
     }
 }
 
-// Rows of 16 bytes, as many as fit one of them, become columns.
+// One step of a transposition: in each group of 2 * `Run` lanes, the second half of a changes places
+// with the first half of b.
+template <int Run, class Vec, int... i>
+inline void exchange(Vec& a, Vec& b, std::integer_sequence<int, i...>) {
+    constexpr int W = int(sizeof...(i));
+    const Vec low = __builtin_shufflevector(a, b, (i & Run ? i - Run + W : i)...);
+    b = __builtin_shufflevector(a, b, (i & Run ? i + W : i + Run)...);
+    a = low;
+}
+
+// The rows of a square, one vector each, become its columns.
+template <int W, int Run = W / 2, class Vec>
+inline void transpose(Vec* rows) {
+    if constexpr (Run > 0) {
+#pragma GCC unroll 8
+        for (int r = 0; r < W; ++r) {
+            if (!(r & Run)) exchange<Run>(rows[r], rows[r + Run], std::make_integer_sequence<int, W>());
+        }
+        transpose<W, Run / 2>(rows);
+    }
+}
+
+constexpr int kSquareBytes = kVectorBytes < 32 ? kVectorBytes : 32;
+
 template <class T>
 inline void transpose_square(const T* from, Index from_row, T* to, Index to_row) {
-    constexpr int S = 16 / int(sizeof(T));
-    using Vec = typename Vector<T, 16>::type;
-    Vec rows[S];
-#pragma GCC unroll 4
-    for (int i = 0; i < S; ++i) rows[i] = load<T, 16>(from + i * from_row);
-    if constexpr (S == 4) {
-        const Vec low01 = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
-        const Vec low23 = __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5);
-        const Vec high01 = __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7);
-        const Vec high23 = __builtin_shufflevector(rows[2], rows[3], 2, 6, 3, 7);
-        store<16>(to, __builtin_shufflevector(low01, low23, 0, 1, 4, 5));
-        store<16>(to + to_row, __builtin_shufflevector(low01, low23, 2, 3, 6, 7));
-        store<16>(to + 2 * to_row, __builtin_shufflevector(high01, high23, 0, 1, 4, 5));
-        store<16>(to + 3 * to_row, __builtin_shufflevector(high01, high23, 2, 3, 6, 7));
-    } else {
-        store<16>(to, __builtin_shufflevector(rows[0], rows[1], 0, 2));
-        store<16>(to + to_row, __builtin_shufflevector(rows[0], rows[1], 1, 3));
-    }
+    constexpr int W = kSquareBytes / int(sizeof(T));
+    typename Vector<T, kSquareBytes>::type rows[W];
+#pragma GCC unroll 8
+    for (int r = 0; r < W; ++r) rows[r] = load<T, kSquareBytes>(from + r * from_row);
+    transpose<W>(rows);
+#pragma GCC unroll 8
+    for (int r = 0; r < W; ++r) store<kSquareBytes>(to + r * to_row, rows[r]);
 }
 
 // k rows of `cols` columns of B, made contiguous and filled up with zeros to `width`, a multiple
@@ -160,7 +173,7 @@ void pack(const GemmArgs<T>& g, Index k, const T* b, Index cols, Index width, T*
         for (Index at = 0; at < k * width; at += W) store(panel + at, typename Vector<T>::type{});
     }
     if (g.b_row == 1) {  // B is a transposed matrix: read along its rows
-        constexpr int S = 16 / int(sizeof(T));
+        constexpr int S = kSquareBytes / int(sizeof(T));
         Index j = 0;
         for (; j + S <= cols; j += S) {
             const T* column = b + j * g.b_col;
@@ -223,7 +236,7 @@ void dot_products(const GemmArgs<T>& g) {
 }
 
 template <class T>
-void small_product(const GemmArgs<T>& g) {
+void product(const GemmArgs<T>& g) {
     if ((g.m <= 2 || g.n == 1) && (g.a_col == 1 || g.k == 1) && (g.b_row == 1 || g.k == 1) &&
         (g.b_col != 1 || g.n <= 2)) {
         return dot_products(g);
@@ -314,14 +327,15 @@ void column_sums(const ColumnSumArgs<T>& g) {
 }  // namespace
 
 const GemmTable& gemm_table() {
-    static constexpr GemmTable table{small_product<float>,
-                                     small_product<double>,
+    static constexpr GemmTable table{product<float>,
+                                     product<double>,
                                      integer_product<std::uint8_t>,
                                      integer_product<std::uint16_t>,
                                      integer_product<std::uint32_t>,
                                      integer_product<std::uint64_t>,
                                      column_sums<float>,
-                                     column_sums<double>};
+                                     column_sums<double>,
+                                     kVectorBytes == 64 ? 1e18 : 150000};
     return table;
 }
 

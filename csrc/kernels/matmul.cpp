@@ -64,8 +64,8 @@ Array copy_matrices(const Array& x) {
 }
 
 // The matrices in the last two axes as the engine can read them: mostly `x` itself.
-Array readable(const Array& x, bool small) {
-    if (small || strides_fit_blas(rows_of(x), cols_of(x), row_step(x), col_step(x))) return x;
+Array readable(const Array& x, bool any_strides) {
+    if (any_strides || strides_fit_blas(rows_of(x), cols_of(x), row_step(x), col_step(x))) return x;
     return copy_matrices(x);
 }
 
@@ -122,8 +122,8 @@ Array product(const Array& a, const Array& b, const Dims& batch, const Start* st
     Array result = Array::empty(shape, p.dtype);
     if (result.numel() == 0) return result;
 
-    const bool small = p.k == 0 || is_small_product(p.dtype, p.m, p.n, p.k);
-    const Array left = readable(a, small), right = readable(b, small);
+    const bool any_strides = p.k == 0 || has_own_loops(p.dtype, p.m, p.n, p.k);
+    const Array left = readable(a, any_strides), right = readable(b, any_strides);
     p.a = matrix_view(left);
     p.b = matrix_view(right);
     p.c = result.bytes();
@@ -342,9 +342,9 @@ Array linear(const Array& x, const Array& weight, const std::optional<Array>& bi
     Array result = Array::empty(shape, p.dtype);
     if (result.numel() == 0) return result;
 
-    const bool small = p.k == 0 || is_small_product(p.dtype, p.m, p.n, p.k);
-    const Array left = readable(x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x), small);
-    const Array right = readable(weight, small);
+    const bool any_strides = p.k == 0 || has_own_loops(p.dtype, p.m, p.n, p.k);
+    const Array left = readable(x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x), any_strides);
+    const Array right = readable(weight, any_strides);
     p.a = matrix_view(left);
     p.b = {right.bytes(), col_step(right), row_step(right)};  // transposed
     p.c = result.bytes();
@@ -399,7 +399,7 @@ std::tuple<Array, Array, Array> linear_backward(const Array& grad, const Array& 
         if (dx.numel() > 0) {
             Product& p = products[std::size_t(count++)];
             p.dtype = dtype, p.m = rows, p.n = k, p.k = n;
-            kept[0] = readable(conjugate(weight), is_small_product(dtype, rows, k, n) || n == 0);
+            kept[0] = readable(conjugate(weight), has_own_loops(dtype, rows, k, n) || n == 0);
             p.a = matrix_view(g);
             p.b = matrix_view(kept[0]);
             p.c = dx.bytes();
@@ -411,7 +411,7 @@ std::tuple<Array, Array, Array> linear_backward(const Array& grad, const Array& 
             Product& p = products[std::size_t(count++)];
             p.dtype = dtype, p.m = n, p.n = k, p.k = rows;
             const Array x2 = conjugate(x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x));
-            kept[1] = readable(x2, is_small_product(dtype, n, k, rows) || rows == 0);
+            kept[1] = readable(x2, has_own_loops(dtype, n, k, rows) || rows == 0);
             p.a = {g.bytes(), 1, row_step(g)};
             p.b = matrix_view(kept[1]);
             p.c = dw.bytes();
