@@ -26,13 +26,26 @@ void bind_select(nb::module_& m);
 void bind_softmax(nb::module_& m);
 void bind_loss(nb::module_& m);
 void bind_norm(nb::module_& m);
+void bind_attention(nb::module_& m);
+void bind_embedding_bag(nb::module_& m);
 void bind_random(nb::module_& m);
 void bind_optim(nb::module_& m);
+void bind_clip(nb::module_& m);
 void bind_histogram(nb::module_& m);
 void bind_unique(nb::module_& m);
 void bind_variance(nb::module_& m);
 void bind_special(nb::module_& m);
 void bind_ctc(nb::module_& m);
+void bind_recurrent(nb::module_& m);
+void bind_lapack(nb::module_& m);
+void bind_batch_norm(nb::module_& m);
+void bind_max_pool(nb::module_& m);
+void bind_average_pool(nb::module_& m);
+void bind_place_pool(nb::module_& m);
+void bind_conv(nb::module_& m);
+void bind_fold(nb::module_& m);
+void bind_resample(nb::module_& m);
+void bind_implicit_gradient(nb::module_& m);
 void bind_runtime(nb::module_& m);
 
 namespace {
@@ -64,13 +77,26 @@ NB_MODULE(_core, m) {
     bind_softmax(m);
     bind_loss(m);
     bind_norm(m);
+    bind_attention(m);
+    bind_embedding_bag(m);
     bind_random(m);
     bind_optim(m);
+    bind_clip(m);
     bind_histogram(m);
     bind_unique(m);
     bind_variance(m);
     bind_special(m);
     bind_ctc(m);
+    bind_recurrent(m);
+    bind_lapack(m);
+    bind_batch_norm(m);
+    bind_max_pool(m);
+    bind_average_pool(m);
+    bind_place_pool(m);
+    bind_conv(m);
+    bind_fold(m);
+    bind_resample(m);
+    bind_implicit_gradient(m);
     bind_runtime(m);
 }
 

@@ -61,3 +61,15 @@ def test_digits(tmp_path: Path) -> None:
     assert reached and float(reached[1]) >= 97
     assert re.search(r"\d+ steps per second", text)
     assert (tmp_path / "digits-loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_resume(tmp_path: Path) -> None:
+    whole = run("resume.py", "--file", "whole.pt", cwd=tmp_path)
+    stopped = subprocess.run(
+        [sys.executable, str(EXAMPLES / "resume.py"), "--stop-at", "37"], cwd=tmp_path, check=False
+    )
+    assert stopped.returncode == 1
+    text = run("resume.py", cwd=tmp_path)
+    assert text.startswith("from step 30\n")
+    assert text.splitlines()[1:] == whole.splitlines()[4:]
+    assert re.search(r"^weights \w{16}$", text, re.M)

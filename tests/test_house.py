@@ -26,14 +26,17 @@ TABLES = ("csrc/elementwise/table.h", "tests/ops/")
 # A layer imports what stands before it; within a layer there is no order.
 LAYERS = (
     ("_core", "_stub"),
-    ("dtypes", "return_types"),
-    ("tensor", "printing"),
+    ("dtypes", "return_types", "version"),
+    ("tensor", "printing", "storage"),
     ("autograd",),
-    ("ops", "random", "cuda"),
+    ("ops", "random", "settings"),
     ("special", "masked", "signal", "fft", "linalg"),
     ("nn",),
+    ("multiprocessing", "amp", "backends", "cpu", "cuda"),
+    ("accelerator", "compiler", "distributed", "hub", "jit", "mps", "onnx", "profiler", "xpu"),
+    ("_C", "__config__"),
     ("optim", "io", "utils", "testing", "func", "distributions"),
-    ("cli",),
+    ("as_torch", "cli", "__main__"),
 )
 
 
@@ -134,6 +137,7 @@ NOT_DIFFERENTIABLE = {
         isinf isfinite signbit isposinf isneginf isclose any all""",
     "results are integers": """floor_divide gcd lcm argmax argmin _nonzero bincount""",
     "flat, without a gradient in PyTorch": "heaviside histc",
+    "factors without a gradient in PyTorch": "geqrf linalg_ldl_factor_ex linalg_ldl_solve",
     "special functions": """bessel_j0 bessel_j1 bessel_y0 bessel_y1 modified_bessel_i0
         modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 scaled_modified_bessel_k0
         scaled_modified_bessel_k1 spherical_bessel_j0 airy_ai chebyshev_polynomial_t

@@ -11,6 +11,8 @@ from . import parameter as parameter
 from .modules import *  # noqa: F403
 from .parameter import Buffer as Buffer
 from .parameter import Parameter as Parameter
+from .parameter import UninitializedBuffer as UninitializedBuffer
+from .parameter import UninitializedParameter as UninitializedParameter
 
 _LATER = ("attention", "parallel", "utils")  # imported when they are first asked for
 

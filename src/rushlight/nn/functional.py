@@ -14,6 +14,7 @@ from rushlight.ops import activation as _activation
 from rushlight.ops import batch_norm as _batch_norm
 from rushlight.ops import dropout as _dropout
 from rushlight.ops import embedding as _embedding
+from rushlight.ops import instance_norm as _instance_norm
 from rushlight.ops import softmax as _softmax
 from rushlight.ops.activation import (
     celu_,
@@ -34,11 +35,34 @@ from rushlight.ops.activation import (
     threshold_,
 )
 from rushlight.ops.activation import relu_ as relu_  # type: ignore[attr-defined]  # made by its op
+from rushlight.ops.adaptive_pool import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d,
+    adaptive_max_pool3d_with_indices,
+)
+from rushlight.ops.attention import scaled_dot_product_attention
 from rushlight.ops.bilinear import bilinear
+from rushlight.ops.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_tbc,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from rushlight.ops.ctc import ctc_loss
 from rushlight.ops.difference_loss import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from rushlight.ops.distance import cosine_similarity, normalize, pairwise_distance, pdist
 from rushlight.ops.embedding import one_hot
+from rushlight.ops.grid_sample import affine_grid, grid_sample
+from rushlight.ops.fold import fold, unfold
 from rushlight.ops.likelihood_loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -59,9 +83,41 @@ from rushlight.ops.margin_loss import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from rushlight.ops.multi_head_attention import canonical_mask as _canonical_mask
+from rushlight.ops.multi_head_attention import multi_head_attention_forward
 from rushlight.ops.norm import group_norm, layer_norm, local_response_norm, rms_norm
 from rushlight.ops.padding import pad
+from rushlight.ops.pool import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    max_pool1d,
+    max_pool1d_with_indices,
+    max_pool2d,
+    max_pool2d_with_indices,
+    max_pool3d,
+    max_pool3d_with_indices,
+)
+from rushlight.ops.resize import interpolate, upsample, upsample_bilinear, upsample_nearest
+from rushlight.ops.shuffle import (
+    channel_shuffle,
+    native_channel_shuffle,
+    pixel_shuffle,
+    pixel_unshuffle,
+)
 from rushlight.ops.softmax import gumbel_softmax, softmin
+from rushlight.ops.unpool import (
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+)
 
 if TYPE_CHECKING:
     from rushlight._core import dtype as DType
@@ -90,6 +146,27 @@ def batch_norm(
             )
     return _batch_norm.batch_norm(
         input, weight, bias, running_mean, running_var, training, momentum, eps
+    )
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Each channel of each item normalized, or with the running values; `nn.InstanceNorm1d`."""
+    if use_input_stats and input.shape[2:].numel() == 1:
+        raise ValueError(
+            "Expected more than 1 spatial element when training, got input size "
+            f"{input.shape}"
+        )
+    return _instance_norm.instance_norm(
+        input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps
     )
 
 

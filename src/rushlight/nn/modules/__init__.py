@@ -3,14 +3,25 @@
 # ruff: noqa: F403
 
 from .activation import *
+from .adaptive import *
+from .attention import *
 from .batchnorm import *
 from .container import *
+from .conv import *
 from .distance import *
 from .dropout import *
 from .flatten import *
+from .instancenorm import *
+from .fold import *
+from .lazy import *
 from .linear import *
 from .linear_cross_entropy_options import *
 from .loss import *
 from .module import Module as Module
 from .normalization import *
+from .padding import *
+from .pooling import *
+from .rnn import *
 from .sparse import *
+from .transformer import *
+from .upsampling import *
