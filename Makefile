@@ -18,7 +18,7 @@ ORACLE := build/oracle
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint bench sanitize stubs dev wheel parity oracle clean
+.PHONY: help demo test lint bench docs sanitize stubs dev wheel parity oracle clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 14
@@ -37,6 +37,9 @@ lint: $(STAMPS)/lint stubs ## ruff and mypy
 
 bench: $(STAMPS)/installed $(ORACLE)/bench ## rushlight beside PyTorch and JAX; BENCH='--only seed' for options
 	$(BIN)/python -m benchmarks --peer-python $(ORACLE)/bin/python $(BENCH)
+
+docs: $(STAMPS)/docs ## the documentation as a site in build/site
+	$(BIN)/python -m mkdocs build --quiet
 
 parity: oracle ## compare with PyTorch 2.13
 	$(ORACLE)/bin/python -m pytest tests/parity
@@ -96,7 +99,7 @@ $(STAMPS)/installed: $(STAMPS)/wheel
 	@touch $@
 
 # One stamp per extra of pyproject.toml.
-$(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/%: pyproject.toml | $(STAMPS)/installed
+$(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/docs: $(STAMPS)/%: pyproject.toml | $(STAMPS)/installed
 	@echo "installing what '$*' needs"
 	@wheel=$$(echo dist/rushlight-*.whl) && $(PIP) "$$wheel[$*]"
 	@touch $@

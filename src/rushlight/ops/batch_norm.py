@@ -67,6 +67,10 @@ def native_batch_norm(
     """
     _check(input, weight, bias, running_mean, running_var, training)
     kept = _statistics(input)
+    if input._level:
+        raise RuntimeError(
+            "native_batch_norm: its statistics cannot be had inside vmap; call batch_norm"
+        )
     if input.numel() == 0:
         result = batch_norm(
             input, weight, bias, running_mean, running_var, training, momentum, eps
