@@ -32,6 +32,7 @@ void clear_contents(NodeObject* node) {
     for (auto& saved : node->saved) {
         drop(saved.value.release());
         drop(saved.unpack.release());
+        drop(saved.history.release());
         saved.output = Array();
     }
     node->edges.clear();
@@ -151,12 +152,26 @@ Saved save_value(PyObject* value) {
     PyObject* hooks = modes.saved_tensor_hooks;
     if (hooks && PyList_GET_SIZE(hooks)) {
         PyObject* pair = PyList_GET_ITEM(hooks, PyList_GET_SIZE(hooks) - 1);
+        Edge origin = edge_to(as_tensor(value));
+        saved.history = std::move(origin.target);
+        saved.output_nr = origin.output_nr;
         GradModeGuard guard(false);
         saved.value = PyRef::check(PyObject_CallOneArg(PyTuple_GET_ITEM(pair, 0), value));
         saved.unpack = PyRef::borrow(PyTuple_GET_ITEM(pair, 1));
         saved.is_tensor = false;
     }
     return saved;
+}
+
+// What a hook unpacked, with the history that it had when it was packed.
+static PyRef with_history(const PyRef& value, NodeObject* node, const Saved& saved) {
+    PyObject* origin = saved.own_item ? as_object(node) : saved.history.get();
+    if (!origin) return value;
+    if (is_tensor(origin)) return PyRef::borrow(origin);  // a leaf stands for itself
+    PyRef tensor = PyRef::check(wrap(as_tensor(value.get())->array));
+    as_tensor(tensor.get())->node = as_node(Py_NewRef(origin));
+    as_tensor(tensor.get())->output_nr = saved.output_nr;
+    return tensor;
 }
 
 PyRef unpack(NodeObject* node, const Saved& saved) {
@@ -171,7 +186,7 @@ PyRef unpack(NodeObject* node, const Saved& saved) {
         PyRef value = PyRef::check(PyObject_CallOneArg(saved.unpack.get(), saved.value.get()));
         if (!is_tensor(value.get()))
             fail(ErrorKind::Type, "saved_tensors_hooks: the unpack hook must return a Tensor");
-        return value;
+        return modes.grad ? with_history(value, node, saved) : value;
     }
     if (!saved.is_tensor) return saved.value;
     const Array& array = saved.value ? as_tensor(saved.value.get())->array : saved.output;
@@ -220,6 +235,7 @@ void release_saved(NodeObject* node) {
         if (!saved.is_tensor && !saved.unpack && !holds_tensors(saved.value.get())) continue;
         saved.freed = true;
         saved.value = PyRef();
+        saved.history = PyRef();
         saved.output = Array();
     }
     if (node->function && PyObject_HasAttrString(node->function, "release"))
@@ -341,6 +357,7 @@ int node_traverse(PyObject* self, visitproc visit, void* arg) {
     for (const auto& saved : node->saved) {
         Py_VISIT(saved.value.get());
         Py_VISIT(saved.unpack.get());
+        Py_VISIT(saved.history.get());
     }
     Py_VISIT(node->function);
     Py_VISIT(node->pre_hooks);

@@ -28,6 +28,7 @@ struct Saved {
     std::int8_t rank = -1;       // of a tensor, and
     DType dtype = DType::F32;    // both stay when it is let go of: names depend on them
     PyRef unpack;       // of saved_tensors_hooks: value is what pack returned
+    PyRef history;      // where that came from: a node or a leaf; empty for the node's own output
 };
 
 struct OutputInfo {

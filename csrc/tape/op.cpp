@@ -273,6 +273,8 @@ void save_results(NodeObject* node, PyObject* result) {
             }
             if (modes.saved_tensor_hooks && PyList_GET_SIZE(modes.saved_tensor_hooks)) {
                 saved = save_value(result);
+                saved.own_item = true;  // no reference to the node from itself
+                saved.history = PyRef();
                 continue;
             }
             saved.output = tensor->array;
