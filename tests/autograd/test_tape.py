@@ -492,12 +492,12 @@ def test_unpacked_values_keep_their_history():
     """Second derivatives pass through what a hook packed: arguments, leaves and results."""
 
     def second(hooked: bool) -> list:
-        x = rl.tensor([0.5, 1.5], dtype=rl.float64, requires_grad=True)
-        w = rl.tensor([2.0, 3.0], dtype=rl.float64, requires_grad=True)
-        pack, unpack = (lambda v: v.tolist()), (lambda v: rl.tensor(v, dtype=rl.float64))
-        with rl.autograd.graph.saved_tensors_hooks(pack, unpack) if hooked else rl.enable_grad():
+        x = torch.tensor([0.5, 1.5], dtype=torch.float64, requires_grad=True)
+        w = torch.tensor([2.0, 3.0], dtype=torch.float64, requires_grad=True)
+        pack, unpack = (lambda v: v.tolist()), (lambda v: torch.tensor(v, dtype=torch.float64))
+        with autograd.graph.saved_tensors_hooks(pack, unpack) if hooked else torch.enable_grad():
             y = (x.exp() * w.tanh() * x).sum()
-        (slope,) = rl.autograd.grad(y, x, create_graph=True)
-        return [g.tolist() for g in rl.autograd.grad(slope.sum(), (x, w))]
+        (slope,) = autograd.grad(y, x, create_graph=True)
+        return [g.tolist() for g in autograd.grad(slope.sum(), (x, w))]
 
     assert second(True) == second(False)
