@@ -33,6 +33,7 @@ class Workload:
     absent: tuple[str, ...] = ()  # peers for which there is nothing to run
     flops: float = 0  # of the matrix products and convolutions of a step
     bytes: float = 0  # that a step has to read and write at least
+    bound: str = ""  # "gemm" or "copy": the peak that the step should come close to
     tolerance: float = 2e-4  # relative, between libraries; larger where random numbers are drawn
 
 

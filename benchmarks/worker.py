@@ -29,7 +29,7 @@ class TorchLike:
 
     def __init__(self, peer: str, workload: str, threads: int) -> None:
         from benchmarks.definition import Compiler
-        from benchmarks.workloads import WORKLOADS
+        from benchmarks.sweeps import find
 
         if peer == "rushlight":
             import rushlight as torch
@@ -42,7 +42,7 @@ class TorchLike:
             compiled = Compiler(torch.compile)
         elif peer == "compile-all":
             compiled = Compiler(torch.compile, torch.compile)
-        self.step: Step = WORKLOADS[workload].build(torch, compiled)
+        self.step: Step = find(workload).build(torch, compiled)
 
     def run(self, steps: int) -> None:
         step = self.step
@@ -77,10 +77,12 @@ class Jax:
         return [float(abs(result).sum()) for result in self.step()]
 
 
-def seconds_of(library: TorchLike | Jax, steps: int) -> float:
-    start = time.perf_counter()
+def seconds_of(
+    library: TorchLike | Jax, steps: int, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    start = clock()
     library.run(steps)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def steps_that_take(library: TorchLike | Jax, seconds: float) -> int:
@@ -115,7 +117,8 @@ def main() -> None:
             answer(steps=steps)
         elif command == "time":
             gc.collect()
-            answer(seconds=seconds_of(library, steps) / steps)
+            clock = time.process_time if argument == "cpu" else time.perf_counter
+            answer(seconds=seconds_of(library, steps, clock) / steps)
         elif command == "memory":
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             answer(bytes=peak * (1 if sys.platform == "darwin" else 1024))

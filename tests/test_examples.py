@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import rushlight
+
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
@@ -73,3 +75,117 @@ def test_resume(tmp_path: Path) -> None:
     assert text.startswith("from step 30\n")
     assert text.splitlines()[1:] == whole.splitlines()[4:]
     assert re.search(r"^weights \w{16}$", text, re.M)
+
+
+# ---- the others in short form; `approx` marks what PyTorch prints for the same seed
+
+
+def number(text: str, pattern: str) -> float:
+    """The last number that is printed in the place of {} in `pattern`."""
+    found = re.findall(re.escape(pattern).replace(r"\{\}", r"(-?[\d.]+(?:e-?\d+)?)"), text)
+    assert found, f"no {pattern!r} in\n{text}"
+    return float(found[-1])
+
+
+def needs(*modules: str) -> None:
+    for module in modules:
+        pytest.importorskip(module, reason="this example needs the 'examples' extra")
+
+
+def is_plot(path: Path) -> bool:
+    return path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_digits_cnn(tmp_path: Path) -> None:
+    needs("sklearn")
+    text = run("digits_cnn.py", "--epochs", 5, "--save", "digits.pt", cwd=tmp_path)
+    assert number(text, "epoch  1   loss {} ") == pytest.approx(2.1918, rel=1e-3)
+    assert number(text, "test accuracy {}%") >= 94
+    state = rushlight.load(tmp_path / "digits.pt")
+    assert state["conv2.weight"].shape == (32, 16, 3, 3)
+    assert state["norm1.num_batches_tracked"] == 5 * 23
+
+
+def test_char_lstm(tmp_path: Path) -> None:
+    text = run("char_lstm.py", "--steps", 100, "--length", 40, cwd=tmp_path)
+    assert number(text, "step  100   loss {} ") < 2.6
+    assert number(text, "test loss {},") < 2.8
+    assert "\nThe " in text  # what it wrote
+
+
+def test_char_gpt(tmp_path: Path) -> None:
+    text = run("char_gpt.py", "--steps", 60, "--length", 20, cwd=tmp_path)
+    assert number(text, "step    1   loss {} ") == pytest.approx(4.6, abs=0.15)  # knows nothing yet
+    assert number(text, "val loss {}") < 2.9
+    assert "\nThe " in text
+
+
+def test_vae(tmp_path: Path) -> None:
+    needs("sklearn", "tqdm", "matplotlib")
+    text = run("vae.py", "--epochs", 6, cwd=tmp_path)
+    assert number(text, "training loss {} ") == pytest.approx(26.673, rel=1e-3)
+    assert number(text, "test loss {},") == pytest.approx(25.998, rel=1e-3)
+    assert is_plot(tmp_path / "vae.png")
+
+
+def test_dcgan(tmp_path: Path) -> None:
+    needs("sklearn", "tqdm", "matplotlib")
+    text = run("dcgan.py", "--epochs", 1, cwd=tmp_path)
+    assert number(text, "loss of D {},") == pytest.approx(DCGAN_D, rel=1e-3)
+    assert number(text, "of G {};") == pytest.approx(DCGAN_G, rel=1e-3)
+    assert is_plot(tmp_path / "dcgan.png")
+
+
+def test_reinforce(tmp_path: Path) -> None:
+    needs("gymnasium")
+    text = run("reinforce.py", "--episodes", 60, cwd=tmp_path)
+    assert number(text, "episode  10   loss {} ") == pytest.approx(0.9835, rel=1e-3)
+    assert number(text, "stays up for {} steps") > 20
+
+
+def test_dqn(tmp_path: Path) -> None:
+    needs("gymnasium")
+    text = run("dqn.py", "--episodes", 30, cwd=tmp_path)
+    assert number(text, "episode  10   loss {} ") == pytest.approx(DQN_LOSS, rel=1e-3)
+    assert number(text, "steps, {} on average") > 7  # it only begins
+
+
+def test_lbfgs(tmp_path: Path) -> None:
+    needs("sklearn")
+    text = run("lbfgs.py", cwd=tmp_path)
+    losses = [float(loss) for loss in re.findall(r"at its start (\S+)", text)]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] == pytest.approx(1.08222856, abs=1e-7)
+    assert number(text, "explains {} of") == pytest.approx(0.4915, abs=2e-4)
+    assert number(text, "a straight line {}") == pytest.approx(0.4894, abs=2e-4)
+
+
+def test_burgers(tmp_path: Path) -> None:
+    needs("matplotlib")
+    text = run("burgers.py", "--steps", 250, "--polish", 100, cwd=tmp_path)
+    assert number(text, "step  100   loss {}") == pytest.approx(0.319193, rel=1e-3)
+    assert number(text, "exact solution {}%") < 3
+    assert is_plot(tmp_path / "burgers.png")
+
+
+def test_sparsemax(tmp_path: Path) -> None:
+    needs("sklearn")
+    text = run("sparsemax.py", "--steps", 75, cwd=tmp_path)
+    assert "gradcheck and gradgradcheck: True" in text
+    assert number(text, "step  75   loss {}") == pytest.approx(0.06361, rel=1e-3)
+    assert number(text, "test accuracy {}%") > 93
+
+
+def test_karate(tmp_path: Path) -> None:
+    text = run("karate.py", cwd=tmp_path)
+    assert number(text, "step   1   loss {}") == pytest.approx(0.6923, rel=1e-3)
+    assert number(text, "right for {} of the 32") >= 30
+
+
+def test_sunspots(tmp_path: Path) -> None:
+    needs("matplotlib")
+    text = run("sunspots.py", "--epochs", 100, cwd=tmp_path)
+    assert number(text, "epoch 100   loss {}") == pytest.approx(0.004953, rel=1e-3)
+    assert number(text, "off by {} spots") < 18
+    assert number(text, "'as last year' is off by {}") == pytest.approx(30.1)
+    assert is_plot(tmp_path / "sunspots.png")

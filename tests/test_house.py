@@ -27,7 +27,7 @@ TABLES = ("csrc/elementwise/table.h", "tests/ops/")
 LAYERS = (
     ("_core", "_stub"),
     ("dtypes", "return_types", "version"),
-    ("tensor", "printing", "storage"),
+    ("tensor", "tensor_types", "printing", "storage"),
     ("autograd",),
     ("ops", "random", "settings"),
     ("special", "masked", "signal", "fft", "linalg"),

@@ -19,7 +19,8 @@ void bind_tape(nb::module_& m) {
     m.def("set_callbacks", [](const nb::kwargs& given) {
         Callbacks& all = callbacks();
         const std::pair<const char*, PyRef*> fields[] = {
-            {"size_class", &all.size_class},           {"add", &all.add},
+            {"size_class", &all.size_class},           {"construct", &all.construct},
+            {"add", &all.add},
             {"sum_to", &all.sum_to},                   {"cast", &all.cast},
             {"as_strided", &all.as_strided},           {"copy_slices", &all.copy_slices},
             {"run_pre_hooks", &all.run_pre_hooks},     {"run_post_hooks", &all.run_post_hooks},

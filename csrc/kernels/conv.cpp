@@ -99,28 +99,52 @@ void check_channels(const Array& input, const Array& weight, const OptionalArray
           " elements, but got bias of size ", bias ? bias->shape() : Dims(), " instead");
 }
 
+// a * b + c for sizes that come from arguments.
+Index checked_size(Index a, Index b, Index c) {
+    Index size = 0;
+    const bool overflow = __builtin_mul_overflow(a, b, &size) ||
+                          __builtin_add_overflow(size, c, &size);
+    check(!overflow, "convolution: a size calculation overflowed (", a, " * ", b, " + ", c,
+          "): stride, padding, dilation or output_padding is too large");
+    return size;
+}
+
+// What no position can tell from 1 becomes 1, the step between the taps of a kernel of one tap
+// and between the positions where there is one; and the padded image has a size.
+void settle(ConvShape& s) {
+    Dims image{s.groups, std::max(s.big_channels, s.small_channels)};
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        if (s.kernel[axis] == 1) s.dilation[axis] = 1;
+        if (s.small[axis] <= 1) s.stride[axis] = 1;
+        const Index span = checked_size(s.kernel[axis], s.dilation[axis], s.big[axis]);
+        const Index margins = checked_size(s.padding[axis], 2, span);
+        image.push_back(checked_size(s.small[axis], s.stride[axis], margins));
+    }
+    checked_numel(image, sizeof(double));
+}
+
 // Sets the spatial sizes of the result and returns its shape.
 Dims result_shape(const Array& input, const Array& weight, const Options& o, ConvShape& s) {
     Dims shape{input.size(0), o.transposed ? weight.size(1) * o.groups : weight.size(0)};
     for (int i = 0; i < input.ndim() - 2; ++i) {
         const std::size_t axis = std::size_t(i + 5 - input.ndim());
-        const Index kernel = (s.kernel[axis] - 1) * s.dilation[axis] + 1;
         check(s.kernel[axis] > 0, "kernel size should be greater than zero, but got weight of ",
               "size ", weight.shape());
+        const Index kernel = checked_size(s.kernel[axis] - 1, s.dilation[axis], 1);
         if (o.transposed) {
             check(o.output_padding[i] < std::max(o.stride[i], o.dilation[i]),
                   "output padding must be smaller than either stride or dilation, but got "
                   "output_padding=", o.output_padding, ", stride=", o.stride, ", dilation=",
                   o.dilation);
-            s.big[axis] = (s.small[axis] - 1) * s.stride[axis] - 2 * s.padding[axis] + kernel +
-                          o.output_padding[i];
+            const Index margin = checked_size(s.padding[axis], -2, o.output_padding[i]);
+            s.big[axis] = checked_size(s.small[axis] - 1, s.stride[axis], checked_size(kernel, 1, margin));
             check(s.big[axis] >= 0, "Given input", input.shape(), ", weight of size ",
                   weight.shape(), ", stride=", o.stride, ", padding=", o.padding, ": calculated "
                   "output size per channel at spatial axis ", i, " is ", s.big[axis],
                   ", which is negative. Output size is too small");
             shape.push_back(s.big[axis]);
         } else {
-            const Index padded = s.big[axis] + 2 * s.padding[axis];
+            const Index padded = checked_size(s.padding[axis], 2, s.big[axis]);
             check(padded >= kernel, "Calculated padded input size per channel: ", padded,
                   " at spatial axis ", i, ". Kernel size: ", kernel, " with its dilation. Kernel "
                   "size can't be greater than actual input size (input ", input.shape(),
@@ -204,7 +228,8 @@ Array convolution(const Array& input, const Array& weight, const OptionalArray& 
     check_as(ErrorKind::NotImplemented, dtype != DType::Bool && (!integral || !transposed ||
              dtype == DType::I64), transposed ? "conv_transpose" : "conv", ": not implemented for ",
              name_of(dtype), "; convert the input and the weight");
-    if (result.product() == 0) return Array::empty(result, dtype);
+    if (checked_numel(result, size_of(dtype)) == 0) return Array::empty(result, dtype);
+    settle(shape);
     const auto again = [&](const Array& x, const Array& w, const OptionalArray& b) {
         return convolution(x, w, b, stride, padding, dilation, transposed, output_padding, groups);
     };
@@ -270,15 +295,16 @@ std::pair<Array, Array> convolution_weight(const Array& grad, const Array& input
     for (int i = 0; i < axes; ++i) {
         const std::size_t axis = std::size_t(3 - axes + i);
         (transposed ? shape.big : shape.small)[axis] = grad.size(i + 2);
-        const Index reach = (shape.small[axis] - 1) * shape.stride[axis] +
-                            (shape.kernel[axis] - 1) * shape.dilation[axis] + 1;
-        check(reach <= shape.big[axis] + 2 * shape.padding[axis],
+        const Index kernel = checked_size(shape.kernel[axis] - 1, shape.dilation[axis], 1);
+        const Index reach = checked_size(shape.small[axis] - 1, shape.stride[axis], kernel);
+        check(reach <= checked_size(shape.padding[axis], 2, shape.big[axis]),
               "convolution: a gradient of shape ", grad.shape(), " does not fit input ",
               input.shape(), " and weight ", weight_shape);
     }
     const Array& small = transposed ? input : grad;
     const Array sums = bias ? Array::zeros({small.size(1)}, dtype) : Array();
     if (weight.numel() == 0 || grad.numel() == 0 || input.numel() == 0) return {weight, sums};
+    settle(shape);
     dispatch_real("convolution", dtype, [&]<class T>() {
         const Array b = contiguous(transposed ? grad : input), s = contiguous(small);
         convolve_weight<T>(shape, b.data<T>(), s.data<T>(), weight.data<T>(),

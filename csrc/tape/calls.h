@@ -1,9 +1,20 @@
-// The parts of calling an op that calls on plain tensors and on items of a batch share.
+// The parts of calling an op that its type and the calls on plain tensors and on items of a batch
+// share.
 #pragma once
 
 #include "tape/op.h"
 
 namespace rushlight {
+
+inline OpObject* as_op(PyObject* object) { return reinterpret_cast<OpObject*>(object); }
+std::string text(PyObject* unicode);
+std::string name_of(const OpObject* op);  // with "_" where it is an in-place form
+
+PyObject* op_vectorcall(PyObject* op, PyObject* const* args, std::size_t given,
+                        PyObject* keywords);
+// The call while a hook is set: hook(op, *args, **keywords).
+PyObject* hooked_vectorcall(PyObject* op, PyObject* const* args, std::size_t given,
+                            PyObject* keywords);
 
 template <class F>
 void for_each_result(PyObject* result, F&& f) {

@@ -49,6 +49,8 @@ struct OpSpec {
     bool python_body = false;  // the kernel is Python: run it without recording
     bool view = false;         // the result shares the storage of the first argument
     bool takes_out = false;
+    std::uint32_t tensors = 0;  // bit i: argument i must be a tensor, not a number
+    bool one_tensor = false;    // one of the first two must be
     std::vector<int> differentiable;  // argument positions with a formula
     int list_argument = -1;           // a differentiable sequence of tensors
     std::vector<Formula> formulas;    // one per differentiable argument, or

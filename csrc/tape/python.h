@@ -107,6 +107,7 @@ private:
 // What the tape asks of Python, registered at import: rare paths that read better there.
 struct Callbacks {
     PyRef size_class;        // rushlight.Size
+    PyRef construct;         // (arguments of Tensor(...)) -> Tensor
     PyRef add, sum_to, cast; // ops, for gradients that are part of a graph themselves
     PyRef as_strided;        // op: the history of a view of a tensor changed in place
     PyRef copy_slices;       // (node of the slice, view) -> backward of the base

@@ -42,12 +42,16 @@ void note_refusal() noexcept { modes.refused = true; }
 namespace {
 
 // TensorBase(other=None): the same array as another tensor without its history, or an empty one.
+// PyTorch's old constructor takes sizes or values too.
 PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject*) {
     return guarded([&]() -> PyObject* {
         PyObject* other = nullptr;
+        PyRef built;
         if (PyTuple_GET_SIZE(args) > 0) other = PyTuple_GET_ITEM(args, 0);
-        check_as(ErrorKind::Type, !other || is_tensor(other),
-                 "new(): data must be a Tensor; use torch.tensor(data) for Python values");
+        if (other && !is_tensor(other)) {
+            built = PyRef::check(PyObject_CallOneArg(callbacks().construct.get(), args));
+            other = built.get();
+        }
         check(!other || !as_tensor(other)->level,
               "new(): an item of a batch (inside vmap) cannot be made an instance of another class");
         PyRef made = PyRef::check(type->tp_alloc(type, 0));

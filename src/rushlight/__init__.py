@@ -7,6 +7,7 @@ The public names are PyTorch's. What a script does not touch is not loaded.
 
 from __future__ import annotations
 
+from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
@@ -43,6 +44,7 @@ from rushlight.dtypes import (
     int32,
     int64,
     layout,
+    legacy_contiguous_format,
     long,
     memory_format,
     preserve_format,
@@ -106,6 +108,9 @@ from rushlight.ops.matrix_functions import *
 from rushlight.ops.matrix_norm import *
 from rushlight.ops.stft import *
 from rushlight.ops.window import *
+from rushlight.ops.segments import *
+from rushlight.ops.memory import *
+from rushlight.ops.apply import *
 from rushlight.random import (
     Generator,
     default_generator,
@@ -122,6 +127,10 @@ if TYPE_CHECKING:
     from rushlight.io import load, save
 
 __version__ = "0.1.0"
+
+newaxis = None
+has_lapack = has_spectral = True
+has_openmp = False  # threads are the library's own
 
 # Loaded when touched: name, and the module that it is or lives in.
 _LATER = {
@@ -155,6 +164,25 @@ _LATER = {
     "xpu": "",
     "__config__": "",
     "_C": "",
+    **dict.fromkeys(
+        (
+            "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor",
+            "FloatTensor", "HalfTensor", "IntTensor", "LongTensor", "ShortTensor",
+        ),
+        "tensor_types",
+    ),
+    **dict.fromkeys(
+        (
+            "binary_cross_entropy_with_logits", "cosine_embedding_loss", "ctc_loss",
+            "hinge_embedding_loss", "kl_div", "margin_ranking_loss", "poisson_nll_loss",
+            "triplet_margin_loss",
+        ),
+        "ops.numbered_loss",
+    ),
+    "is_anomaly_enabled": "autograd.graph",
+    "is_anomaly_check_nan_enabled": "autograd.graph",
+    "set_anomaly_enabled": "autograd.graph",
+    "from_file": "storage",
     "UntypedStorage": "storage",
     "storage": "",
     "compile": "compiler",
@@ -165,6 +193,11 @@ _LATER = {
     "get_autocast_dtype": "amp.autocast_mode",
     "get_autocast_cpu_dtype": "amp.autocast_mode",
     "is_autocast_cache_enabled": "amp.autocast_mode",
+    "set_autocast_enabled": "amp.autocast_mode",
+    "set_autocast_cpu_enabled": "amp.autocast_mode",
+    "set_autocast_dtype": "amp.autocast_mode",
+    "set_autocast_cpu_dtype": "amp.autocast_mode",
+    "set_autocast_cache_enabled": "amp.autocast_mode",
     "clear_autocast_cache": "amp.autocast_mode",
     "use_deterministic_algorithms": "settings",
     "are_deterministic_algorithms_enabled": "settings",
@@ -186,10 +219,19 @@ _LATER = {
     "serialization": "io",
     "set_printoptions": "printing",
     "get_printoptions": "printing",
-}
+}  # fmt: skip
+
+_NO_DTYPE = {
+    "complex32": "complex64", "chalf": "complex64", "uint16": "int32", "uint32": "int64",
+    "uint64": "int64",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
+    if name in _NO_DTYPE:
+        raise AttributeError(
+            f"rushlight has no dtype torch.{name}; use torch.{_NO_DTYPE[name]}"
+        )
     if name not in _LATER:
         raise AttributeError(
             f"module 'rushlight' has no attribute '{name}'. If PyTorch has torch.{name}, it is not "
@@ -236,6 +278,21 @@ def typename(obj: Any, /) -> str:
 def is_floating_point(input: Tensor) -> Any:
     """Whether the dtype is a real float."""
     return input.dtype.is_floating_point
+
+
+def is_signed(input: Tensor) -> Any:
+    """Whether the dtype has negative values."""
+    return input.dtype.is_signed
+
+
+def is_inference(input: Tensor) -> Any:
+    """Whether the tensor was made in inference mode."""
+    return input.is_inference()
+
+
+def get_device(input: Tensor) -> Any:
+    """-1, as for every tensor on the CPU."""
+    return input.get_device()
 
 
 def is_complex(input: Tensor) -> Any:

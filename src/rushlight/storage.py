@@ -1,18 +1,68 @@
-"""UntypedStorage: the bytes that tensors lie in, as far as other libraries look at them."""
+"""The bytes that tensors lie in: as other libraries look at them, and mapped from files."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight.dtypes import CPU
+from rushlight.dtypes import CPU, check_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from mmap import mmap
 
     from rushlight.tensor import Tensor
 
-__all__ = ["UntypedStorage"]
+__all__ = ["UntypedStorage", "from_file"]
+
+
+def _mapped(filename: Any, shared: bool, nbytes: int) -> mmap:
+    """The first bytes of a file, mapped; writes go to it if `shared`, which also makes it."""
+    import mmap
+    import os
+
+    flags = os.O_RDWR | os.O_CREAT if shared else os.O_RDONLY
+    fd = os.open(filename, flags, 0o666)
+    try:
+        if shared and os.fstat(fd).st_size < nbytes:
+            os.ftruncate(fd, nbytes)
+        return mmap.mmap(fd, nbytes, access=mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY)
+    finally:
+        os.close(fd)
+
+
+def from_file(
+    filename: Any,
+    shared: bool | None = None,
+    size: int = 0,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A tensor (size,) on memory mapped from a file.
+
+    Args:
+        filename: the file. If shared and too short, or not there, it grows to what is needed.
+        shared: writes go to the file; otherwise they stay in this process.
+        size: the number of elements.
+        dtype: of the elements; the default float if left out.
+        layout: strided.
+        device: the CPU.
+        pin_memory: without effect.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: the file is too short, and not shared.
+    """
+    import rushlight
+
+    check_device(device)
+    kind = _core.get_default_dtype() if dtype is None else dtype
+    if not size:
+        return rushlight.empty(0, dtype=kind)
+    return rushlight.frombuffer(_mapped(filename, bool(shared), size * kind.itemsize), dtype=kind)
 
 
 class UntypedStorage:
@@ -34,22 +84,11 @@ class UntypedStorage:
             shared: writes go to the file; otherwise they stay in this process.
             nbytes: how many bytes to map.
         """
-        import mmap
-        import os
-
         import rushlight
 
         if not nbytes:
             return rushlight.empty(0, dtype=_core.uint8).untyped_storage()
-        flags = os.O_RDWR | os.O_CREAT if shared else os.O_RDONLY
-        fd = os.open(filename, flags, 0o666)
-        try:
-            if shared and os.fstat(fd).st_size < nbytes:
-                os.ftruncate(fd, nbytes)
-            access = mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY
-            memory = mmap.mmap(fd, nbytes, access=access)
-        finally:
-            os.close(fd)
+        memory = _mapped(filename, shared, nbytes)
         return rushlight.frombuffer(memory, dtype=_core.uint8).untyped_storage()
 
     @property

@@ -308,8 +308,7 @@ class Tensor(_core.TensorBase):
             f"{type(element)}."
         )
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = object.__hash__
 
     def __delitem__(self, index: Any) -> None:
         raise TypeError("Tensor does not support deleting items")
@@ -374,5 +373,12 @@ class Tensor(_core.TensorBase):
         return (1, 0)
 
 
+def _construct(args: tuple) -> Tensor:
+    """What Tensor(...) makes of sizes or values."""
+    from rushlight.tensor_types import construct
+
+    return construct(_core.get_default_dtype(), args)
+
+
 _core.set_tensor_class(Tensor)
-_core.set_callbacks(size_class=Size)
+_core.set_callbacks(size_class=Size, construct=_construct)

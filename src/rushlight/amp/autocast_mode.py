@@ -42,6 +42,7 @@ class _State(threading.local):
     dtype: Any = _core.bfloat16
     cache_enabled = True
     nesting = 0
+    kept_on = False  # switched on without an autocast: by set_autocast_enabled
 
     def __init__(self) -> None:
         # id of a parameter, and whether operations were recorded: the parameter, and its cast
@@ -97,6 +98,21 @@ def _set_hooks(on: bool) -> None:
         form: Any = getattr(Tensor, name, None)
         if form is not None and hasattr(form, "set_hook"):
             form.set_hook(_low if on else None)
+
+
+def _count(step: int) -> None:
+    """One more (or less) reason for the hooks."""
+    global _entered
+    with _lock:
+        before, _entered = _entered, _entered + step
+        if bool(before) != bool(_entered):
+            _set_hooks(_entered > 0)
+
+
+def _keep(on: bool) -> None:
+    if _state.kept_on != on:
+        _state.kept_on = on
+        _count(1 if on else -1)
 
 
 def is_autocast_available(device_type: str) -> bool:
@@ -159,30 +175,23 @@ class autocast(_Mode):
         return autocast(self.device, self.fast_dtype, self._enabled, self._cache_enabled)
 
     def __enter__(self) -> autocast:  # type: ignore[override]
-        global _entered
         self._before = _state.enabled, _state.dtype, _state.cache_enabled
         if self.device == "cpu":
             _state.enabled, _state.dtype = self._enabled, self.fast_dtype
             _state.cache_enabled = self._cache_enabled
         _state.nesting += 1
         if self._enabled:
-            with _lock:
-                _entered += 1
-                if _entered == 1:
-                    _set_hooks(True)
+            _count(1)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        global _entered
         if self._enabled:
-            with _lock:
-                _entered -= 1
-                if _entered == 0:
-                    _set_hooks(False)
+            _count(-1)
         _state.enabled, _state.dtype, _state.cache_enabled = self._before
         _state.nesting -= 1
         if _state.nesting == 0:
             _state.casts.clear()
+            _keep(_state.enabled)
 
 
 # ---- asking and setting, as PyTorch has it at its top level
@@ -206,6 +215,42 @@ def get_autocast_dtype(device_type: str) -> Any:
 def get_autocast_cpu_dtype() -> Any:
     """The dtype that autocast computes in."""
     return _state.dtype
+
+
+def set_autocast_enabled(device_type: str, enabled: bool) -> None:
+    """Switches autocast on or off for a type of device, until it is set again."""
+    if is_autocast_available(device_type):
+        set_autocast_cpu_enabled(enabled)
+
+
+def set_autocast_cpu_enabled(enabled: bool) -> None:
+    """Switches autocast on or off, until it is set again or an autocast around it ends."""
+    _state.enabled = bool(enabled)
+    if enabled or not _state.nesting:
+        _keep(bool(enabled))
+    if not _state.nesting:
+        _state.casts.clear()
+
+
+def set_autocast_dtype(device_type: str, dtype: Any) -> None:
+    """Sets the dtype that autocast computes in."""
+    if is_autocast_available(device_type):
+        set_autocast_cpu_dtype(dtype)
+
+
+def set_autocast_cpu_dtype(dtype: Any) -> None:
+    """Sets the dtype that autocast computes in: bfloat16 or float16."""
+    if dtype not in _DTYPES:
+        raise RuntimeError(
+            f"Currently, AutocastCPU only support Bfloat16 or Half as the autocast_cpu_dtype, got "
+            f"{dtype}"
+        )
+    _state.dtype = dtype
+
+
+def set_autocast_cache_enabled(enabled: bool) -> None:
+    """Says whether autocast keeps casts of parameters."""
+    _state.cache_enabled = bool(enabled)
 
 
 def is_autocast_cache_enabled() -> bool:

@@ -13,10 +13,12 @@ from rushlight.autograd.graph import (
 )
 from rushlight.autograd.mode import (
     enable_grad,
+    enforce_grad_layout_policy,
     inference_mode,
     is_grad_enabled,
     no_grad,
     set_grad_enabled,
+    set_multithreading_enabled,
 )
 from rushlight.tensor import Tensor as Variable
 
@@ -32,6 +34,13 @@ _LATER = {
     "gradgradcheck": "gradcheck",
     "GradcheckError": "gradcheck",
 }
+
+
+def variable(*args: Any, **kwargs: Any) -> Any:
+    """Raises, as in PyTorch since 0.4: `torch.tensor` makes tensors."""
+    raise RuntimeError(
+        "torch.autograd.variable(...) is deprecated, use torch.tensor(...) instead"
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -331,7 +331,13 @@ class set_detect_anomaly(detect_anomaly):
         _core.set_anomaly(self.mode, self.check_nan)
 
 
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """Anomaly mode on or off."""
+    _core.set_anomaly(mode, check_nan)
+
+
 is_anomaly_enabled = _core.is_anomaly_enabled
+is_anomaly_check_nan_enabled = _core.is_anomaly_check_nan_enabled
 
 _core.set_callbacks(
     run_pre_hooks=_run_pre_hooks,

@@ -88,9 +88,9 @@ class no_grad(_Mode):
 class enable_grad(_Mode):
     """Operations inside are recorded, also within no_grad."""
 
-    def __new__(cls, function: Any = None) -> Any:
+    def __new__(cls, orig_func: Any = None) -> Any:
         mode = super().__new__(cls)
-        return mode if function is None else _decorated(mode, function)
+        return mode if orig_func is None else _decorated(mode, orig_func)
 
     def __enter__(self) -> None:
         self._before = _core.set_grad_enabled(True)
@@ -149,6 +149,38 @@ class inference_mode(_Mode):
     def __exit__(self, *exc: object) -> None:
         _core.set_inference(self._before[0])
         _core.set_grad_enabled(self._before[1])
+
+
+class set_multithreading_enabled(_Mode):
+    """Accepted: backward walks the graph in one thread; its kernels use `get_num_threads`."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+
+    def clone(self) -> set_multithreading_enabled:
+        return set_multithreading_enabled(self.mode)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+class enforce_grad_layout_policy(_Mode):
+    """Accepted: gradients are row-major."""
+
+    def __init__(self, enable: bool = True) -> None:
+        self.mode = enable
+
+    def clone(self) -> enforce_grad_layout_policy:
+        return enforce_grad_layout_policy(self.mode)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        pass
 
 
 is_grad_enabled = _core.is_grad_enabled

@@ -80,6 +80,8 @@ def op(
             defaults += tuple(keyword_only[n] for n in names[code.co_argcount :])
         name = function.__name__
         stem = name[:-1] if inplace == "only" else name
+        # What is annotated as Tensor takes no numbers; of two Any operands one is a tensor.
+        hints = [function.__annotations__.get(n) for n in names]
         declared = _core.Op(
             stem,
             kernel if kernel is not None else _by_position(function),
@@ -92,6 +94,8 @@ def op(
             backward_name=(node, _arguments(node)) if callable(node) else (
                 node or _backward_name(stem)
             ),
+            tensors=sum(1 << i for i, hint in enumerate(hints) if hint == "Tensor"),
+            one_tensor=hints[:2] == ["Any", "Any"],
         )
         if inplace == "only":
             declared = declared.inplace_form()
@@ -143,7 +147,7 @@ def composed(
     return declare
 
 
-def alias(declared: Callable[..., Any], *names: str) -> None:
+def synonyms(declared: Callable[..., Any], *names: str) -> None:
     """Other names of an op: of the function, the method and the in-place forms that it has."""
     function = declared.__wrapped__ if hasattr(declared, "__wrapped__") else declared
     own = function.__name__
@@ -251,4 +255,4 @@ def _vjp_all(self: Op, inputs: tuple[str, ...], formula: Callable[..., Any]) -> 
 _core.Op.vjp = _vjp
 _core.Op.vjp_all = _vjp_all
 # Copied and pickled as functions are: by name.
-_core.Op.__reduce__ = lambda self: self.__name__  # type: ignore[method-assign]
+_core.Op.__reduce__ = lambda self: self.__name__  # type: ignore

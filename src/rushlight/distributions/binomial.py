@@ -66,7 +66,7 @@ class Binomial(Distribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         names = [n for n in ("total_count", "probs", "logits") if n in self.__dict__]
-        parameters = {name: self.__dict__[name].expand(batch_shape) for name in names}
+        parameters: dict[str, Any] = {n: self.__dict__[n].expand(batch_shape) for n in names}
         return self._expanded(Binomial, batch_shape, _instance, parameters)
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)

@@ -57,7 +57,7 @@ class Categorical(Distribution):
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         whole = (*batch_shape, self._num_events)
         names = [name for name in ("probs", "logits") if name in self.__dict__]
-        parameters = {name: self.__dict__[name].expand(whole) for name in names}
+        parameters: dict[str, Any] = {name: self.__dict__[name].expand(whole) for name in names}
         parameters["_num_events"] = self._num_events
         return self._expanded(Categorical, batch_shape, _instance, parameters)
 

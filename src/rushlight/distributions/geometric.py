@@ -61,7 +61,7 @@ class Geometric(Distribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         names = [name for name in ("probs", "logits") if name in self.__dict__]
-        parameters = {name: self.__dict__[name].expand(batch_shape) for name in names}
+        parameters: dict[str, Any] = {n: self.__dict__[n].expand(batch_shape) for n in names}
         return self._expanded(Geometric, batch_shape, _instance, parameters)
 
     @lazy_property

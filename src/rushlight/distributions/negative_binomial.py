@@ -62,7 +62,7 @@ class NegativeBinomial(Distribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         names = [n for n in ("total_count", "probs", "logits") if n in self.__dict__]
-        parameters = {name: self.__dict__[name].expand(batch_shape) for name in names}
+        parameters: dict[str, Any] = {n: self.__dict__[n].expand(batch_shape) for n in names}
         return self._expanded(NegativeBinomial, batch_shape, _instance, parameters)
 
     @property

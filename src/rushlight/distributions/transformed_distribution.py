@@ -30,6 +30,7 @@ class TransformedDistribution(Distribution):
     """
 
     arg_constraints: dict[str, Any] = {}
+    base_dist: Any
 
     def __init__(
         self,

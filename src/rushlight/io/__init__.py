@@ -30,6 +30,7 @@ __all__ = [
     "load",
     "safe_globals",
     "save",
+    "verify",
 ]
 
 
@@ -108,7 +109,8 @@ def load(
         weights_only: False unpickles everything, **which runs whatever code the file asks for**:
             only for files of your own.
         mmap: leave the storages in the file and map them into memory (copy on write). ``f`` must be
-            a path; the checksums of the storages are not verified, since that would read them.
+            a path, and the file must stay as it is. **The checksums of the storages are not
+            verified**, since that would read them all: :func:`verify` does when it suits.
         pickle_load_args: handed to the unpickler of ``weights_only=False``.
 
     Raises:
@@ -139,3 +141,22 @@ def load(
         mmap=bool(mmap),
         pickle_load_args=pickle_load_args,
     )
+
+
+def verify(f: Readable) -> None:
+    """Read a file of :func:`save` or PyTorch's ``torch.save`` through and verify its checksums.
+
+    Nothing is unpickled, and no more than 16 MiB are in memory at a time. :func:`load` verifies
+    what it reads by itself; this is for files that are to be mapped (``mmap=True``), or copied.
+
+    Args:
+        f: a path, or a binary file object with ``read`` and ``seek``.
+
+    Raises:
+        RuntimeError: a record is damaged (the message names it), or the archive is truncated.
+        pickle.UnpicklingError: it is no such file.
+        EOFError: the file is empty.
+    """
+    from rushlight.io.loading import verify_file
+
+    verify_file(f)

@@ -271,13 +271,13 @@ class ArchiveReader:
         """The verified bytes of a small record."""
         record = self.find(name)
         data = self._read_at(self.place(record), record.size)
-        self._verify(record, zlib.crc32(data), "")
+        self._verify(record, zlib.crc32(data))
         return data
 
-    def read_into(self, record: Record, memory: memoryview, purpose: str) -> None:
+    def read_into(self, record: Record, memory: memoryview, purpose: Callable[[], str]) -> None:
         """Read and verify a record straight into memory of its size.
 
-        ``purpose`` says in an error what the bytes are for.
+        ``purpose`` is called for an error, to say what the bytes are for.
         """
         start = self.place(record)
         self._file.seek(start)
@@ -297,10 +297,22 @@ class ArchiveReader:
             position += got
         self._verify(record, checksum, purpose)
 
-    def _verify(self, record: Record, checksum: int, purpose: str) -> None:
+    def verify(self) -> None:
+        """Read all records, and compare each with its checksum."""
+        for record in self._records.values():
+            start = self.place(record)
+            checksum = 0
+            for position in range(0, record.size, _CHUNK):
+                size = min(_CHUNK, record.size - position)
+                checksum = zlib.crc32(self._read_at(start + position, size), checksum)
+            self._verify(record, checksum)
+
+    def _verify(
+        self, record: Record, checksum: int, purpose: Callable[[], str] = lambda: ""
+    ) -> None:
         if checksum != record.checksum:
             raise RuntimeError(
-                f"load: record {record.name!r}{purpose} does not match its checksum "
+                f"load: record {record.name!r}{purpose()} does not match its checksum "
                 f"({checksum:08x} instead of {record.checksum:08x}): the file is damaged; copy or "
                 "download it again"
             )

@@ -120,11 +120,15 @@ class _Loader:
                 )
         flat = empty_storage(numel, kind.dtype)
         memory = storage_bytes(flat)[: record.size]
-        path = self.where()
-        self._archive.read_into(record, memory, f" (tensor {path!r} or near it)" if path else "")
+        self._archive.read_into(record, memory, self._about)
         if self._foreign:
             swap_bytes(memory, kind.dtype)
         return self._place(flat, location)
+
+
+    def _about(self) -> str:
+        path = self.where()
+        return f" (tensor {path!r} or near it)" if path else ""
 
 
 class _TrustingUnpickler(pickle.Unpickler):
@@ -169,14 +173,8 @@ def _check_kind(head: bytes, name: str) -> None:
     )
 
 
-def _load_opened(
-    file: Any,
-    name: str,
-    map_location: Any,
-    weights_only: bool,
-    mmap: bool,
-    pickle_load_args: dict[str, Any],
-) -> Any:
+def _open_archive(file: Any, name: str) -> ArchiveReader:
+    """The directory of a file, if save or PyTorch wrote it."""
     file.seek(0)
     head = file.read(len(_LEGACY))
     if not isinstance(head, bytes):
@@ -192,6 +190,18 @@ def _load_opened(
         raise RuntimeError(
             f"load: {name} is a zip archive, but has no record data.pkl: save did not write it"
         )
+    return archive
+
+
+def _load_opened(
+    file: Any,
+    name: str,
+    map_location: Any,
+    weights_only: bool,
+    mmap: bool,
+    pickle_load_args: dict[str, Any],
+) -> Any:
+    archive = _open_archive(file, name)
     mapping = None
     if mmap:
         mapping = memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_COPY)
@@ -203,6 +213,15 @@ def _load_opened(
     machine = RestrictedUnpickler(data, rebuilder.names(), rebuilder.storage)
     loader.where = machine.path
     return machine.load()
+
+
+def verify_file(f: Readable) -> None:
+    """``rushlight.io.verify``."""
+    if isinstance(f, (str, os.PathLike)):
+        with open(f, "rb") as file:
+            _open_archive(file, repr(os.fspath(f))).verify()
+    else:
+        _open_archive(f, "the file").verify()
 
 
 def load_object(

@@ -27,7 +27,8 @@ def _integers(values: Any, what: str) -> tuple[int, ...]:
         raise UnpicklingError(f"the {what} of a tensor is not a tuple of at most 64 numbers")
     for value in values:
         if type(value) is not int or not 0 <= value <= _MAX_INDEX:
-            raise UnpicklingError(f"the {what} {tuple(values)} of a tensor has a wrong number")
+            shown = value if type(value) is int else type(value).__name__  # the rest may be endless
+            raise UnpicklingError(f"the {what} of a tensor has a wrong number: {shown}")
     return tuple(values)
 
 
@@ -138,6 +139,8 @@ class Rebuilder:
         # key: (flat tensor, type, number of elements)
         self._storages: dict[str, tuple[Tensor, StorageType, int]] = {}
         self._numels: dict[int, int] = {}  # id of the flat tensor: number of elements
+        # (id of the flat tensor, conjugated, negated): its values so
+        self._made: dict[tuple[int, bool, bool], Tensor] = {}
 
     def names(self) -> dict[str, tuple[Any, Callable[..., Any] | None]]:
         """Full name -> (value, constructor): the table for ``RestrictedUnpickler``."""
@@ -220,12 +223,26 @@ class Rebuilder:
         """A tensor on a storage, with PyTorch's conjugate and negative bits made real."""
         tensor = self.tensor(storage, offset, shape, strides)
         flags = metadata if isinstance(metadata, dict) else {}
-        with rushlight.no_grad():
-            if flags.get("conj"):
-                tensor = tensor.conj().resolve_conj()
-            if flags.get("neg"):
-                tensor = tensor.neg()
+        if flags.get("conj") or flags.get("neg"):
+            tensor = view_of_storage(
+                self._flagged(storage, bool(flags.get("conj")), bool(flags.get("neg"))),
+                tuple(tensor.shape),
+                tensor.stride(),
+                tensor.storage_offset(),
+            )
         return tensor.requires_grad_(_checked_flag(requires_grad, tensor))
+
+    def _flagged(self, storage: Tensor, conj: bool, neg: bool) -> Tensor:
+        """A storage with its values conjugated or negated; made once.
+
+        Of the storage, not of the tensor, which can show a few bytes as more than memory holds.
+        """
+        key = (id(storage), conj, neg)
+        if key not in self._made:
+            with rushlight.no_grad():
+                values = storage.conj().resolve_conj() if conj else storage
+                self._made[key] = values.neg() if neg else values
+        return self._made[key]
 
     def parameter(self, data: Any, requires_grad: Any, hooks: Any) -> Tensor:
         """A Parameter with the storage of a tensor."""

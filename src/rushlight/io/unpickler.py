@@ -42,14 +42,14 @@ _HINTS = {
 
 
 def check_key(key: Any) -> None:
-    """Refuse a dict key or set element whose hash would take forever."""
+    """Refuse a dict key or set element that would take forever to hash or to compare."""
     pending, parts = [key], 0
     while pending:
         item = pending.pop()
         parts += 1
         if parts > _KEY_PARTS:
             raise UnpicklingError(f"a key has more than {_KEY_PARTS} parts")
-        if isinstance(item, tuple):
+        if isinstance(item, (tuple, frozenset)):  # of the latter, comparing can
             pending.extend(item)
 
 

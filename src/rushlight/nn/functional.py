@@ -61,8 +61,8 @@ from rushlight.ops.ctc import ctc_loss
 from rushlight.ops.difference_loss import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from rushlight.ops.distance import cosine_similarity, normalize, pairwise_distance, pdist
 from rushlight.ops.embedding import one_hot
-from rushlight.ops.grid_sample import affine_grid, grid_sample
 from rushlight.ops.fold import fold, unfold
+from rushlight.ops.grid_sample import affine_grid, grid_sample
 from rushlight.ops.likelihood_loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,

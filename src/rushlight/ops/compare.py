@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight import _core
-from rushlight.autograd.op import alias, composed, op
+from rushlight.autograd.op import composed, op, synonyms
 from rushlight.tensor import Tensor
 
 _INF = float("inf")
@@ -62,17 +62,17 @@ def logical_not(input: Tensor) -> Tensor:
 
 
 @op(_core.bitwise_and, inplace=True, out=True)
-def bitwise_and(input: Tensor, other: Any) -> Tensor:
+def bitwise_and(input: Any, other: Any) -> Tensor:
     """The bits that both have."""
 
 
 @op(_core.bitwise_or, inplace=True, out=True)
-def bitwise_or(input: Tensor, other: Any) -> Tensor:
+def bitwise_or(input: Any, other: Any) -> Tensor:
     """The bits that one has."""
 
 
 @op(_core.bitwise_xor, inplace=True, out=True)
-def bitwise_xor(input: Tensor, other: Any) -> Tensor:
+def bitwise_xor(input: Any, other: Any) -> Tensor:
     """The bits that exactly one has."""
 
 
@@ -82,12 +82,12 @@ def bitwise_not(input: Tensor) -> Tensor:
 
 
 @op(_core.bitwise_left_shift, inplace=True, out=True)
-def bitwise_left_shift(input: Tensor, other: Any) -> Tensor:
+def bitwise_left_shift(input: Any, other: Any) -> Tensor:
     """input * 2^other, in bits."""
 
 
 @op(_core.bitwise_right_shift, inplace=True, out=True)
-def bitwise_right_shift(input: Tensor, other: Any) -> Tensor:
+def bitwise_right_shift(input: Any, other: Any) -> Tensor:
     """input / 2^other, rounded down."""
 
 
@@ -191,8 +191,8 @@ def is_same_size(input: Tensor, other: Tensor) -> bool:
     return input.shape == other.shape
 
 
-alias(gt, "greater")
-alias(ge, "greater_equal")
-alias(lt, "less")
-alias(le, "less_equal")
-alias(ne, "not_equal")
+synonyms(gt, "greater")
+synonyms(ge, "greater_equal")
+synonyms(lt, "less")
+synonyms(le, "less_equal")
+synonyms(ne, "not_equal")

@@ -105,7 +105,7 @@ convolution.vjp_all(("input", "weight", "bias"), _convolution_gradient)
 
 
 def _weight_kernel(*args: Any) -> Tensor:
-    return _core.convolution_weight(*args, False)[0]
+    return _core.convolution_weight(*args, False)[0]  # type: ignore[call-arg]
 
 
 @op(_weight_kernel, method=False, public=False, node="ConvolutionBackwardBackward0")

@@ -481,6 +481,17 @@ def _resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
 
 
 Tensor.resize_ = _resize_
-Tensor.resize_as_ = lambda self, other, memory_format=None: _resize_(self, other.shape)
+
+
+@composed(method=True)
+def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
+    """`input.resize_` to the shape of another tensor."""
+    return _resize_(input, the_template.shape)
+
+
+@composed()
+def to_dlpack(tensor: Tensor) -> Any:
+    """A DLPack capsule on the memory of a tensor, for another library's `from_dlpack`."""
+    return tensor.__dlpack__()
 
 

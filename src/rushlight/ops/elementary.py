@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from rushlight import _core
-from rushlight.autograd.op import alias, composed, op
+from rushlight.autograd.op import composed, op, synonyms
 from rushlight.ops.complex import _c
 from rushlight.tensor import Tensor
 
@@ -282,10 +282,10 @@ sigmoid.vjp(
 )
 
 
-alias(asin, "arcsin")
-alias(acos, "arccos")
-alias(atan, "arctan")
-alias(atan2, "arctan2")
-alias(asinh, "arcsinh")
-alias(acosh, "arccosh")
-alias(atanh, "arctanh")
+synonyms(asin, "arcsin")
+synonyms(acos, "arccos")
+synonyms(atan, "arctan")
+synonyms(atan2, "arctan2")
+synonyms(asinh, "arcsinh")
+synonyms(acosh, "arccosh")
+synonyms(atanh, "arctanh")

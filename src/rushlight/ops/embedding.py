@@ -100,6 +100,55 @@ def bags(
     )[0]
 
 
+@composed()
+def embedding_bag(
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The bags of rushlight.nn.functional.embedding_bag, with `mode` 0 for sum, 1 mean, 2 max.
+
+    Args:
+        weight: (rows, features).
+        indices: (total,).
+        offsets: where each bag starts in them.
+        scale_grad_by_freq: divide the gradient of a row by how often it is named.
+        mode: see above.
+        sparse: has to be False, gradients are dense.
+        per_sample_weights: for sums, a factor for each index.
+        include_last_offset: the last offset is the end of the last bag.
+        padding_idx: a row that does not count.
+
+    Returns:
+        The bags; the bag of each index; how many indices of each bag count; and for maxima the row
+        that each number is from. What the mode does not need of the last three is empty or 0.
+    """
+    if mode not in (0, 1, 2):
+        raise RuntimeError(f"embedding_bag: mode must be 0 (sum), 1 (mean) or 2 (max), got {mode}")
+    if sparse:
+        raise NotImplementedError("embedding_bag: sparse gradients are not there")
+    if include_last_offset:
+        offsets = offsets[:-1]
+    row = -1 if padding_idx is None else padding_idx % weight.shape[0]
+    result, chosen = _embedding_bag(
+        weight, indices, offsets, ("sum", "mean", "max")[mode], per_sample_weights,
+        scale_grad_by_freq, row,
+    )  # fmt: skip
+    zeros = _core.full(tuple(offsets.shape), 0, indices.dtype)
+    if mode == 0:
+        return result, _core.empty((0,), indices.dtype), zeros, zeros
+    keep = None if row < 0 else _core.ne(indices, row)
+    bag, counts = _bag_of_each(indices, offsets, keep)
+    bag, counts = _core.to_dtype(bag, indices.dtype), _core.to_dtype(counts, indices.dtype)
+    return result, bag, counts, counts if chosen is None else chosen
+
+
 @op(_core.embedding_bag, method=False, public=False, node="EmbeddingBagBackward0")
 def _embedding_bag(
     weight: Tensor,

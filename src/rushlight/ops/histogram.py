@@ -1,7 +1,8 @@
-"""Counting into bins, and finding the bin: bincount, histc, histogram, searchsorted, bucketize."""
+"""Counting into bins, and finding the bin: bincount, histogram, searchsorted."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rushlight import _core, return_types
@@ -84,6 +85,70 @@ def histogram(
             target.copy_(part)
         return out
     return result
+
+
+@composed()
+def histogramdd(
+    input: Tensor, bins: Any, *, range: Any = None, weight: Tensor | None = None,
+    density: bool = False,
+) -> Any:  # fmt: skip
+    """(hist, bin_edges): how many points of D coordinates, or how much weight, each cell has.
+
+    input: (..., D). bins: for each coordinate the number of equal bins or the rising edges, or one
+    number for all. range: the lower and upper ends of the coordinates one after the other; by
+    default from the smallest to the largest. weight: of the points, (...). With `density` the
+    histogram has a volume of 1. hist has D dimensions, bin_edges is a tuple of D vectors.
+    """
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(f"histogramdd: not implemented for {input.dtype}")
+    if input.ndim < 2:
+        raise RuntimeError(
+            f"torch.histogramdd(): input tensor should have at least 2 dimensions, but got "
+            f"{input.ndim}"
+        )
+    points = _core.reshape(input.detach(), (-1, input.shape[-1]))
+    axes = points.shape[1]
+    each = [bins] * axes if isinstance(bins, int) else list(bins)
+    if len(each) != axes:
+        raise RuntimeError(
+            "torch.histogramdd(): bins must have one entry for each of the coordinates, got "
+            f"{len(each)} for {axes}"
+        )
+    if range is not None and len(range) != 2 * axes:
+        raise RuntimeError(
+            f"torch.histogramdd(): range should have {2 * axes} elements, but got {len(range)}"
+        )
+    if weight is not None and (
+        weight.shape != input.shape[:-1] or weight.dtype is not input.dtype
+    ):
+        raise RuntimeError(
+            "torch.histogramdd(): weight must have the input's dtype and its shape without the "
+            f"last dimension, got {list(weight.shape)} of {weight.dtype} for {list(input.shape)} "
+            f"of {input.dtype}"
+        )
+    edges, counts = [], []
+    inside: Any = True
+    cell = _core.full((points.shape[0],), 0, _core.int64)
+    for axis, wanted in enumerate(each):
+        values = points.select(1, axis)
+        ends = None if range is None else range[2 * axis : 2 * axis + 2]
+        found = _bin_edges(values, wanted, ends)
+        edges.append(found)
+        counts.append(found.shape[0] - 1)
+        inside = (values >= found[0]) & (values <= found[-1]) & inside
+        place = (_core.searchsorted(found, values, True) - 1).clamp(0, counts[-1] - 1)
+        cell = cell * counts[-1] + place
+    cell = _core.masked_select(cell, inside)
+    weights = None
+    if weight is not None:
+        weights = _core.masked_select(_core.reshape(weight.detach(), (-1,)), inside)
+    total = _core.bincount(cell, weights, math.prod(counts))
+    hist = _core.reshape(_core.to_dtype(total, input.dtype), tuple(counts))
+    if density:
+        hist = hist / hist.sum()
+        for axis, found in enumerate(edges):
+            hist = hist / found.diff().reshape([-1] + [1] * (axes - 1 - axis))
+    return return_types.histogramdd((hist, tuple(edges)))
 
 
 @composed()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight import _core
-from rushlight.autograd.op import alias, composed, op
+from rushlight.autograd.op import composed, op, synonyms
 from rushlight.ops.complex import _c
 from rushlight.tensor import Tensor
 
@@ -127,7 +127,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return input.unsqueeze(1) * vec2
 
 
-alias(outer, "ger")
+synonyms(outer, "ger")
 
 
 @composed(method=True, out=True)

@@ -241,3 +241,12 @@ def frobenius_norm(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
             f"frobenius_norm: Expected at most 2 dimensions, but got {len(dims)} dimensions instead"
         )
     return vector_norm(input, 2.0, dims or None, keepdim)
+
+
+@composed()
+def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
+    """The norms of order `pow` over all dimensions but one, which are kept; over all for dim=-1."""
+    if dim == -1:
+        return linalg_vector_norm(v.reshape(-1), pow)
+    others = [axis for axis in range(v.ndim) if axis != dim]
+    return linalg_vector_norm(v, pow, others, True) if others else v.abs()

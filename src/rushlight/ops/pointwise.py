@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from rushlight import _core
-from rushlight.autograd.op import alias, composed, op
+from rushlight.autograd.op import composed, op, synonyms
 from rushlight.dtypes import finfo
 from rushlight.ops.compare import (
     bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, eq,
@@ -26,7 +26,7 @@ def _zeros(grad: Tensor) -> Tensor:
 
 
 @op(_core.add_scaled, inplace=True, out=True)
-def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+def add(input: Tensor | complex, other: Any, *, alpha: float = 1) -> Tensor:
     """input + alpha * other."""
 
 
@@ -37,7 +37,7 @@ add.vjp(
 
 
 @op(_core.sub_scaled, inplace=True, out=True)
-def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+def sub(input: Tensor | complex, other: Any, *, alpha: float = 1) -> Tensor:
     """input - alpha * other."""
 
 
@@ -60,7 +60,7 @@ rsub.vjp(
 
 
 @op(_core.mul, inplace=True, out=True)
-def mul(input: Tensor, other: Any) -> Tensor:
+def mul(input: Tensor | complex, other: Any) -> Tensor:
     """input * other."""
 
 
@@ -76,7 +76,7 @@ mul.vjp(
     out=True,
     node=lambda rounding_mode: f"DivBackward{2 if rounding_mode else 0}",
 )
-def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+def div(input: Tensor | complex, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """input / other; with `rounding_mode` "floor" or "trunc" the quotient is rounded."""
 
 
@@ -91,7 +91,7 @@ div.vjp(
 
 
 @op(_core.floor_divide, inplace=True, out=True)
-def floor_divide(input: Tensor, other: Any) -> Tensor:
+def floor_divide(input: Tensor | complex, other: Any) -> Tensor:
     """The quotient rounded towards negative infinity."""
 
 
@@ -101,7 +101,7 @@ def _tensor_or_number(name: str) -> Any:
 
 
 @op(_core.remainder, inplace=True, out=True, node=_tensor_or_number("Remainder"))
-def remainder(input: Tensor, other: Any) -> Tensor:
+def remainder(input: Any, other: Any) -> Tensor:
     """What is left of a division, with the sign of the divisor, as Python's %."""
 
 
@@ -641,12 +641,12 @@ Tensor.__div__ = Tensor.__truediv__
 Tensor.__rdiv__ = Tensor.__rtruediv__
 Tensor.__idiv__ = Tensor.__itruediv__
 
-alias(abs, "absolute")
-alias(sub, "subtract")
-alias(mul, "multiply")
-alias(div, "divide", "true_divide")
-alias(neg, "negative")
-alias(clamp, "clip")
-alias(trunc, "fix")
+synonyms(abs, "absolute")
+synonyms(sub, "subtract")
+synonyms(mul, "multiply")
+synonyms(div, "divide", "true_divide")
+synonyms(neg, "negative")
+synonyms(clamp, "clip")
+synonyms(trunc, "fix")
 
 _core.set_callbacks(add=add)  # how the engine adds gradients that are part of a graph

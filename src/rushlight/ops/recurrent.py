@@ -78,7 +78,7 @@ def _layer_gradient(
     )  # fmt: skip
     if not _core.is_grad_enabled():
         return tuple(
-            _core.recurrent_layer_backward(
+            _core.recurrent_layer_backward(  # type: ignore[call-arg]  # of one length, always
                 *grads[:3], input, *weights, mode, batch_sizes, *result[3:], needs
             )
         )

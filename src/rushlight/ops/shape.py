@@ -82,14 +82,16 @@ def _view(input: Tensor, size: Any) -> Tensor:
 _view.vjp(input=lambda grad, input_shape: reshape(grad, input_shape))
 
 
-def _tensor_view(self: Tensor, *size: Any) -> Tensor:
+def _tensor_view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """The same elements in another shape (-1: what is left), or bytes as another dtype."""
-    if len(size) == 1:
-        if isinstance(size[0], _core.dtype):
-            return _view_dtype(self, size[0])
-        if not isinstance(size[0], int):
-            return _view(self, tuple(size[0]))
-    return _view(self, size)
+    if len(shape) == 1:
+        if isinstance(shape[0], _core.dtype):
+            return _view_dtype(self, shape[0])
+        if not isinstance(shape[0], int):
+            return _view(self, tuple(shape[0]))
+    elif not shape and (size is not None or dtype is not None):
+        return _view(self, tuple(size)) if dtype is None else _view_dtype(self, dtype)
+    return _view(self, shape)
 
 
 Tensor.view = _tensor_view
@@ -737,7 +739,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
 fill.vjp(input=_no_gradient, value=lambda grad: grad.sum())
 
 
-@op(inplace="only", public=False)
+@op(inplace="only")
 def zero_(input: Tensor) -> Tensor:
     """0 everywhere, in place."""
     return _core.full(input.shape, 0, input.dtype)
