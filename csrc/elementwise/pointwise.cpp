@@ -16,7 +16,12 @@ namespace {
 // Below this many elements the planning costs more than a trip through the cache saves.
 constexpr Index kDeferFrom = 8192;
 // Expressions do not grow without bound: this many operations, then they run.
-constexpr int kMaxWeight = 64;
+
+// Operations of one expression. A longer one is cut, and what crosses a cut goes through memory:
+// a chain with its backward then takes twice as long per operation. Planning looks at the whole
+// expression again for each operation that shares work, which large loops hide.
+constexpr int max_weight(Index numel) { return numel < 65536 ? 128 : 256; }
+
 constexpr Index kDirectUpTo = 32768;
 
 bool g_eager = [] {
@@ -33,11 +38,12 @@ constexpr auto kInfos = infos(static_cast<Rows*>(nullptr));
 bool waits(Index numel, std::span<const Operand> operands) {
     if (g_eager || numel == 0) return false;
     bool wait = numel >= kDeferFrom;
+    const int most = max_weight(numel);
     for (const Operand& operand : operands) {
         if (!operand.array) continue;
         if (operand.array.is_pending()) {
             Pending& node = *operand.array.body()->pending;
-            if (node.weight >= kMaxWeight && recount(node) >= kMaxWeight)
+            if (node.weight >= most && recount(node) >= most)
                 run_pending(*operand.array.body());
             else
                 wait = true;

@@ -1,67 +1,17 @@
 // The loops of conv_loops.h, over the compiler's vector types.
 #include "kernels/conv_loops.h"
 
-#if defined(__FMA__)
-#include <immintrin.h>
-#endif
+#include "kernels/vectors.h"
 
 namespace rushlight::RUSHLIGHT_ISA {
 namespace {
 
 using Index = std::int64_t;
 
-// The widest vector, and how many rows of two of them the registers hold beside the operands.
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64, kRows = 8;
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32, kRows = 6;
-#else
-constexpr int kVectorBytes = 16, kRows = 4;
-#endif
+// How many rows of two vectors the registers hold beside the operands.
+constexpr int kRows = kVectorBytes == 64 ? 8 : kVectorBytes == 32 ? 6 : 4;
 constexpr int kHalfBytes = kVectorBytes == 64 ? 32 : 16;
 static_assert(kSlack * 4 >= kVectorBytes);
-
-template <class T, int Bytes>
-struct Vector {
-    typedef T type __attribute__((vector_size(Bytes)));
-    typedef T loose __attribute__((vector_size(Bytes), aligned(alignof(T)), may_alias));
-    static constexpr int lanes = Bytes / int(sizeof(T));
-};
-
-template <class T, int Bytes>
-inline typename Vector<T, Bytes>::type load(const T* from) {
-    return *reinterpret_cast<const typename Vector<T, Bytes>::loose*>(from);
-}
-template <int Bytes, class T>
-inline void store(T* to, typename Vector<T, Bytes>::type value) {
-    *reinterpret_cast<typename Vector<T, Bytes>::loose*>(to) = value;
-}
-
-// c + a * b, in one rounding where the instruction set has it (the build forbids the compiler to
-// contract by itself).
-template <class T, class Vec>
-inline Vec fma(Vec a, Vec b, Vec c) {
-#if defined(__FMA__)
-    if constexpr (std::is_same_v<T, float>) {
-        if constexpr (sizeof(Vec) == 16) return _mm_fmadd_ps(a, b, c);
-        if constexpr (sizeof(Vec) == 32) return _mm256_fmadd_ps(a, b, c);
-    } else if constexpr (std::is_same_v<T, double>) {
-        if constexpr (sizeof(Vec) == 16) return _mm_fmadd_pd(a, b, c);
-        if constexpr (sizeof(Vec) == 32) return _mm256_fmadd_pd(a, b, c);
-    }
-#if defined(__AVX512F__)
-    if constexpr (sizeof(Vec) == 64 && std::is_same_v<T, float>) return _mm512_fmadd_ps(a, b, c);
-    if constexpr (sizeof(Vec) == 64 && std::is_same_v<T, double>) return _mm512_fmadd_pd(a, b, c);
-#endif
-#endif
-    return c + a * b;
-}
-
-// The value in every lane; x - 0 is x for every x.
-template <class Vec, class T>
-inline Vec spread(T value) {
-    return value - Vec{};
-}
 
 // ---- products through lists of places
 
@@ -85,7 +35,7 @@ void block(const IndirectProduct<T>& g, const Index* rows, Index left, T* c) {
         for (int r = 0; r < R; ++r) {
             const Vec value = spread<Vec>(from[r][at]);
 #pragma GCC unroll 2
-            for (int v = 0; v < V; ++v) acc[r][v] = fma<T>(value, right[v], acc[r][v]);
+            for (int v = 0; v < V; ++v) acc[r][v] = fma(value, right[v], acc[r][v]);
         }
     }
 #pragma GCC unroll 8
@@ -147,7 +97,7 @@ template <class T, int Bytes, int V, int L>
         for (int l = 0; l < L; ++l) {
             const Vec left = spread<Vec>(w[l]);
 #pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) acc[l][v] = fma<T>(left, right[v], acc[l][v]);
+            for (int v = 0; v < V; ++v) acc[l][v] = fma(left, right[v], acc[l][v]);
         }
     }
     for (int l = 0; l < L; ++l) {
@@ -207,7 +157,7 @@ void dots(const RunDots<T>& g, Index first) {
             const Vec right = load<T, kVectorBytes>(other + i);
 #pragma GCC unroll 9
             for (int k = 0; k < K; ++k) {
-                acc[k] = fma<T>(load<T, kVectorBytes>(x + g.depth[first + k] + i), right, acc[k]);
+                acc[k] = fma(load<T, kVectorBytes>(x + g.depth[first + k] + i), right, acc[k]);
             }
         }
         if (i == g.n) continue;
@@ -218,7 +168,7 @@ void dots(const RunDots<T>& g, Index first) {
 #pragma GCC unroll 9
         for (int k = 0; k < K; ++k) {  // what lies behind the run may be infinite
             const Vec left = load<T, kVectorBytes>(x + g.depth[first + k] + i);
-            acc[k] = fma<T>(inside ? left : Vec{}, right, acc[k]);
+            acc[k] = fma(inside ? left : Vec{}, right, acc[k]);
         }
     }
     for (int k = 0; k < K; ++k) {
@@ -249,50 +199,35 @@ void turn_plain(const Turn<T>& g, Index row0, Index col0) {
     }
 }
 
-// Blocks of four by four 32-bit numbers.
-void turn_floats(const Turn<float>& g) {
-    using Vec = Vector<float, 16>::type;
-    typedef std::int32_t Lanes __attribute__((vector_size(16)));
-    const auto four = [&](Index i, Index j) {
-        const float* from = g.from + i * g.from_row + j;
-        float* to = g.to + j * g.to_row + i;
-        const Vec a = load<float, 16>(from), b = load<float, 16>(from + g.from_row);
-        const Vec c = load<float, 16>(from + 2 * g.from_row);
-        const Vec d = load<float, 16>(from + 3 * g.from_row);
-        const Vec ab_low = __builtin_shuffle(a, b, Lanes{0, 4, 1, 5});
-        const Vec ab_high = __builtin_shuffle(a, b, Lanes{2, 6, 3, 7});
-        const Vec cd_low = __builtin_shuffle(c, d, Lanes{0, 4, 1, 5});
-        const Vec cd_high = __builtin_shuffle(c, d, Lanes{2, 6, 3, 7});
-        Vec out[4] = {__builtin_shuffle(ab_low, cd_low, Lanes{0, 1, 4, 5}),
-                      __builtin_shuffle(ab_low, cd_low, Lanes{2, 3, 6, 7}),
-                      __builtin_shuffle(ab_high, cd_high, Lanes{0, 1, 4, 5}),
-                      __builtin_shuffle(ab_high, cd_high, Lanes{2, 3, 6, 7})};
-        if (g.bias) {
-            for (int k = 0; k < 4; ++k) out[k] += spread<Vec>(g.bias[j + k]);
-        }
-        for (int k = 0; k < 4; ++k) store<16>(to + k * g.to_row, out[k]);
-    };
-    const Index rows = g.rows / 4 * 4, cols = g.cols / 4 * 4;
-    for (Index i0 = 0; i0 < rows; i0 += 16) {  // whole cache lines of the result
+// Squares that fit registers; 16 rows at a time, for whole cache lines of the result.
+template <class T>
+void turn_squares(const Turn<T>& g) {
+    constexpr int W = Vector<T, kSquareBytes>::lanes;
+    using Vec = typename Vector<T, kSquareBytes>::type;
+    const Index rows = g.rows / W * W, cols = g.cols / W * W;
+    for (Index i0 = 0; i0 < rows; i0 += 16) {
         const Index stop = i0 + 16 < rows ? i0 + 16 : rows;
-        for (Index j = 0; j < cols; j += 4) {
-            for (Index i = i0; i < stop; i += 4) four(i, j);
+        for (Index j = 0; j < cols; j += W) {
+            for (Index i = i0; i < stop; i += W) {
+                Vec square[W];
+#pragma GCC unroll 8
+                for (int k = 0; k < W; ++k) {
+                    square[k] = load<T, kSquareBytes>(g.from + (i + k) * g.from_row + j);
+                }
+                transpose<W>(square);
+#pragma GCC unroll 8
+                for (int k = 0; k < W; ++k) {
+                    if (g.bias) square[k] += spread<Vec>(g.bias[j + k]);
+                    store<kSquareBytes>(g.to + (j + k) * g.to_row + i, square[k]);
+                }
+            }
         }
     }
     if (cols < g.cols) turn_plain(g, 0, cols);
     if (rows < g.rows) {
-        Turn<float> rest = g;
+        Turn<T> rest = g;
         rest.cols = cols;
         turn_plain(rest, rows, 0);
-    }
-}
-
-template <class T>
-void turn(const Turn<T>& g) {
-    if constexpr (std::is_same_v<T, float>) {
-        turn_floats(g);
-    } else {
-        turn_plain(g, 0, 0);
     }
 }
 
@@ -321,7 +256,7 @@ void pad_rows(const PadRows<T>& g) {
 template <class T>
 constexpr ConvLoops<T> loops_of() {
     return {16 / int(sizeof(T)), 2 * kVectorBytes / int(sizeof(T)), product<T>, run_product<T>,
-            run_dots<T>, turn<T>, pad_rows<T>};
+            run_dots<T>, turn_squares<T>, pad_rows<T>};
 }
 
 constexpr ConvTable kTable{loops_of<float>(), loops_of<double>(), loops_of<std::uint64_t>()};

@@ -1,9 +1,15 @@
 // Sliding windows of images as columns, and columns added up to images.
+#include <algorithm>
+#include <limits>
+
 #include "bind/casters.h"
 #include "runtime/parallel.h"
 
 namespace rushlight {
 namespace {
+
+// Of the arguments: products of two of them, and sums of such products, do not overflow.
+constexpr Index kLargest = std::numeric_limits<std::int32_t>::max();
 
 // Windows over the last two axes.
 struct Windows {
@@ -28,6 +34,9 @@ Windows windows_of(std::string_view what, Index height, Index width, const Dims&
     for (const Dims* dims : {&kernel, &dilation, &padding, &stride}) {
         check(dims->size() == 2, what, ": expected two numbers for each of kernel_size, dilation, "
               "padding and stride, got ", kernel, ", ", dilation, ", ", padding, " and ", stride);
+        check(std::max((*dims)[0], (*dims)[1]) <= kLargest, what, ": kernel_size, dilation, padding "
+              "and stride must be at most ", kLargest, ", got ", kernel, ", ", dilation, ", ",
+              padding, " and ", stride);
     }
     check(kernel[0] > 0 && kernel[1] > 0, what,
           ": kernel size should be greater than zero, but got ", kernel);
@@ -41,6 +50,7 @@ Windows windows_of(std::string_view what, Index height, Index width, const Dims&
               padding[1], stride[0], stride[1], 0, 0};
     w.rows = windows_along(height, kernel[0], dilation[0], padding[0], stride[0]);
     w.cols = windows_along(width, kernel[1], dilation[1], padding[1], stride[1]);
+    checked_numel({w.rows, w.cols}, 1);
     return w;
 }
 
@@ -71,6 +81,7 @@ Array im2col(const Array& input, const Dims& kernel, const Dims& dilation, const
           ", kernel_size=", kernel, ", dilation=", dilation, ", padding=", padding, ", stride=",
           stride, " make an array of ", w.rows, " x ", w.cols, " windows; it must be positive");
     const Index channels = input.size(1);
+    checked_numel({std::max<Index>(input.size(0), 1), channels, w.size(), w.count()}, 1);
     const Array result =
         Array::zeros({input.size(0), channels * w.size(), w.count()}, input.dtype());
     if (result.numel() == 0) return result;

@@ -2,14 +2,9 @@
 #include "kernels/gemm_loops.h"
 
 #include <functional>
-#include <type_traits>
-#include <utility>
-
-#if defined(__FMA__)
-#include <immintrin.h>
-#endif
 
 #include "kernels/lanes.h"
+#include "kernels/vectors.h"
 
 namespace rushlight::RUSHLIGHT_ISA {
 namespace {
@@ -18,54 +13,6 @@ using Index = std::int64_t;
 
 // Rows of C held in registers beside two vectors per row.
 constexpr int kRows = kVectorBytes == 64 ? 8 : kVectorBytes == 32 ? 6 : 4;
-
-template <class T, int Bytes = kVectorBytes>
-struct Vector {
-    typedef T type __attribute__((vector_size(Bytes)));
-    typedef T loose __attribute__((vector_size(Bytes), aligned(alignof(T)), may_alias));
-    static constexpr int lanes = Bytes / int(sizeof(T));
-};
-
-template <class T, int Bytes = kVectorBytes>
-inline typename Vector<T, Bytes>::type load(const T* from) {
-    return *reinterpret_cast<const typename Vector<T, Bytes>::loose*>(from);
-}
-template <int Bytes = kVectorBytes, class T>
-inline void store(T* to, typename Vector<T, Bytes>::type value) {
-    *reinterpret_cast<typename Vector<T, Bytes>::loose*>(to) = value;
-}
-
-// c + a * b, in one rounding where the instruction set has it (the build forbids the compiler to
-// contract by itself).
-template <class Vec>
-inline Vec fma(Vec a, Vec b, Vec c) {
-#if defined(__FMA__)
-    constexpr bool is_float = std::is_same_v<Vec, typename Vector<float, sizeof(Vec)>::type>;
-    if constexpr (sizeof(Vec) == 16) {
-        if constexpr (is_float) {
-            return _mm_fmadd_ps(a, b, c);
-        } else {
-            return _mm_fmadd_pd(a, b, c);
-        }
-    } else if constexpr (sizeof(Vec) == 32) {
-        if constexpr (is_float) {
-            return _mm256_fmadd_ps(a, b, c);
-        } else {
-            return _mm256_fmadd_pd(a, b, c);
-        }
-    } else {
-#if defined(__AVX512F__)
-        if constexpr (is_float) {
-            return _mm512_fmadd_ps(a, b, c);
-        } else {
-            return _mm512_fmadd_pd(a, b, c);
-        }
-#endif
-    }
-#else
-    return c + a * b;
-#endif
-}
 
 // R rows of C by `cols` columns, at most V vectors; B's rows are `b_row` apart and can be read to
 // the full V vectors.
@@ -81,7 +28,7 @@ void block(const GemmArgs<T>& g, Index k, const T* a, const T* b, Index b_row, T
         for (int v = 0; v < V; ++v) right[v] = load<T, Bytes>(b + p * b_row + v * W);
 #pragma GCC unroll 8
         for (int r = 0; r < R; ++r) {
-            const Vec left = a[r * g.a_row + p * g.a_col] - Vec{};  // x - 0 is x for every x
+            const Vec left = spread<Vec>(a[r * g.a_row + p * g.a_col]);
 #pragma GCC unroll 8
             for (int v = 0; v < V; ++v) acc[r][v] = fma(left, right[v], acc[r][v]);
         }
@@ -128,30 +75,6 @@ void panel_product(const GemmArgs<T>& g, Index k, const T* a, const T* b, Index 
                                       cols, from ? from + i * from_row : nullptr);
     }
 }
-
-// One step of a transposition: in each group of 2 * `Run` lanes, the second half of a changes places
-// with the first half of b.
-template <int Run, class Vec, int... i>
-inline void exchange(Vec& a, Vec& b, std::integer_sequence<int, i...>) {
-    constexpr int W = int(sizeof...(i));
-    const Vec low = __builtin_shufflevector(a, b, (i & Run ? i - Run + W : i)...);
-    b = __builtin_shufflevector(a, b, (i & Run ? i + W : i + Run)...);
-    a = low;
-}
-
-// The rows of a square, one vector each, become its columns.
-template <int W, int Run = W / 2, class Vec>
-inline void transpose(Vec* rows) {
-    if constexpr (Run > 0) {
-#pragma GCC unroll 8
-        for (int r = 0; r < W; ++r) {
-            if (!(r & Run)) exchange<Run>(rows[r], rows[r + Run], std::make_integer_sequence<int, W>());
-        }
-        transpose<W, Run / 2>(rows);
-    }
-}
-
-constexpr int kSquareBytes = kVectorBytes < 32 ? kVectorBytes : 32;
 
 template <class T>
 inline void transpose_square(const T* from, Index from_row, T* to, Index to_row) {

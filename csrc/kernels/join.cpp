@@ -159,18 +159,19 @@ T* copy_run(T* out, const T* from, const Run& run, Index unit) {
     return out + count;
 }
 
-// result[c0, c1, ...] = x[maps[0][c0], maps[1][c1], ...]; an empty map keeps the axis as it is.
-Array remap_axes(const Array& x, const std::vector<std::vector<Index>>& maps) {
-    Dims shape = x.shape();
-    int last = -1;  // the last axis with a map
-    for (int d = 0; d < x.ndim(); ++d) {
-        if (maps[std::size_t(d)].empty()) continue;
-        shape[d] = Index(maps[std::size_t(d)].size());
-        last = d;
-    }
-    if (last < 0) return clone(x);
+// result[c0, c1, ...] = x[map_of(0)[c0], map_of(1)[c1], ...]; an empty map keeps the axis as it is.
+// The maps are made after the result: what does not fit in memory fails at once.
+template <class MapOf>
+Array remap_axes(const Array& x, const Dims& shape, MapOf&& map_of) {
     const Array result = Array::empty(shape, x.dtype());
     if (result.numel() == 0) return result;
+    std::vector<std::vector<Index>> maps;
+    int last = -1;  // the last axis with a map
+    for (int d = 0; d < x.ndim(); ++d) {
+        maps.push_back(map_of(d));
+        if (!maps.back().empty()) last = d;
+    }
+    if (last < 0) return clone(x);
     const Array source = contiguous(x);
     const Dims& strides = source.strides();
     // Offsets of the rows in front of the last mapped axis.
@@ -208,16 +209,17 @@ Array remap_axes(const Array& x, const std::vector<std::vector<Index>>& maps) {
 }
 
 Array flip(const Array& x, const Dims& dims) {
-    std::vector<std::vector<Index>> maps(std::size_t(std::max(x.ndim(), 1)));
     Dims seen(std::max(x.ndim(), 1), 0);
     for (Index dim : dims) {
         const int axis = lane_axis("flip", dim, x);
         check(!seen[axis], "flip: dim ", axis, " appears multiple times in the list of dims");
         seen[axis] = 1;
-        const Index size = lane_size(x, axis);
-        for (Index i = 0; i < size; ++i) maps[std::size_t(axis)].push_back(size - 1 - i);
     }
-    return remap_axes(x, maps);
+    return remap_axes(x, x.shape(), [&](int d) {
+        std::vector<Index> map(seen[d] ? std::size_t(x.size(d)) : 0);
+        for (std::size_t i = 0; i < map.size(); ++i) map[i] = Index(map.size() - 1 - i);
+        return map;
+    });
 }
 
 // Without dims the flattened tensor is rolled.
@@ -237,14 +239,12 @@ Array roll(const Array& x, const Dims& shifts, const Dims& dims) {
         const int axis = lane_axis("roll", dims[i], x);
         total[axis] = (total[axis] + shifts[i] % x.size(axis)) % x.size(axis);
     }
-    std::vector<std::vector<Index>> maps(std::size_t(x.ndim()));
-    for (int d = 0; d < x.ndim(); ++d) {
+    return remap_axes(x, x.shape(), [&](int d) {
         const Index size = x.size(d), shift = (total[d] + size) % size;
-        for (Index i = 0; shift != 0 && i < size; ++i) {
-            maps[std::size_t(d)].push_back((i - shift + size) % size);
-        }
-    }
-    return remap_axes(x, maps);
+        std::vector<Index> map(shift != 0 ? std::size_t(size) : 0);
+        for (std::size_t i = 0; i < map.size(); ++i) map[i] = (Index(i) - shift + size) % size;
+        return map;
+    });
 }
 
 Array repeat(const Array& x, const Dims& repeats) {
@@ -253,23 +253,22 @@ Array repeat(const Array& x, const Dims& repeats) {
           ")");
     Dims from = x.shape();
     while (from.size() < repeats.size()) from.insert(0, 1);
-    std::vector<std::vector<Index>> maps(std::size_t(std::max(from.size(), 1)));
     Dims shape = from;
     for (int d = 0; d < from.size(); ++d) {
         check(repeats[d] >= 0, "repeat: Trying to create tensor with negative dimension ",
-              from[d] * repeats[d], ": ", repeats);
-        shape[d] *= repeats[d];
+              repeats[d], " times the size of dimension ", d, ": ", repeats);
+        check(!__builtin_mul_overflow(from[d], repeats[d], &shape[d]), "repeat: the size ",
+              from[d], " * ", repeats[d], " of dimension ", d, " overflows");
     }
-    if (shape.product() == 0) return Array::empty(shape, x.dtype());
-    for (int d = 0; d < from.size(); ++d) {
-        if (repeats[d] == 1) continue;
-        std::vector<Index>& map = maps[std::size_t(d)];
+    return remap_axes(x.reshape(from), shape, [&](int d) {
+        std::vector<Index> map;
+        if (repeats[d] == 1) return map;
         map.reserve(std::size_t(shape[d]));
         for (Index r = 0; r < repeats[d]; ++r) {
             for (Index i = 0; i < from[d]; ++i) map.push_back(i);
         }
-    }
-    return remap_axes(x.reshape(from), maps);
+        return map;
+    });
 }
 
 // For repeat_interleave: position i as often as repeats[i] says, (sum of repeats,), in their dtype.
@@ -286,7 +285,8 @@ Array repeat_positions(const Array& repeats, std::optional<Index> output_size) {
     for (Index i = 0; i < counts.numel(); ++i) {
         check(count[i] >= 0, "repeat_interleave: repeats can not be negative, got ", count[i],
               " at position ", i);
-        total += count[i];
+        check(!__builtin_add_overflow(total, count[i], &total), "repeat_interleave: the sum of the "
+              "repeats overflows");
     }
     check(!output_size || *output_size == total,
           "repeat_interleave: allocated size does not match required size: output_size is ",

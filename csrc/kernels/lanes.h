@@ -11,23 +11,13 @@
 #include <cstdint>
 #include <utility>
 
+#include "kernels/vectors.h"
+
 namespace rushlight {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64;
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32;
-#else
-constexpr int kVectorBytes = 16;
-#endif
-
 template <class T>
-struct VectorType {
-    typedef T type __attribute__((vector_size(kVectorBytes)));
-};
-template <class T>
-using VectorOf = typename VectorType<T>::type;
+using VectorOf = typename Vector<T>::type;
 template <class T>
 constexpr int kWidth = kVectorBytes / int(sizeof(T));
 

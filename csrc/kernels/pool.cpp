@@ -1,8 +1,14 @@
 // The arguments of pooling, checked and brought into one form.
 #include "kernels/pool.h"
 
+#include <algorithm>
+#include <limits>
+
 namespace rushlight {
 namespace {
+
+// Of the arguments, and of the values in a window: maxima are kept as the number of one, in 32 bits.
+constexpr Index kLargest = std::numeric_limits<std::int32_t>::max();
 
 Index floor_div(Index a, Index b) { return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0); }
 
@@ -55,6 +61,7 @@ PoolGeometry pool_geometry(std::string_view what, const Dims& shape, const PoolW
     geometry.plane = {{1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, {1, 1, 1}};
     PoolPlane& plane = geometry.plane;
     plane_sizes(shape, rank, plane.in);
+    Index taps = 1;
     for (int i = 0; i < rank; ++i) {
         const int axis = kPoolAxes - rank + i;
         const Index size = plane.in[axis], k = kernel[i], s = stride[i], p = padding[i];
@@ -62,6 +69,12 @@ PoolGeometry pool_geometry(std::string_view what, const Dims& shape, const PoolW
         check(k > 0 && s > 0 && dilation[i] > 0, what, ": kernel_size, stride and dilation must be "
               "greater than zero, got kernel_size ", kernel, ", stride ", stride, ", dilation ",
               dilation);
+        check(std::max({k, s, p, dilation[i]}) <= kLargest, what, ": kernel_size, stride, padding and "
+              "dilation must be at most ", kLargest, ", got kernel_size ", kernel, ", stride ",
+              stride, ", padding ", padding, ", dilation ", dilation);
+        check(k <= kLargest / taps, what, ": a window may have at most ", kLargest, " values, got "
+              "kernel_size ", kernel);
+        taps *= k;
         const Index span = dilation[i] * (k - 1) + 1;
         check(p >= 0, what, ": padding must be non-negative, got ", padding);
         check(p <= (rank == 1 ? span : k) / 2 && p <= span / 2, what, ": padding should be at most "

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "array/array.h"
 #include "kernels/pool_loops.h"
@@ -41,6 +42,12 @@ Index count_planes(const Dims& shape, int rank);
 // the batch.
 void check_pool_input(std::string_view what, const Dims& shape, int rank,
                       bool channels_may_be_none);
+
+// Adaptive window o of `out` over `in` values: [floor(o in / out), ceil((o + 1) in / out)).
+inline std::pair<Index, Index> adaptive_window(Index o, Index in, Index out) noexcept {
+    using Wide = __int128;  // sizes of a table that is never made can be anything
+    return {Index(Wide(o) * in / out), Index(((Wide(o) + 1) * in + out - 1) / out)};
+}
 
 // Calls f(first plane, planes), some tens of microseconds of work each.
 template <class F>

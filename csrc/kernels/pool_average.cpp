@@ -20,45 +20,48 @@ public:
         for (Index o = 0; o < plane.out[axis]; ++o) {
             const Index from = o * plane.stride[axis] - padding;
             const Index to = std::min(from + plane.kernel[axis], size + padding);
-            start_[std::size_t(o)] = std::max<Index>(from, 0);
-            stop_[std::size_t(o)] = std::min(to, size);
-            const Index inside = stop_[std::size_t(o)] - start_[std::size_t(o)];
-            divisor_[std::size_t(o)] = !count ? 1.0 : double(count_padding ? to - from : inside);
+            start_[o] = std::max<Index>(from, 0);
+            stop_[o] = std::min(to, size);
+            const Index inside = stop_[o] - start_[o];
+            divisor_[o] = !count ? 1.0 : double(count_padding ? to - from : inside);
         }
         finish(plane.kernel[axis], plane.stride[axis]);
     }
 
-    // Window o is [floor(o in / out), ceil((o + 1) in / out)).
     void set_adaptive(Index in, Index out) {
         begin(in, out);
         for (Index o = 0; o < out; ++o) {
-            start_[std::size_t(o)] = o * in / out;
-            stop_[std::size_t(o)] = ((o + 1) * in + out - 1) / out;
-            divisor_[std::size_t(o)] = double(stop_[std::size_t(o)] - start_[std::size_t(o)]);
+            const auto [start, stop] = adaptive_window(o, in, out);
+            start_[o] = start;
+            stop_[o] = stop;
+            divisor_[o] = double(stop - start);
         }
         finish(out > 0 && in % out == 0 ? in / out : 0, out > 0 && in % out == 0 ? in / out : 0);
     }
 
-    void divide_by(Index number) { std::fill(divisor_.begin(), divisor_.end(), double(number)); }
+    void divide_by(Index number) { std::fill_n(divisor_, axis_.out, double(number)); }
     const AverageAxis& axis() const noexcept { return axis_; }
 
 private:
     void begin(Index in, Index out) {
-        for (auto* values : {&start_, &stop_}) values->resize(std::size_t(out));
-        divisor_.resize(std::size_t(out));
-        axis_ = {in, out, start_.data(), stop_.data(), divisor_.data(), 0, 0, 0, 0, true, true};
+        places_ = Array::empty({2, out}, DType::I64);
+        divisors_ = Array::empty({out}, DType::F64);
+        start_ = places_.data<std::int64_t>();
+        stop_ = start_ + out;
+        divisor_ = divisors_.data<double>();
+        axis_ = {in, out, start_, stop_, divisor_, 0, 0, 0, 0, true, true};
     }
     void finish(Index width, Index step) {
         axis_.width = width;
         axis_.step = step;
         Index reached = 0;
         const auto is_whole = [&](Index o) {
-            return stop_[std::size_t(o)] - start_[std::size_t(o)] == width;
+            return stop_[o] - start_[o] == width;
         };
         for (Index o = 0; o < axis_.out; ++o) {
-            axis_.disjoint = axis_.disjoint && start_[std::size_t(o)] >= reached;
-            axis_.covering = axis_.covering && start_[std::size_t(o)] <= reached;
-            reached = std::max(reached, stop_[std::size_t(o)]);
+            axis_.disjoint = axis_.disjoint && start_[o] >= reached;
+            axis_.covering = axis_.covering && start_[o] <= reached;
+            reached = std::max(reached, stop_[o]);
         }
         axis_.covering = axis_.covering && reached == axis_.in;
         while (axis_.first_whole < axis_.out && !is_whole(axis_.first_whole)) ++axis_.first_whole;
@@ -66,8 +69,9 @@ private:
         while (axis_.last_whole < axis_.out && is_whole(axis_.last_whole)) ++axis_.last_whole;
     }
 
-    std::vector<std::int64_t> start_, stop_;
-    std::vector<double> divisor_;
+    Array places_, divisors_;  // the tables' memory, which other than a vector's fails as results do
+    std::int64_t *start_ = nullptr, *stop_ = nullptr;
+    double* divisor_ = nullptr;
     AverageAxis axis_ = {};
 };
 
@@ -126,7 +130,11 @@ Averaging adaptive(const Dims& shape, const Dims& output_size) {
         const Index out = given < 0 ? 1 : output_size[given];
         check(out >= 0, what, ": output_size must not be negative, got ", output_size);
         if (given >= 0) result.result[shape.size() - rank + given] = out;
-        result.windows[axis].set_adaptive(sizes[axis], out);
+    }
+    checked_numel(result.result, sizeof(double));
+    for (int axis = 0; axis < kPoolAxes; ++axis) {
+        const int given = axis - kPoolAxes + rank;
+        result.windows[axis].set_adaptive(sizes[axis], given < 0 ? 1 : output_size[given]);
     }
     result.finish();
     return result;

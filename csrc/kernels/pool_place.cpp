@@ -72,6 +72,7 @@ struct Planes {
     Planes(const Dims& shape, const Dims& output_size) : result(shape) {
         const int rank = output_size.size();
         for (int i = 0; i < rank; ++i) result[shape.size() - rank + i] = output_size[i];
+        checked_numel(result, sizeof(Index));
         plane_sizes(shape, rank, in);
         plane_sizes(output_size, rank, out);
         count = count_planes(shape, rank);
@@ -80,9 +81,10 @@ struct Planes {
     }
 };
 
-// Calls windows_of(plane) for the windows of each plane.
+// make_windows() returns what has the windows of a plane, windows_of(plane). It is called when
+// there is memory for the result: what does not fit fails at once.
 template <class F>
-std::pair<Array, Array> max_and_places(const Array& x, const Planes& planes, F&& windows_of) {
+std::pair<Array, Array> max_and_places(const Array& x, const Planes& planes, F&& make_windows) {
     const DType dtype = is_half(x.dtype()) ? DType::F32 : x.dtype();
     const Array y = Array::empty(planes.result, dtype);
     const Array places = Array::empty(planes.result, DType::I64);
@@ -92,6 +94,7 @@ std::pair<Array, Array> max_and_places(const Array& x, const Planes& planes, F&&
             const T* in = input.data<T>();
             T* out = y.data<T>();
             std::int64_t* at = places.data<std::int64_t>();
+            const auto windows_of = make_windows();
             for_planes(planes.count, 4 * (planes.in_plane + planes.out_plane),
                        [&](Index first, Index count) {
                            for (Index p = first; p < first + count; ++p) {
@@ -116,14 +119,17 @@ std::pair<Array, Array> adaptive_max_pool(const Array& x, const Dims& output_siz
     }
     const Planes planes(x.shape(), output_size);
     PlaceWindows windows;  // of all planes
-    for (int axis = 0; axis < kPoolAxes; ++axis) {
-        const Index in = planes.in[axis], out = planes.out[axis];
-        for (Index o = 0; o < out; ++o) {
-            windows.start[axis].push_back(o * in / out);
-            windows.stop[axis].push_back(((o + 1) * in + out - 1) / out);
+    return max_and_places(x, planes, [&] {
+        for (int axis = 0; axis < kPoolAxes; ++axis) {
+            const Index in = planes.in[axis], out = planes.out[axis];
+            for (Index o = 0; o < out; ++o) {
+                const auto [start, stop] = adaptive_window(o, in, out);
+                windows.start[axis].push_back(start);
+                windows.stop[axis].push_back(stop);
+            }
         }
-    }
-    return max_and_places(x, planes, [&](Index) -> const PlaceWindows& { return windows; });
+        return [&](Index) -> const PlaceWindows& { return windows; };
+    });
 }
 
 // ---- fractional
@@ -158,33 +164,36 @@ std::pair<Array, Array> fractional_max_pool(const Array& x, const Dims& kernel,
               samples.size(2) == rank,
           what, ": _random_samples must be of shape ", Dims{batch, channels, rank}, ", got ",
           samples.shape());
-    const Planes planes(x.shape(), output_size);
     for (int i = 0; i < rank; ++i) {
         const Index in = x.size(x.ndim() - rank + i);
-        check(kernel[i] > 0 && output_size[i] > 0 && output_size[i] + kernel[i] - 1 <= in, what,
+        check(kernel[i] > 0 && output_size[i] > 0 && kernel[i] <= in &&
+                  output_size[i] <= in - kernel[i] + 1, what,
               ": kernel_size ", kernel, " and output_size ", output_size,
               " do not fit an input of shape ", x.shape());
     }
+    const Planes planes(x.shape(), output_size);
     // The samples come in the order of the axes in three dimensions, from the last axis in two.
     const DType dtype = is_half(x.dtype()) ? DType::F32 : x.dtype();
     const Array numbers = contiguous(cast(samples, dtype));
     return dispatch_real("fractional_max_pool", dtype, [&]<class T>() {
         const T* sample = numbers.data<T>();
-        return max_and_places(x, planes, [&](Index p) {
-            PlaceWindows windows;
-            const T* own = sample + p * rank;
-            for (int axis = 0; axis < kPoolAxes; ++axis) {
-                const int given = axis - kPoolAxes + rank;
-                if (given < 0) {
-                    windows.start[axis] = {0};
-                    windows.stop[axis] = {1};
-                    continue;
+        return max_and_places(x, planes, [&] {
+            return [&](Index p) {
+                PlaceWindows windows;
+                const T* own = sample + p * rank;
+                for (int axis = 0; axis < kPoolAxes; ++axis) {
+                    const int given = axis - kPoolAxes + rank;
+                    if (given < 0) {
+                        windows.start[axis] = {0};
+                        windows.stop[axis] = {1};
+                        continue;
+                    }
+                    random_starts(own[rank == 2 ? rank - 1 - given : given], planes.in[axis],
+                                  planes.out[axis], kernel[given], windows.start[axis],
+                                  windows.stop[axis]);
                 }
-                random_starts(own[rank == 2 ? rank - 1 - given : given], planes.in[axis],
-                              planes.out[axis], kernel[given], windows.start[axis],
-                              windows.stop[axis]);
-            }
-            return windows;
+                return windows;
+            };
         });
     });
 }

@@ -2,59 +2,19 @@
 // registers over all of k. Few rows take several panels side by side, to keep enough sums in flight.
 #include "kernels/recurrent_product.h"
 
-#if defined(__FMA__)
-#include <immintrin.h>
-#endif
+#include "kernels/vectors.h"
 
 namespace rushlight::RUSHLIGHT_ISA {
 namespace {
 
 using Index = std::int64_t;
 
-// Vector width, and the most rows of C that two vectors of each fit into the registers.
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64, kRows = 12;
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32, kRows = 6;
-#else
-constexpr int kVectorBytes = 16, kRows = 6;
-#endif
+// The most rows of C of which two vectors each fit into the registers.
+constexpr int kRows = kVectorBytes == 64 ? 12 : 6;
 constexpr int kVectors = 2;  // of a panel's row
 
 template <class T>
-struct Vector {
-    typedef T type __attribute__((vector_size(kVectorBytes)));
-    typedef T loose __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias));
-    static constexpr int lanes = kVectorBytes / int(sizeof(T));
-};
-template <class T>
 constexpr int kLanes = Vector<T>::lanes;
-
-template <class T>
-inline typename Vector<T>::type load(const T* from) {
-    return *reinterpret_cast<const typename Vector<T>::loose*>(from);
-}
-template <class T>
-inline void store(T* to, typename Vector<T>::type value) {
-    *reinterpret_cast<typename Vector<T>::loose*>(to) = value;
-}
-
-// c + a b, in one rounding where the instruction set has it: the build forbids the compiler to
-// contract by itself.
-template <class Vec>
-inline Vec fma(Vec a, Vec b, Vec c) {
-    [[maybe_unused]] constexpr bool is_float =
-        std::is_same_v<Vec, typename Vector<float>::type>;
-#if defined(__AVX512F__)
-    if constexpr (is_float) return _mm512_fmadd_ps(a, b, c);
-    else return _mm512_fmadd_pd(a, b, c);
-#elif defined(__FMA__)
-    if constexpr (is_float) return _mm256_fmadd_ps(a, b, c);
-    else return _mm256_fmadd_pd(a, b, c);
-#else
-    return c + a * b;
-#endif
-}
 
 // R rows of C by P panels, of each the first V vectors. The last vector may be wider than C.
 template <class T, int R, int P, int V>
@@ -78,7 +38,7 @@ void block(const StepProduct<T>& g, Index row, Index column) {
         for (int i = 0; i < N; ++i) right[i] = load(b + i / V * panel + (p * kVectors + i % V) * W);
 #pragma GCC unroll 12
         for (int r = 0; r < R; ++r) {
-            const Vec left = a[r * g.a_row + p * g.a_col] - Vec{};  // x - 0 is x for every x
+            const Vec left = spread<Vec>(a[r * g.a_row + p * g.a_col]);
 #pragma GCC unroll 8
             for (int i = 0; i < N; ++i) acc[r][i] = fma(left, right[i], acc[r][i]);
         }

@@ -3,47 +3,25 @@
 
 #include <utility>
 
+#include "kernels/vectors.h"
+
 namespace rushlight::RUSHLIGHT_ISA {
 namespace {
 
 using Index = std::int64_t;
 
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64;
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32;
-#else
-constexpr int kVectorBytes = 16;
-#endif
-
-template <int Bytes>
-struct Vector {
-    typedef float type __attribute__((vector_size(Bytes)));
-    typedef float loose __attribute__((vector_size(Bytes), aligned(4), may_alias));
-    static constexpr int lanes = Bytes / 4;
-};
-template <int Bytes>
-inline typename Vector<Bytes>::type load(const float* from) {
-    return *reinterpret_cast<const typename Vector<Bytes>::loose*>(from);
-}
-template <int Bytes>
-inline void store(float* to, typename Vector<Bytes>::type value) {
-    *reinterpret_cast<typename Vector<Bytes>::loose*>(to) = value;
-}
-
-constexpr int kWidth = Vector<kVectorBytes>::lanes;
+constexpr int kWidth = Vector<float, kVectorBytes>::lanes;
 constexpr int kHalfBytes = kVectorBytes > 16 ? kVectorBytes / 2 : 16;
 
 // Every other number of two vectors, from the first or the second on.
-template <int Bytes, int first, class V, int... i>
+template <int first, class V, int... i>
 [[gnu::always_inline]] inline V every_other(V a, V b, std::integer_sequence<int, i...>) {
-    typedef std::int32_t Lanes __attribute__((vector_size(Bytes)));
-    return __builtin_shuffle(a, b, Lanes{(2 * i + first)...});
+    return __builtin_shufflevector(a, b, (2 * i + first)...);
 }
 template <int Bytes, int first>
 [[gnu::always_inline]] inline auto every_other(const float* from) {
-    constexpr int W = Vector<Bytes>::lanes;
-    return every_other<Bytes, first>(load<Bytes>(from), load<Bytes>(from + W),
+    constexpr int W = Vector<float, Bytes>::lanes;
+    return every_other<first>(load<float, Bytes>(from), load<float, Bytes>(from + W),
                                      std::make_integer_sequence<int, W>());
 }
 
@@ -58,12 +36,12 @@ template <class V>
 
 template <int Bytes>
 void image_of_width(const ImageTiles& g) {
-    using V = typename Vector<Bytes>::type;
+    using V = typename Vector<float, Bytes>::type;
     for (Index channel = 0; channel < g.channels; ++channel) {
         for (Index row = 0; row < g.rows; ++row) {
             const float* from = g.image + channel * g.channel_pitch + 2 * row * g.row_pitch;
             float* to = g.tiles + channel * g.tile_channel + row * g.cols;
-            for (Index col = 0; col < g.cols; col += Vector<Bytes>::lanes) {
+            for (Index col = 0; col < g.cols; col += Vector<float, Bytes>::lanes) {
                 V half[16], places[16];
 #pragma GCC unroll 4
                 for (int y = 0; y < 4; ++y) {
@@ -100,8 +78,8 @@ template <class V>
 
 template <int Bytes>
 bool results_of_width(const LaneTiles& g, const float* tiles, float* results) {
-    using V = typename Vector<Bytes>::type;
-    constexpr Index W = Vector<Bytes>::lanes;
+    using V = typename Vector<float, Bytes>::type;
+    constexpr Index W = Vector<float, Bytes>::lanes;
     V odd = {};  // stays 0 as long as everything is finite
     for (Index row = 0; row < g.rows; ++row) {
         for (Index col = 0; col < g.cols; ++col) {
@@ -111,9 +89,9 @@ bool results_of_width(const LaneTiles& g, const float* tiles, float* results) {
 #pragma GCC unroll 4
                 for (int y = 0; y < 4; ++y) {
                     const float* at = tiles + 4 * y * g.tile_place;
-                    to_results(load<Bytes>(at), load<Bytes>(at + g.tile_place),
-                               load<Bytes>(at + 2 * g.tile_place),
-                               load<Bytes>(at + 3 * g.tile_place), half + 2 * y, 1);
+                    to_results(load<float, Bytes>(at), load<float, Bytes>(at + g.tile_place),
+                               load<float, Bytes>(at + 2 * g.tile_place),
+                               load<float, Bytes>(at + 3 * g.tile_place), half + 2 * y, 1);
                 }
 #pragma GCC unroll 2
                 for (int x = 0; x < 2; ++x) {
@@ -144,17 +122,17 @@ template <class V>
 
 template <int Bytes>
 void gradients_of_width(const LaneTiles& g, const float* gradients, float* tiles) {
-    using V = typename Vector<Bytes>::type;
-    constexpr Index W = Vector<Bytes>::lanes;
+    using V = typename Vector<float, Bytes>::type;
+    constexpr Index W = Vector<float, Bytes>::lanes;
     const Index below = 2 * g.cols * g.lanes;
     for (Index row = 0; row < g.rows; ++row) {
         for (Index col = 0; col < g.cols; ++col) {
             const float* from = gradients + (2 * row * 2 * g.cols + 2 * col) * g.lanes;
             for (Index l = 0; l < g.lanes; l += W, tiles += W) {
                 V half[8], places[16];
-                from_results(load<Bytes>(from + l), load<Bytes>(from + l + below), half, 2);
-                from_results(load<Bytes>(from + l + g.lanes),
-                             load<Bytes>(from + l + below + g.lanes), half + 1, 2);
+                from_results(load<float, Bytes>(from + l), load<float, Bytes>(from + l + below), half, 2);
+                from_results(load<float, Bytes>(from + l + g.lanes),
+                             load<float, Bytes>(from + l + below + g.lanes), half + 1, 2);
 #pragma GCC unroll 4
                 for (int y = 0; y < 4; ++y) {
                     from_results(half[2 * y], half[2 * y + 1], places + 4 * y, 1);
@@ -191,15 +169,15 @@ template <class V>
 }
 
 void weight(Index channels, Index lanes, Index pitch, const float* from, float* places) {
-    using V = Vector<16>::type;
+    using V = Vector<float, 16>::type;
     for (Index channel = 0; channel < channels; ++channel) {
         for (Index l = 0; l < lanes; l += 4) {
             const float* w = from + channel * 9 * lanes + l;
             V half[12], all[16];
 #pragma GCC unroll 3
             for (int x = 0; x < 3; ++x) {
-                from_weights(load<16>(w + x * lanes), load<16>(w + (3 + x) * lanes),
-                             load<16>(w + (6 + x) * lanes), half + x, 3);
+                from_weights(load<float, 16>(w + x * lanes), load<float, 16>(w + (3 + x) * lanes),
+                             load<float, 16>(w + (6 + x) * lanes), half + x, 3);
             }
 #pragma GCC unroll 4
             for (int y = 0; y < 4; ++y) {
@@ -214,11 +192,11 @@ void weight(Index channels, Index lanes, Index pitch, const float* from, float* 
 }
 
 void weight_gradient(Index channels, Index lanes, Index pitch, const float* places, float* to) {
-    using V = Vector<16>::type;
+    using V = Vector<float, 16>::type;
     for (Index channel = 0; channel < channels; ++channel) {
         for (Index l = 0; l < lanes; l += 4) {
             const auto at = [&](int p) {
-                return load<16>(places + p * pitch + channel * lanes + l);
+                return load<float, 16>(places + p * pitch + channel * lanes + l);
             };
             V half[12], all[9];
 #pragma GCC unroll 4

@@ -348,6 +348,11 @@ PyObject* method_set_item(PyObject* self, PyObject* const* args, Py_ssize_t coun
         check_as(ErrorKind::Type, count == 3 && is_tensor(args[0]) && PyLong_Check(args[1]),
                  "_set_item(inner, level, batched)");
         const bool batched = args[2] == Py_True;
+        int overflow = 0;
+        const long deep = PyLong_AsLongAndOverflow(args[1], &overflow);
+        check(overflow == 0 && deep >= 0 && deep <= 255, "_set_item: a batch within ", deep,
+              " others is too deep");
+        const auto level = std::uint8_t(deep);
         const Array& whole = as_tensor(args[0])->array;
         check(!batched || whole.ndim() > 0, "a batch has at least one dimension");
         Dims shape(whole.ndim() - int(batched)), strides(whole.ndim() - int(batched));
@@ -359,7 +364,7 @@ PyObject* method_set_item(PyObject* self, PyObject* const* args, Py_ssize_t coun
         const Array& behind = no_data(whole.dtype());
         item->array = Array(behind.body()->storage, behind.offset(), std::move(shape),
                             std::move(strides), whole.dtype());
-        item->level = std::uint8_t(PyLong_AsLong(args[1]));
+        item->level = level;
         item->batched = batched;
         PyObject* old = std::exchange(item->inner, Py_NewRef(args[0]));
         Py_XDECREF(old);

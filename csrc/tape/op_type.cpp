@@ -1,0 +1,286 @@
+// The Python type of ops: how one is made, given its formulas, and what Python asks of it.
+#include "tape/op.h"
+
+#include <structmember.h>
+
+#include <algorithm>
+
+#include "tape/calls.h"
+
+namespace rushlight {
+
+PyTypeObject* op_type = nullptr;
+
+namespace {
+
+// Op(name, kernel, arguments, defaults, variadic, python_body, view, out, backward_name, tensors,
+//    one_tensor)
+PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
+    return guarded([&]() -> PyObject* {
+        static const char* names[] = {"name",        "kernel", "arguments", "defaults",
+                                      "variadic",    "python_body", "view", "out",
+                                      "backward_name", "tensors", "one_tensor", nullptr};
+        PyObject *name, *kernel, *arguments, *defaults, *backward_name;
+        int variadic = -1, python_body = 0, view = 0, out = 0, one_tensor = 0;
+        unsigned tensors = 0;
+        if (!PyArg_ParseTupleAndKeywords(args, keywords, "UOO!O!ipppO|Ip",
+                                         const_cast<char**>(names), &name, &kernel, &PyTuple_Type,
+                                         &arguments, &PyTuple_Type, &defaults, &variadic,
+                                         &python_body, &view, &out, &backward_name, &tensors,
+                                         &one_tensor))
+            throw PythonError();
+        check_as(ErrorKind::Type,
+                 PyUnicode_Check(backward_name) ||
+                     (PyTuple_Check(backward_name) && PyTuple_GET_SIZE(backward_name) == 2),
+                 "backward_name must be a str, or a function and the names of its arguments");
+        check_as(ErrorKind::Value, PyTuple_GET_SIZE(arguments) <= kMaxArguments,
+                 "an op takes at most ", kMaxArguments, " arguments");
+        PyRef made = PyRef::check(type->tp_alloc(type, 0));
+        OpObject* op = as_op(made.get());
+        op->vectorcall = op_vectorcall;
+        op->spec = new OpSpec();
+        op->owns_spec = true;
+        OpSpec& spec = *op->spec;
+        spec.name = PyRef::borrow(name);
+        spec.backward_name = PyRef::borrow(backward_name);
+        spec.kernel = PyRef::borrow(kernel);
+        spec.arguments = PyRef::borrow(arguments);
+        spec.defaults = PyRef::borrow(defaults);
+        spec.count = int(PyTuple_GET_SIZE(arguments));
+        spec.variadic = variadic;
+        spec.python_body = python_body;
+        spec.view = view;
+        spec.takes_out = out;
+        spec.tensors = tensors;
+        spec.one_tensor = one_tensor;
+        return made.release();
+    });
+}
+
+constexpr int kUnknown = -2;
+
+int argument_named(const OpSpec& spec, const std::string& name) {
+    if (name == "result") return -1;
+    for (int i = 0; i < spec.count; ++i)
+        if (text(PyTuple_GET_ITEM(spec.arguments.get(), i)) == name) return i;
+    return kUnknown;
+}
+
+// Where a formula's argument comes from; adds to what the node saves. `input_shape` and
+// `input_dtype` keep only that of the input, not its data.
+Formula make_formula(OpSpec& spec, PyObject* call, PyObject* names) {
+    Formula formula{PyRef::borrow(call), {}};
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); ++i) {
+        PyObject* name = PyTuple_GET_ITEM(names, i);
+        if (PyUnicode_CompareWithASCIIString(name, "needs") == 0) {
+            formula.sources.push_back({Source::Needs, 0});
+            continue;
+        }
+        const std::string asked = text(name);
+        Kept kept{argument_named(spec, asked)};
+        for (auto [suffix, what] : {std::pair{"_shape", Kept::Shape}, {"_dtype", Kept::Type}})
+            if (kept.argument == kUnknown && asked.ends_with(suffix))
+                kept = {argument_named(spec, asked.substr(0, asked.size() - 6)), what};
+        if (kept.argument == kUnknown)
+            fail(ErrorKind::Value, text(spec.name.get()), ": the formula asks for '", asked,
+                 "', which is neither an argument of the op nor 'result'");
+        auto found = std::find(spec.saves.begin(), spec.saves.end(), kept);
+        if (found == spec.saves.end()) found = spec.saves.insert(spec.saves.end(), kept);
+        formula.sources.push_back({Source::Saved, int(found - spec.saves.begin())});
+    }
+    return formula;
+}
+
+// What the function that names nodes takes: `dim` is the value of a plain argument; `other_ndim` and
+// `other_dtype` describe an argument that a formula keeps, and are None if it is no tensor;
+// `recorded` says of each input whether it wants a gradient.
+Fact make_fact(OpSpec& spec, PyObject* name) {
+    const std::string asked = text(name);
+    if (asked == "recorded") return {Fact::Recorded};
+    Kept kept{argument_named(spec, asked)};
+    Fact::What what = Fact::Value;
+    if (kept.argument == kUnknown) {
+        for (auto [suffix, described] : {std::pair{std::string("_ndim"), Fact::Rank},
+                                         std::pair{std::string("_dtype"), Fact::Type}})
+            if (asked.ends_with(suffix)) {
+                kept.argument = argument_named(spec, asked.substr(0, asked.size() - suffix.size()));
+                what = described;
+            }
+    }
+    auto found = std::find(spec.saves.begin(), spec.saves.end(), kept);
+    if (found == spec.saves.end() && what == Fact::Value && kept.argument >= 0)
+        found = spec.saves.insert(spec.saves.end(), kept);
+    if (found == spec.saves.end())
+        fail(ErrorKind::Value, text(spec.name.get()), ": the name of the node asks for '", asked,
+             "', which no formula keeps");
+    return {what, int(found - spec.saves.begin())};
+}
+
+// set_formulas(positions, [(callable, names), ...], joint, list_argument): one formula per
+// differentiable argument, or a single joint one.
+PyObject* op_set_formulas(PyObject* self, PyObject* args) {
+    return guarded([&]() -> PyObject* {
+        PyObject *positions, *formulas;
+        int joint = 0, list_argument = -1;
+        if (!PyArg_ParseTuple(args, "O!O!pi", &PyTuple_Type, &positions, &PyList_Type, &formulas,
+                              &joint, &list_argument))
+            throw PythonError();
+        OpSpec& spec = *as_op(self)->spec;
+        spec.differentiable.clear();
+        spec.formulas.clear();
+        spec.saves.clear();
+        spec.list_argument = list_argument;
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(positions); ++i)
+            spec.differentiable.push_back(int(PyLong_AsLong(PyTuple_GET_ITEM(positions, i))));
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(formulas); ++i) {
+            PyObject* pair = PyList_GET_ITEM(formulas, i);
+            Formula formula =
+                make_formula(spec, PyTuple_GetItem(pair, 0), PyTuple_GetItem(pair, 1));
+            if (joint) spec.joint = std::move(formula);
+            else spec.formulas.push_back(std::move(formula));
+        }
+        spec.name_facts.clear();
+        if (PyTuple_Check(spec.backward_name.get())) {
+            PyObject* asked = PyTuple_GET_ITEM(spec.backward_name.get(), 1);
+            for (Py_ssize_t i = 0; i < PyTuple_Size(asked); ++i)
+                spec.name_facts.push_back(make_fact(spec, PyTuple_GET_ITEM(asked, i)));
+        }
+        Py_RETURN_NONE;
+    });
+}
+
+PyObject* make_form(PyObject* self, bool inplace, bool is_operator) {
+    return guarded([&]() -> PyObject* {
+        OpObject* op = as_op(self);
+        PyRef made = PyRef::check(op_type->tp_alloc(op_type, 0));
+        OpObject* form = as_op(made.get());
+        form->vectorcall = op_vectorcall;
+        form->spec = op->spec;
+        form->owns_spec = false;
+        form->inplace = inplace;
+        form->is_operator = is_operator;
+        form->origin = Py_NewRef(self);
+        return made.release();
+    });
+}
+
+// What is called in place of the op. An op without a hook pays nothing.
+PyObject* op_set_hook(PyObject* self, PyObject* hook) {
+    const bool on = hook != Py_None;
+    as_op(self)->vectorcall = on ? hooked_vectorcall : op_vectorcall;
+    Py_XSETREF(as_op(self)->hook, on ? Py_NewRef(hook) : nullptr);
+    Py_RETURN_NONE;
+}
+
+PyObject* op_direct(PyObject* self, PyObject* const* args, Py_ssize_t given, PyObject* keywords) {
+    return op_vectorcall(self, args, std::size_t(given), keywords);
+}
+
+PyObject* op_inplace_form(PyObject* self, PyObject*) { return make_form(self, true, false); }
+PyObject* op_operator_form(PyObject* self, PyObject*) {
+    return make_form(self, as_op(self)->inplace, true);
+}
+
+int op_traverse(PyObject* self, visitproc visit, void* arg) {
+    OpObject* op = as_op(self);
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(op->dict);
+    Py_VISIT(op->origin);
+    Py_VISIT(op->hook);
+    if (op->owns_spec && op->spec) {
+        Py_VISIT(op->spec->kernel.get());
+        Py_VISIT(op->spec->backward_name.get());
+        for (const Formula& formula : op->spec->formulas) Py_VISIT(formula.call.get());
+        Py_VISIT(op->spec->joint.call.get());
+    }
+    return 0;
+}
+
+void op_dealloc(PyObject* self) {
+    PyTypeObject* type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    OpObject* op = as_op(self);
+    Py_CLEAR(op->dict);
+    Py_CLEAR(op->origin);
+    Py_CLEAR(op->hook);
+    if (op->owns_spec) delete op->spec;
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+// A bound method where the call protocol asks for one (getattr(x, "mul")).
+PyObject* op_get(PyObject* self, PyObject* instance, PyObject*) {
+    if (!instance || instance == Py_None) return Py_NewRef(self);
+    return PyMethod_New(self, instance);
+}
+
+PyObject* op_repr(PyObject* self) {
+    return guarded([&] {
+        return PyUnicode_FromFormat("<op %s>", name_of(as_op(self)).c_str());
+    });
+}
+
+PyObject* op_is_differentiable(PyObject* self, void*) {
+    return PyBool_FromLong(!as_op(self)->spec->differentiable.empty());
+}
+PyObject* op_takes_out(PyObject* self, void*) {
+    return PyBool_FromLong(as_op(self)->spec->takes_out && !as_op(self)->inplace);
+}
+PyObject* op_arguments(PyObject* self, void*) {
+    return Py_NewRef(as_op(self)->spec->arguments.get());
+}
+PyObject* op_form_of(PyObject* self, void*) {
+    PyObject* origin = as_op(self)->origin;
+    return Py_NewRef(origin ? origin : Py_None);
+}
+PyObject* op_is_inplace(PyObject* self, void*) { return PyBool_FromLong(as_op(self)->inplace); }
+
+PyMethodDef op_methods[] = {
+    {"set_formulas", op_set_formulas, METH_VARARGS, "Gives the op its derivative formulas."},
+    {"inplace_form", op_inplace_form, METH_NOARGS, "The form that writes to its first argument."},
+    {"operator_form", op_operator_form, METH_NOARGS, "The form behind Python's operator."},
+    {"set_hook", op_set_hook, METH_O, "What is called in its place: hook(op, ...); or None."},
+    {"direct", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(op_direct)),
+     METH_FASTCALL | METH_KEYWORDS, "The op itself, past its hook."},
+    {nullptr, nullptr, 0, nullptr}};
+
+PyMemberDef op_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(OpObject, vectorcall), READONLY, nullptr},
+    {"__dictoffset__", T_PYSSIZET, offsetof(OpObject, dict), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+
+PyGetSetDef op_getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {"is_differentiable", op_is_differentiable, nullptr, "Whether it has formulas.", nullptr},
+    {"takes_out", op_takes_out, nullptr, "Whether it has an argument out=.", nullptr},
+    {"is_inplace", op_is_inplace, nullptr, "Whether it writes to its first argument.", nullptr},
+    {"form_of", op_form_of, nullptr, "The op that it is another form of, or None.", nullptr},
+    {"arguments", op_arguments, nullptr, "The names of its arguments.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+PyType_Slot op_slots[] = {{Py_tp_new, reinterpret_cast<void*>(op_new)},
+                          {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                          {Py_tp_traverse, reinterpret_cast<void*>(op_traverse)},
+                          {Py_tp_dealloc, reinterpret_cast<void*>(op_dealloc)},
+                          {Py_tp_descr_get, reinterpret_cast<void*>(op_get)},
+                          {Py_tp_repr, reinterpret_cast<void*>(op_repr)},
+                          {Py_tp_methods, op_methods},
+                          {Py_tp_members, op_members},
+                          {Py_tp_getset, op_getset},
+                          {0, nullptr}};
+
+PyType_Spec op_type_spec = {"rushlight._core.Op", sizeof(OpObject), 0,
+                            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+                                Py_TPFLAGS_METHOD_DESCRIPTOR,
+                            op_slots};
+
+}  // namespace
+
+void add_op_type(PyObject* module) {
+    PyRef type = PyRef::check(PyType_FromSpec(&op_type_spec));
+    op_type = reinterpret_cast<PyTypeObject*>(type.get());
+    check_status(PyModule_AddObjectRef(module, "Op", type.get()));
+    type.release();  // for the life of the process
+}
+
+}  // namespace rushlight
