@@ -107,16 +107,16 @@ def test_digits_cnn(tmp_path: Path) -> None:
 
 
 def test_char_lstm(tmp_path: Path) -> None:
-    text = run("char_lstm.py", "--steps", 100, "--length", 40, cwd=tmp_path)
-    assert number(text, "step  100   loss {} ") < 2.6
-    assert number(text, "test loss {},") < 2.8
+    text = run("char_lstm.py", "--steps", 80, "--batch-size", 16, "--length", 40, cwd=tmp_path)
+    assert number(text, "step   80   loss {} ") < 3  # of 4.6 where it knows nothing
+    assert number(text, "test loss {},") < 3
     assert "\nThe " in text  # what it wrote
 
 
 def test_char_gpt(tmp_path: Path) -> None:
-    text = run("char_gpt.py", "--steps", 60, "--length", 20, cwd=tmp_path)
-    assert number(text, "step    1   loss {} ") == pytest.approx(4.6, abs=0.15)  # knows nothing yet
-    assert number(text, "val loss {}") < 2.9
+    text = run("char_gpt.py", "--steps", 60, "--batch-size", 8, "--length", 20, cwd=tmp_path)
+    assert number(text, "step    1   loss {} ") == pytest.approx(4.6, abs=0.4)  # knows nothing yet
+    assert number(text, "val loss {}") < 3
     assert "\nThe " in text
 
 
@@ -131,8 +131,8 @@ def test_vae(tmp_path: Path) -> None:
 def test_dcgan(tmp_path: Path) -> None:
     needs("sklearn", "tqdm", "matplotlib")
     text = run("dcgan.py", "--epochs", 1, cwd=tmp_path)
-    assert number(text, "loss of D {},") == pytest.approx(DCGAN_D, rel=1e-3)
-    assert number(text, "of G {};") == pytest.approx(DCGAN_G, rel=1e-3)
+    assert number(text, "loss of D {},") == pytest.approx(1.4981, rel=1e-3)
+    assert number(text, "of G {};") == pytest.approx(1.0899, rel=1e-3)
     assert is_plot(tmp_path / "dcgan.png")
 
 
@@ -146,7 +146,7 @@ def test_reinforce(tmp_path: Path) -> None:
 def test_dqn(tmp_path: Path) -> None:
     needs("gymnasium")
     text = run("dqn.py", "--episodes", 30, cwd=tmp_path)
-    assert number(text, "episode  10   loss {} ") == pytest.approx(DQN_LOSS, rel=1e-3)
+    assert number(text, "episode  10   loss {} ") == pytest.approx(0.01047, rel=1e-3)
     assert number(text, "steps, {} on average") > 7  # it only begins
 
 

@@ -146,6 +146,10 @@ class Tensor(_core.TensorBase):
         """Whether the dtype has negative values."""
         return self.dtype.is_signed
 
+    def chalf(self, memory_format: Any = None) -> Tensor:
+        """Raises: there is no complex dtype of two halves."""
+        raise NotImplementedError("chalf: rushlight has no dtype torch.complex32; use .cfloat()")
+
     def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether elements follow each other in row-major order."""
         return self._is_contiguous()
@@ -209,12 +213,7 @@ class Tensor(_core.TensorBase):
 
         return UntypedStorage(self)
 
-    def data_ptr(self) -> int:
-        """The address of the first element; 0 if there is none."""
-        start = self.untyped_storage().data_ptr()
-        return start and start + self.storage_offset() * self.element_size()
-
-    const_data_ptr = data_ptr
+    const_data_ptr = _core.TensorBase.data_ptr
 
     def share_memory_(self) -> Tensor:
         """Moves the memory, in place, to where it can be shared with other processes."""
@@ -328,17 +327,6 @@ class Tensor(_core.TensorBase):
 
         return deepcopy_tensor(self, memo)
 
-    def __setstate__(self, state: tuple) -> None:
-        if not self.is_leaf:
-            raise RuntimeError("__setstate__ can be only called on leaf Tensors")
-        if len(state) == 4:  # (storage, offset, size, stride), of PyTorch before 0.4
-            self.set_(*state)  # type: ignore[attr-defined]
-            return
-        if len(state) == 5:
-            self.data = state[0]
-            state = (state[3], state[4], state[2])
-        self.requires_grad = state[0]
-
     def __reduce_ex__(self, protocol: Any) -> Any:
         from rushlight.io.copying import reduce_tensor
 
@@ -364,13 +352,49 @@ class Tensor(_core.TensorBase):
             return array.astype(dtype, copy=bool(copy))
         return array.copy() if copy else array
 
-    def __dlpack__(self, **kwargs: Any) -> Any:
+    def __array_wrap__(
+        self, array: Any, context: Any = None, return_scalar: bool = False
+    ) -> Tensor:
+        """What a NumPy function over a tensor gives: a tensor, uint8 where it is truth values."""
+        from rushlight.ops.create import from_numpy
+
+        return from_numpy(array.astype("uint8") if array.dtype == bool else array)
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = -1,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A capsule on this memory, or on a copy, for another library's `from_dlpack`.
+
+        From `max_version` (1, 0) on it says that it may be written to, for the dtypes of NumPy.
+        """
         if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-        return _core.to_dlpack(self)
+        if stream is not None and type(stream) is not int:
+            raise TypeError(f"__dlpack__: stream must be an int or None, not {stream!r}")
+        if stream is not None and stream != -1:
+            raise AssertionError(f"__dlpack__: stream should be None on cpu, not {stream}")
+        if dl_device is not None and tuple(dl_device) != (1, 0):
+            raise BufferError(
+                f"__dlpack__: the tensor is on the CPU, (1, 0), and cannot go to {dl_device}"
+            )
+        source = _core.clone(self) if copy else self.detach()
+        if max_version is not None and max_version[0] >= 1 and source.dtype is not _core.bfloat16:
+            try:
+                return source.numpy().__dlpack__(max_version=max_version)
+            except TypeError:  # NumPy before 2.1; a capsule without a version serves any consumer
+                pass
+        return _core.to_dlpack(source)
 
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
+    def __dlpack_device__(self) -> tuple[Any, int]:
+        """(kind of device, its number): the CPU."""
+        from rushlight.utils.dlpack import DLDeviceType
+
+        return (DLDeviceType.kDLCPU, 0)
 
 
 def _construct(args: tuple) -> Tensor:

@@ -580,6 +580,12 @@ def test_nothing_is_run(tmp_path, function, argument, message):
     assert not target.exists()
 
 
+def _nested_sets(depth):
+    """frozenset({x, (x,)}) of x, again and again; the same object twice each time."""
+    steps = (b"q%c(h%ch%c\x85\x91" % (i, i, i) for i in range(depth))
+    return b"(K\x01\x91" + b"".join(steps)
+
+
 @pytest.mark.parametrize(
     "pickled",
     [
@@ -608,8 +614,14 @@ def test_nothing_is_run(tmp_path, function, argument, message):
         b"\x80\x02})" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(100)) + b"K\x01s.",
         # a key so deep that hashing it would overflow the stack
         b"\x80\x02})" + b"\x85" * 100000 + b"K\x01s.",
+        # two equal sets, which it takes 2 ** 60 steps to compare
+        b"\x80\x04}(" + _nested_sets(60) + b"K\x01" + _nested_sets(60) + b"K\x02u.",
+        # a size that it takes 2 ** 60 characters to show
+        b"\x80\x02ctorch\nSize\n)"
+        + b"".join(b"q%ch%c\x86" % (i, i) for i in range(60))
+        + b"\x85R.",
     ],
-    ids=range(23),
+    ids=range(25),
 )
 def test_broken_and_hostile_pickles(pickled):
     with pytest.raises(pickle.UnpicklingError, match="load: the pickle"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from typing import Any
 
@@ -137,8 +138,15 @@ def from_numpy(ndarray: Any) -> Tensor:
 
 @composed()
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
-    """A tensor on the memory of another library's array, through DLPack."""
+    """A tensor on the memory of another library's array (or of a capsule), through DLPack."""
     check_device(device)
+    if type(ext_tensor).__module__ == "numpy" and hasattr(ext_tensor, "strides"):
+        return from_numpy(ext_tensor.copy() if copy else ext_tensor)  # read-only ones too
+    if not hasattr(ext_tensor, "__dlpack__") and type(ext_tensor).__name__ != "PyCapsule":
+        raise TypeError(
+            f"from_dlpack: {type(ext_tensor).__name__} has no __dlpack__; expected an array of a "
+            "library that exports DLPack, or a capsule. tensor() takes numbers and sequences"
+        )
     result = _core.from_foreign(ext_tensor)
     return result.clone() if copy else result
 
@@ -251,8 +259,14 @@ def empty_permuted(
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Uninitialised memory with the dimensions laid out in the given order."""
-    size, stride, step = tuple(size), [0] * len(size), 1
-    for d in reversed(tuple(physical_layout)):
+    size, order = tuple(size), tuple(physical_layout)
+    if sorted(d + len(size) if d < 0 else d for d in order) != [*builtins.range(len(size))]:
+        raise RuntimeError(
+            "empty_permuted: physical_layout must name each dimension of size once, got "
+            f"{list(order)} for a size of {len(size)} dimensions"
+        )
+    stride, step = [0] * len(size), 1
+    for d in reversed(order):
         stride[d] = step
         step *= size[d]
     return empty_strided(size, stride, dtype=dtype, device=device, requires_grad=requires_grad)

@@ -310,6 +310,13 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     size = input.shape[_axis(input, dim)] if input.ndim else 0
     if input.ndim == 0:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if isinstance(start, Tensor) and (
+        start.ndim or start.dtype.is_floating_point or start.dtype.is_complex
+    ):
+        raise RuntimeError(
+            f"narrow(): start must be an 0-dim integral Tensor, got one of {start.dtype} and shape "
+            f"{list(start.shape)}"
+        )
     start = int(start)
     if not -size <= start <= size:
         raise IndexError(
@@ -513,6 +520,12 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     axis = _axis(input, dim)
     length = input.shape[axis]
     if isinstance(indices_or_sections, Tensor):
+        if indices_or_sections.dtype is not _core.int64 or indices_or_sections.ndim > 1:
+            raise RuntimeError(
+                "tensor_split expected tensor_indices_or_sections to be a 0- or 1-dimensional "
+                f"int64 tensor, but got {indices_or_sections.dtype} of shape "
+                f"{list(indices_or_sections.shape)}"
+            )
         indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, int):
         sections = indices_or_sections
@@ -531,7 +544,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple:
     """Views of all parts along a dimension, which goes."""
     axis = _axis(input, dim)
     if input.ndim == 0:
-        raise RuntimeError("unbind(): cannot be applied to a 0-dim tensor")
+        raise IndexError("unbind(): cannot be applied to a 0-dim tensor")
     return tuple(_core.select(input, axis, i) for i in range(input.shape[axis]))
 
 
@@ -715,8 +728,10 @@ def _no_gradient(grad: Tensor) -> Tensor:
 
 
 @op(inplace=True, public=False, method=False, node="CopyBackwards")
-def copy(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
+def copy(input: Tensor, src: Tensor | complex, non_blocking: bool = False) -> Tensor:
     """The values of `src` in the shape and dtype of input."""
+    if not isinstance(src, Tensor):
+        return _core.full(tuple(input.shape), src, input.dtype)
     return _core.to_dtype(_core.expand(src, tuple(input.shape)), input.dtype)
 
 

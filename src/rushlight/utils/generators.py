@@ -35,16 +35,17 @@ def _kind(generator: Any) -> str | None:
         return "python"
     if generator is _NUMPY:
         return "numpy"
-    if isinstance(generator, _core.Generator):
+    kind = type(generator)  # a proxy is not asked what it stands for, which may load it
+    if issubclass(kind, _core.Generator):
         return "rushlight"
     random = sys.modules.get("random")  # what was never imported made no object
-    if random is not None and isinstance(generator, random.Random):
-        return None if isinstance(generator, random.SystemRandom) else "python"
+    if random is not None and issubclass(kind, random.Random):
+        return None if issubclass(kind, random.SystemRandom) else "python"
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
-        if isinstance(generator, numpy_random.Generator):
+        if issubclass(kind, numpy_random.Generator):
             return "numpy generator"
-        if isinstance(generator, numpy_random.RandomState):
+        if issubclass(kind, numpy_random.RandomState):
             return "numpy"
     return None
 
