@@ -35,7 +35,7 @@ lint: $(STAMPS)/lint stubs ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(STAMPS)/installed $(ORACLE)/bench ## rushlight beside PyTorch and JAX; BENCH='--only seed' for options
+bench: $(STAMPS)/installed $(ORACLE)/bench ## rushlight beside PyTorch and JAX; BENCH='--only seed', '--plot ratios.png', '--sweep width'...
 	$(BIN)/python -m benchmarks --peer-python $(ORACLE)/bin/python $(BENCH)
 
 docs: $(STAMPS)/docs ## the documentation as a site in build/site

@@ -16,6 +16,9 @@ namespace rushlight {
 namespace {
 
 constexpr Index kTileElements = 32768;
+constexpr Index kMostTiles = 1 << 20;
+// After so many blocks, about a millisecond, a tile that long looks whether to stop; less one.
+constexpr Index kBlocksToStop = 1023;
 constexpr Index kNarrowRows = 64;  // so many floats are added up in float before they go to double
 constexpr std::size_t kRegisterBudget = 26 * 1024;  // bytes of first-level cache for registers
 
@@ -307,20 +310,22 @@ std::vector<Pass::Tile> Pass::make_tiles() const {
     std::vector<Tile> tiles;
     const Index total = rows_ * cols_;
     if (total == 0) return tiles;
+    // An expanded tensor can have more elements than there is memory for tiles.
+    const Index elements = std::max<Index>(kTileElements, total / kMostTiles / 64 * 64);
     if (by_columns()) {
-        const Index width = std::max<Index>(512, kTileElements / rows_ / 64 * 64);
+        const Index width = std::max<Index>(512, elements / rows_ / 64 * 64);
         for (Index c = 0; c < cols_; c += width)
             tiles.push_back({0, rows_, c, std::min(cols_, c + width)});
         return tiles;
     }
-    if (cols_ >= kTileElements) {
+    if (cols_ >= elements) {
         for (Index r = 0; r < rows_; ++r)
-            for (Index c = 0; c < cols_; c += kTileElements)
-                tiles.push_back({r, r + 1, c, std::min(cols_, c + kTileElements)});
+            for (Index c = 0; c < cols_; c += elements)
+                tiles.push_back({r, r + 1, c, cols_ - c < elements ? cols_ : c + elements});
         return tiles;
     }
     // Whole rows; fewer, longer tiles where each would carry a large accumulator of its own.
-    Index per_tile = std::max<Index>(1, kTileElements / cols_);
+    Index per_tile = std::max<Index>(1, elements / cols_);
     for (const auto& reduction : reductions_)
         if (reduction.strides[0] == 0 && reduction.outputs > 4096)
             per_tile = std::max(per_tile, (rows_ + 15) / 16);
@@ -366,13 +371,17 @@ public:
         }
         const Index rows_at_once =
             pass_.cols_ < pass_.block_ ? std::max<Index>(1, pass_.block_ / pass_.cols_) : 1;
+        Index blocks = 0;
         for (Index r = tile.row_begin; r < tile.row_end; r += rows_at_once) {
             const Index rows = std::min(rows_at_once, tile.row_end - r);
             if (pass_.cols_ < pass_.block_) {
                 block(r, rows, 0, pass_.cols_, at, accumulators);
+                if ((++blocks & kBlocksToStop) == 0) pass_or_stop();
             } else {
-                for (Index c = tile.col_begin; c < tile.col_end; c += pass_.block_)
+                for (Index c = tile.col_begin; c < tile.col_end; c += pass_.block_) {
                     block(r, 1, c, std::min(pass_.block_, tile.col_end - c), at, accumulators);
+                    if ((++blocks & kBlocksToStop) == 0) pass_or_stop();
+                }
             }
             for (Index k = 0; k < rows; ++k) advance(at);
         }

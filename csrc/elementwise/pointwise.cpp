@@ -15,13 +15,10 @@ namespace {
 
 // Below this many elements the planning costs more than a trip through the cache saves.
 constexpr Index kDeferFrom = 8192;
-// Expressions do not grow without bound: this many operations, then they run.
-
-// Operations of one expression. A longer one is cut, and what crosses a cut goes through memory:
-// a chain with its backward then takes twice as long per operation. Planning looks at the whole
-// expression again for each operation that shares work, which large loops hide.
+// Expressions do not grow without bound: this many operations, then they run. What crosses the cut
+// goes through memory, so that a chain with its backward takes twice as long per operation behind
+// it. Planning may look at the whole expression again for each operation, which large loops hide.
 constexpr int max_weight(Index numel) { return numel < 65536 ? 128 : 256; }
-
 constexpr Index kDirectUpTo = 32768;
 
 bool g_eager = [] {
@@ -197,6 +194,7 @@ Array pointwise(int row, std::span<const Operand> operands) {
     const DType dtype = to_bool ? DType::Bool : calc;
     Index numel = shape.product();
     if (waits(numel, operands)) {
+        checked_numel(shape, size_of(dtype));
         Array result =
             make_pending(std::move(shape), dtype, Pending::Kind::Pointwise, operands, calc);
         result.body()->pending->row = row;
