@@ -57,6 +57,54 @@ def test_losses_are_computed_in_float32():
     assert F.mse_loss(x, x * 2).dtype is LOW
 
 
+def test_what_is_composed_is_computed_in_float32():
+    x, y = torch.rand(4, 3).bfloat16() / 2, torch.tensor([0, 1, 2, 0])
+    sign = torch.tensor([1, -1, 1, -1]).bfloat16()
+    matrix = torch.eye(3).bfloat16() * 2
+    calls = {
+        "kl_div": lambda: F.kl_div(x.log(), x, reduction="sum"),
+        "hinge_embedding_loss": lambda: F.hinge_embedding_loss(x[:, 0], sign),
+        "cosine_embedding_loss": lambda: F.cosine_embedding_loss(x, x + 1, sign),
+        "triplet_margin_loss": lambda: F.triplet_margin_loss(x, x + 1, x - 1),
+        "poisson_nll_loss": lambda: F.poisson_nll_loss(x, x),
+        "multi_margin_loss": lambda: F.multi_margin_loss(x, y),
+        "margin_ranking_loss": lambda: F.margin_ranking_loss(x[:, 0], x[:, 1], sign),
+        "quantile": lambda: torch.quantile(x, 0.5),
+        "cdist": lambda: torch.cdist(x, x),
+        "trace": lambda: torch.trace(x),
+        "pinverse": lambda: torch.pinverse(matrix),
+        "svd": lambda: torch.svd(matrix)[1],
+        "cholesky": lambda: torch.linalg.cholesky(matrix),
+        "solve": lambda: torch.linalg.solve(matrix, x.t()),
+        "rfft": lambda: torch.fft.rfft(x).real,
+        "stft": lambda: torch.stft(x[0], 2, 1, window=x[0, :2], return_complex=True).real,
+        "avg_pool3d": lambda: F.avg_pool3d(torch.ones(1, 1, 2, 2, 2).bfloat16(), 2),
+    }
+    for name, call in calls.items():
+        with torch.autocast("cpu"):
+            assert call().dtype is FULL, name
+            assert (x @ x.t()).dtype is LOW
+    assert F.kl_div(x.log(), x, reduction="sum").dtype is LOW
+
+
+def test_autocast_switched_on_without_a_block():
+    x = torch.randn(3, 3)
+    torch.set_autocast_enabled("cpu", True)
+    try:
+        assert torch.is_autocast_enabled("cpu") and (x @ x).dtype is LOW
+        with torch.autocast("cpu", enabled=False):
+            assert (x @ x).dtype is FULL
+        assert (x @ x).dtype is LOW
+        torch.set_autocast_dtype("cpu", torch.float16)
+        assert torch.get_autocast_dtype("cpu") is (x @ x).dtype is torch.float16
+    finally:
+        torch.set_autocast_cpu_enabled(False)
+        torch.set_autocast_cpu_dtype(LOW)
+    assert (x @ x).dtype is FULL and not torch.is_autocast_cpu_enabled()
+    with pytest.raises(RuntimeError, match="Bfloat16 or Half"):
+        torch.set_autocast_dtype("cpu", torch.float64)
+
+
 def test_training_fills_float32_gradients():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 3))

@@ -178,8 +178,10 @@ PyObject* method_item(PyObject* self, PyObject*) {
 PyObject* list_of(const Array& array, int axis, const std::byte* at) {
     if (axis == array.ndim())
         return dispatch(array.dtype(), [&]<class T>() -> PyObject* {
-            const T element = *reinterpret_cast<const T*>(at);
-            if constexpr (std::is_same_v<T, bool>) return PyBool_FromLong(element);
+            // Booleans that nobody has written may be more than 0 and 1.
+            using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
+            const Stored element = *reinterpret_cast<const Stored*>(at);
+            if constexpr (std::is_same_v<T, bool>) return PyBool_FromLong(element != 0);
             else if constexpr (std::is_integral_v<T>) return PyLong_FromLongLong(element);
             else if constexpr (dtype_of<T> >= DType::C64)
                 return PyComplex_FromDoubles(double(element.real()), double(element.imag()));

@@ -43,7 +43,7 @@ Dims = builtins.int | tuple[builtins.int, ...] | None
 
 
 def _lowest(dtype: DType) -> Any:
-    if dtype.is_floating_point:
+    if dtype.is_floating_point or dtype.is_complex:
         return -float("inf")
     return False if dtype is rushlight.bool else rushlight.iinfo(dtype).min
 

@@ -13,18 +13,11 @@ from rushlight.tensor import Tensor
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = [
-    "BFloat16Tensor",
-    "BoolTensor",
-    "ByteTensor",
-    "CharTensor",
-    "DoubleTensor",
-    "FloatTensor",
-    "HalfTensor",
-    "IntTensor",
-    "LongTensor",
-    "ShortTensor",
-]
+_NAMES = (
+    "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor",
+    "HalfTensor", "IntTensor", "LongTensor", "ShortTensor",
+)  # fmt: skip
+__all__ = [*_NAMES]
 
 
 class tensortype(type):
@@ -81,13 +74,13 @@ def construct(dtype: Any, args: tuple) -> Tensor:
 
 
 def _is_size(value: Any) -> bool:
-    if isinstance(value, Tensor):
+    if isinstance(value, bool) or hasattr(value, "__len__"):  # tensors and arrays
         return False
-    return hasattr(value, "__index__") and not isinstance(value, bool)
+    return hasattr(value, "__index__")
 
 
 def _types() -> Iterator[tuple[str, tensortype]]:
-    for name in __all__:
+    for name in _NAMES:
         dtype = dtypes.dtype_of_type(f"torch.{name}")
         body = {
             "__doc__": f"The old name of tensors of {dtype}.",

@@ -30,11 +30,12 @@ NO_BATCH = {
         unique_consecutive repeat_interleave bincount combinations nonzero_static
         nn.functional.one_hot index_put nn.functional.embedding_bag block_diag masked_scatter""",
     "reads values as Python numbers, to check them or to branch": """equal allclose is_nonzero histc
-        histogram quantile nanquantile isin searchsorted bucketize multinomial cov
+        histogram histogramdd quantile nanquantile isin searchsorted bucketize multinomial cov
+        segment_reduce
         nn.functional.gaussian_nll_loss nn.functional.multi_margin_loss
         nn.functional.multilabel_margin_loss rnn_tanh rnn_relu lstm gru""",
     "an offset into memory means another item": "as_strided as_strided_copy as_strided_scatter",
-    "gives memory to another library": "from_dlpack",
+    "gives memory to another library, or takes other memory": "from_dlpack resize_as_",
     "made of kernels, not of ops": """lu_unpack native_batch_norm
         nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d""",
     "random": """nn.functional.gumbel_softmax""",

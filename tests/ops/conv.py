@@ -169,6 +169,9 @@ ERRORS = (
     (RuntimeError, "padding", _wrong("conv2d", *SHAPES, padding=-1)),
     (RuntimeError, "dilation", _wrong("conv2d", *SHAPES, dilation=0)),
     (RuntimeError, "groups", _wrong("conv2d", *SHAPES, groups=0)),
+    (RuntimeError, "overflow", _wrong("conv2d", *SHAPES, padding=2**62)),
+    (RuntimeError, "overflow", _wrong("conv2d", *SHAPES, dilation=2**62)),
+    (RuntimeError, "overflow", _wrong("conv2d", *SHAPES, padding=2**40, stride=2**39)),
     (RuntimeError, "stride", _wrong("conv2d", *SHAPES, stride=(1, 1, 1))),
     (RuntimeError, "strided", _wrong("conv2d", *SHAPES, stride=2, padding="same")),
     (RuntimeError, "Invalid padding string", _wrong("conv2d", *SHAPES, padding="full")),
@@ -210,6 +213,7 @@ ERRORS = (
     (RuntimeError, "output padding", _wrong("conv_transpose2d", (1, 1, 2, 2), (1, 1, 2, 2),
                                             output_padding=1)),
     (RuntimeError, "too small", _wrong("conv_transpose2d", (1, 1, 2, 2), (1, 1, 2, 2), padding=3)),
+    (RuntimeError, "overflow", _wrong("conv_transpose2d", *SHAPES[:1], (3, 4, 3, 3), stride=2**62)),
 )  # fmt: skip
 Row(
     "conv_transpose2d", samples(TRANSPOSED2D, True), conv_transpose(2), dtypes=KINDS, tol=10,

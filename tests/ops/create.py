@@ -34,7 +34,9 @@ Row("from_numpy", cases(), **{**ONCE, "check": shape_only}, errors=(
     (ValueError, "negative", lambda rl: rl.from_numpy(np.ones(3)[::-1])),
 ))  # fmt: skip
 Row("from_dlpack", lambda make: [case(make(2, 3))], lambda x: x, grad="", method=False,
-    dtypes=("float32", "int64", "complex64"))  # fmt: skip
+    dtypes=("float32", "int64", "complex64"), covers=("to_dlpack",))  # fmt: skip
+Row("resize_as_", lambda make: [case(make(2, 3), make(3, 2)), case(make(2, 3), make(6))],
+    lambda x, like: x.reshape(like.shape), grad="", layouts=False, dtypes="bi")  # fmt: skip
 Row("frombuffer", lambda make: [], **ONCE, check=shape_only)
 Row("scalar_tensor", cases((2.5,), (3,)), np.array, **ONCE)
 for _name, _value in (("zeros", 0), ("ones", 1)):

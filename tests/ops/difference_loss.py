@@ -63,12 +63,12 @@ difference("mse_loss", lambda d: d * d, covers=("_squared_loss",), errors=(
     (NotImplementedError, "int64", lambda rl: rl.nn.functional.mse_loss(
         rl.arange(2), rl.arange(2))),
 ))  # fmt: skip
-difference("l1_loss", lambda d: d, covers=("_absolute_loss",), gradgrad=False)
+difference("l1_loss", lambda d: d, covers=("_absolute_loss",))
 difference("smooth_l1_loss", smooth_l1, ({}, {"beta": 0.3}, {"beta": 0.0}), weighted=False,
-           covers=("_smooth_l1_loss",), gradgrad=False, errors=(
+           covers=("_smooth_l1_loss",), errors=(
                (RuntimeError, "beta", lambda rl: rl.nn.functional.smooth_l1_loss(
                    rl.ones(2), rl.ones(2), beta=-1)),
            ))  # fmt: skip
-difference("huber_loss", huber, ({}, {"delta": 0.3}), covers=("_huber_loss",), gradgrad=False,
+difference("huber_loss", huber, ({}, {"delta": 0.3}), covers=("_huber_loss",),
            errors=((RuntimeError, "delta", lambda rl: rl.nn.functional.huber_loss(
                rl.ones(2), rl.ones(2), delta=0)),))  # fmt: skip

@@ -61,6 +61,8 @@ Row(
         (RuntimeError, "stride", lambda rl: F(rl).unfold(rl.ones(1, 3, 3), 2, stride=0)),
         (RuntimeError, "dilation", lambda rl: F(rl).unfold(rl.ones(1, 3, 3), 2, dilation=0)),
         (RuntimeError, "padding", lambda rl: F(rl).unfold(rl.ones(1, 3, 3), 2, padding=-1)),
+        (RuntimeError, "at most", lambda rl: F(rl).unfold(rl.ones(1, 3, 3), 2, stride=2**40)),
+        (RuntimeError, "overflow", lambda rl: F(rl).unfold(rl.ones(1, 3, 3), 2**30, 1, 2**30)),
     ),
 )  # fmt: skip
 Row(
@@ -78,5 +80,6 @@ Row(
         (RuntimeError, "divisible", lambda rl: F(rl).fold(rl.ones(1, 5, 4), 3, 2)),
         (RuntimeError, "windows", lambda rl: F(rl).fold(rl.ones(1, 4, 5), 3, 2)),
         (RuntimeError, "output_size", lambda rl: F(rl).fold(rl.ones(1, 4, 5), 0, 2)),
+        (RuntimeError, "at most", lambda rl: F(rl).fold(rl.ones(1, 4, 4), 3, 2**32)),
     ),
 )  # fmt: skip

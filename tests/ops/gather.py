@@ -95,7 +95,7 @@ def _reduced(make):
             for r in REDUCTIONS for s in (True, False)]  # fmt: skip
 
 
-Row("scatter_reduce", _reduced, _reduce, tol=3, covers=("_scatter_reduce",), gradgrad=False)
+Row("scatter_reduce", _reduced, _reduce, tol=3, covers=("_scatter_reduce",))
 
 
 def _index_add(x, dim, index, source, *, alpha=1):
@@ -137,7 +137,7 @@ Row(
     "index_reduce",
     lambda make: [case(make(3, 2), 0, np.array([0, 2, 0]), make(3, 2), r, include_self=s)
                   for r in REDUCTIONS[1:] for s in (True, False)],
-    _index_reduce, tol=3, gradgrad=False,
+    _index_reduce, tol=3,
 )  # fmt: skip
 
 

@@ -42,3 +42,21 @@ Row("searchsorted", _sorted, _search, method=False, **SEARCH)
 Row("bucketize", lambda make: [case(make(3, 4), np.sort(make(6))),
                                case(make(4), np.sort(make(6)), right=True)],
     lambda x, edges, **kw: _search(edges, x, **kw), method=False, **SEARCH)  # fmt: skip
+
+
+def _check_cells(result, x, bins, *, range=None, density=False):
+    ends = None if range is None else np.reshape(range, (-1, 2))
+    x = x.numpy().astype(float)
+    hist, edges = np.histogramdd(x.reshape(-1, x.shape[-1]), bins, ends, density)
+    np.testing.assert_allclose(result.hist.numpy(), hist, rtol=1e-5)
+    for own, wanted in zip(result.bin_edges, edges):
+        np.testing.assert_allclose(own.numpy(), wanted, rtol=1e-5, atol=1e-6)
+
+
+Row("histogramdd",
+    lambda make: [case(make(40, 2), [3, 4]), case(make(5, 6, 3), 2, range=[-2.0, 2.0] * 3),
+                  case(make(30, 1), [4], density=True)],
+    check=_check_cells, dtypes=("float64", "float32"), **NONE,
+    errors=((RuntimeError, "at least 2 dimensions", lambda rl: rl.histogramdd(rl.ones(3), [2])),
+            (RuntimeError, "one entry for each", lambda rl: rl.histogramdd(rl.ones(3, 2), [2])),
+            ))  # fmt: skip

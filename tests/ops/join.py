@@ -35,6 +35,8 @@ Row(
         ((RuntimeError, ValueError), "", lambda rl: rl.cat([])),
         (TypeError, "", lambda rl: rl.cat([rl.ones(2), 1])),
         (IndexError, "range", lambda rl: rl.cat([rl.ones(2)], 1)),
+        (RuntimeError, "add up",
+         lambda rl: rl.cat([rl.ones(1, dtype=rl.bool).expand(2**62)] * 2)),
         (TypeError, "", lambda rl: rl.cat(rl.ones(2, 2))),
     ),
 )  # fmt: skip
@@ -98,7 +100,9 @@ Row("unsafe_chunk", cases((4, 2), (2,), (2, 1)), np.array_split, **SPLITS)
 
 Row("repeat", cases((2, 3), (2, 1), (3, 2, 2), ((1, 2),), (0, 1)),
     lambda x, *n: np.tile(x, n[0] if isinstance(n[0], tuple) else n), path="Tensor.repeat", **ALL,
-    errors=((RuntimeError, "repeat", lambda rl: rl.ones(2, 3).repeat(2)),))  # fmt: skip
+    errors=((RuntimeError, "repeat", lambda rl: rl.ones(2, 3).repeat(2)),
+            (RuntimeError, "allocate", lambda rl: rl.ones(3).repeat(2**46)),
+            (RuntimeError, "overflow", lambda rl: rl.ones(4).repeat(2**62))))  # fmt: skip
 Row("tile", cases((2, 3), ((2,),), ((2, 1, 2),)), np.tile, **ALL)
 Row(
     "repeat_interleave",
@@ -108,7 +112,8 @@ Row(
 )  # fmt: skip
 Row("flip", cases((2, 3, 2), ((0,),), ((1, 2),), ((-1,),)), np.flip, **ALL,
     errors=((RuntimeError, "", lambda rl: rl.flip(rl.ones(2), (0, 0))),
-            (IndexError, "range", lambda rl: rl.flip(rl.ones(2), (1,)))))  # fmt: skip
+            (IndexError, "range", lambda rl: rl.flip(rl.ones(2), (1,))),
+            (RuntimeError, "allocate", lambda rl: rl.flip(rl.ones(1).expand(2**46), (0,)))))  # fmt: skip
 Row("fliplr", cases((2, 3), ()), np.fliplr, **ALL)
 Row("flipud", cases((2, 3), ()), np.flipud, **ALL)
 Row("roll", cases((2, 3), (1,), (-1, 0), (2, 1), ((1, 2), (0, 1)), (7, 1)),

@@ -111,6 +111,6 @@ def _low(make):
 
 for _name in ("svd_lowrank", "pca_lowrank"):
     Row(_name, _low, dtypes=("float32", "float64"), grad="f", method=False,
-        grad_samples=lambda make: [case(_low(make)[0].args[0][0], 2)], gradgrad=False,
+        grad_samples=lambda make: [case(_low(make)[0].args[0][0], 2)],
         grad_of=lambda A, q, f=_name: ((r := getattr(rl, f)(A, q))[1], r[0] @ r[2].mT),
         check=lambda *a, f=_name, **k: _check_low(*a, **k, center=f == "pca_lowrank"))  # fmt: skip

@@ -108,7 +108,8 @@ def _tensordot(make):
 
 
 Row("tensordot", _tensordot, lambda a, b, dims=2: np.tensordot(a, b, dims), **ALL, method=False,
-    errors=((RuntimeError, "match", lambda rl: rl.tensordot(rl.ones(2, 3), rl.ones(2, 3), 1)),),
+    errors=((RuntimeError, "match", lambda rl: rl.tensordot(rl.ones(2, 3), rl.ones(2, 3), 1)),
+            (RuntimeError, "fewest", lambda rl: rl.tensordot(rl.ones(2), rl.ones(2), 2**40))),
     )  # fmt: skip
 Row("chain_matmul", shapes(((2, 3), (3, 4), (4, 2)), ((2, 3), (3, 4))),
     lambda *xs: np.linalg.multi_dot(xs), **{**ALL, "dtypes": ("float32", "float64")})  # fmt: skip

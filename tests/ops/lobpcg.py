@@ -28,7 +28,7 @@ def _check(result, A, k=None, B=None, X=None, largest=True, n=None):
     np.testing.assert_allclose(A @ V, right * E[..., None, :], atol=0.02 * np.abs(A).max())
 
 
-Row("lobpcg", _matrices, check=_check, dtypes=("float32", "float64"), grad="f", gradgrad=False,
+Row("lobpcg", _matrices, check=_check, dtypes=("float32", "float64"), grad="f",
     covers=("_lobpcg",), method=False,
     grad_samples=lambda make: [case(make(7, 7) + np.diag([0, 0, 0, 0, 0, 20, 40.0]), 2)],
     grad_of=lambda A, k: rl.lobpcg(hermitian(A), k, tol=1e-13)[0],

@@ -95,3 +95,16 @@ Row("frobenius_norm", lambda make: [case(make(3, 4), (0, 1)), case(make(2, 3, 2)
     lambda A, dim, keepdim=False: _vector(A, 2, dim, keepdim), **REAL, method=False,
     errors=((RuntimeError, "2 dimensions", lambda rl: rl.frobenius_norm(ones(1, 1, 1), (0, 1, 2))),
             ))  # fmt: skip
+
+
+def _except(v, pow=2, dim=0):
+    if dim == -1:
+        return np.asarray(np.sum(np.abs(v) ** pow) ** (1 / pow))
+    axes = tuple(a for a in range(v.ndim) if a != dim)
+    return np.sum(np.abs(v) ** pow, axes, keepdims=True) ** (1 / pow) if axes else np.abs(v)
+
+
+Row("norm_except_dim",
+    lambda make: [case(make(3, 4)), case(make(2, 3, 4), 1, 2), case(make(2, 3), 2, -1),
+                  case(make(4))],
+    _except, **REAL, method=False)  # fmt: skip

@@ -119,7 +119,7 @@ unary("round", np.round, edges=(*FEW, (1.5,), (3.5,), (-0.4,)), result="same", d
 unary("frac", lambda x: x - np.trunc(x), edges=((0.5,), (-2.75,), (3.0,), (nan,)), result="same")
 unary("deg2rad", lambda x: x * (math.pi / 180), -360, 360, dtypes="fi", edges=FEW)
 unary("rad2deg", lambda x: x * (180 / math.pi), dtypes="fi", edges=FEW)
-unary("frexp", np.frexp, result="same", gradgrad=False, large=None, grad="f",
+unary("frexp", np.frexp, result="same", large=None, grad="f",
       edges=((0.0,), (1.0,), (-8.0,), (0.3,), (1e-300,)))  # fmt: skip
 binary("ldexp", lambda a, b: a * 2.0**b, number=None, low2=-3, high2=3)
 
@@ -208,7 +208,7 @@ binary("copysign", np.copysign, edges=PAIRS, result="float", dtypes="fi",
        low=0.5)  # fmt: skip
 binary("heaviside", np.heaviside, number=None, grad="", dtypes="fi", result="same",
        edges=((0.0, 5.0), (1.0, 5.0), (-1.0, 5.0), (inf, 1.0), (-inf, 1.0)))  # fmt: skip
-binary("nextafter", np.nextafter, number=None, dtypes=("float64",), gradgrad=False,
+binary("nextafter", np.nextafter, number=None, dtypes=("float64",),
        grad_samples=lambda make: [case(make(2, 3), make(2, 3))])  # fmt: skip
 
 

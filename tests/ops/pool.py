@@ -144,6 +144,8 @@ for rank in (1, 2, 3):
                 rl.ones(1, 1, 4, 4, 4)[(0,) * (3 - int(f[8]))], 2, 0)),
             (RuntimeError, "channels", lambda rl, f=name: getattr(rl.nn.functional, f)(
                 rl.ones(4), 2)),
+            (RuntimeError, "at most", lambda rl, f=name: getattr(rl.nn.functional, f)(
+                rl.ones(1, 1, 4, 4, 4)[(0,) * (3 - int(f[8]))], 2, 2**40)),
             (NotImplementedError, "bool", lambda rl, f=name: getattr(rl.nn.functional, f)(
                 rl.ones(1, 4, 4, 4, dtype=rl.bool)[(0,) * (3 - int(f[8]))], 2)),
         ),
@@ -257,8 +259,9 @@ for rank in (1, 2, 3):
         ],
         covers=("_adaptive_avg_pool", "_adaptive_avg_pool_backward"),
         large=lambda make, rank=rank: [case(make(*LARGE[rank]), 7)],
-        errors=((RuntimeError, "negative", lambda rl, f=f"adaptive_avg_pool{rank}d": getattr(
-            rl.nn.functional, f)(rl.ones(1, 1, 4, 4, 4)[(0,) * (3 - int(f[17]))], -1)),),
+        errors=tuple((RuntimeError, text, lambda rl, n=size, f=f"adaptive_avg_pool{rank}d": getattr(
+            rl.nn.functional, f)(rl.ones(1, 1, 4, 4, 4)[(0,) * (3 - int(f[17]))], n))
+            for text, size in (("negative", -1), ("", 2**46), ("overflow", 2**62))),
     )  # fmt: skip
     Row(
         F + f"adaptive_max_pool{rank}d",
@@ -275,8 +278,9 @@ for rank in (1, 2, 3):
             f"adaptive_max_pool{rank}d_with_indices", "_adaptive_max_pool", "_add_at_places",
             "_take_at_places",
         ),
-        errors=((RuntimeError, "negative", lambda rl, f=f"adaptive_max_pool{rank}d": getattr(
-            rl.nn.functional, f)(rl.ones(1, 1, 4, 4, 4)[(0,) * (3 - int(f[17]))], -1)),),
+        errors=tuple((RuntimeError, text, lambda rl, n=size, f=f"adaptive_max_pool{rank}d": getattr(
+            rl.nn.functional, f)(rl.ones(1, 1, 4, 4, 4)[(0,) * (3 - int(f[17]))], n))
+            for text, size in (("negative", -1), ("", 2**46), ("overflow", 2**62))),
     )  # fmt: skip
 
 # ---- windows in random places, and back

@@ -56,7 +56,7 @@ def _second_only(make):
 
 
 for _name, _f in (("igamma", special.gammainc), ("igammac", special.gammaincc)):
-    binary(_name, _f, edges=GAMMA, grad_samples=_second_only, gradgrad=False, large=None,
+    binary(_name, _f, edges=GAMMA, grad_samples=_second_only, large=None,
            **INCOMPLETE)  # fmt: skip
 ZETA = tuple((s, q) for s in (1.5, 2.0, 3.0, 20.0) for q in (0.1, 1.0, 3.5, 100.0))
 binary("special.zeta", special.zeta, 1.5, 6, number=1.0, edges=(*ZETA, (1.0, 1.0)), tol=5,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import rushlight
 from rushlight import _core
 from rushlight.autograd.mode import _Mode
-from rushlight.autograd.op import OPS
+from rushlight.autograd.op import OPS, set_float32_call
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -28,8 +28,10 @@ _LOW = (
 _FULL = (
     "_cross_entropy", "_nll_loss", "_ctc_loss", "_squared_loss", "_absolute_loss",
     "_smooth_l1_loss", "_huber_loss", "_binary_cross_entropy", "_logits_loss",
-    "_weighted_logits_loss", "_soft_margin_loss", "prod",
+    "_weighted_logits_loss", "_soft_margin_loss", "prod", "view_as_complex",
 )
+# Every op of these files too. Compositions say so themselves, with `float32=True`.
+_FULL_FILES = ("factors", "decompositions", "solve", "least_squares")
 _OPERATORS = ("__matmul__", "__rmatmul__")  # forms of their own of an op in the first list
 
 _DTYPES = (_core.bfloat16, _core.float16)
@@ -87,10 +89,25 @@ def _full(op: Any, *args: Any, **kwargs: Any) -> Any:
     return op.direct(*args, **{name: _cast(value, _core.float32) for name, value in kwargs.items()})
 
 
+def _full_call(function: Any, args: tuple, kwargs: dict) -> Any:
+    if not _state.enabled:
+        return function(*args, **kwargs)
+    args = tuple([_cast(value, _core.float32) for value in args])
+    kwargs = {name: _cast(value, _core.float32) for name, value in kwargs.items()}
+    _state.enabled = False  # products inside stay in float32
+    try:
+        return function(*args, **kwargs)
+    finally:
+        _state.enabled = True
+
+
 def _set_hooks(on: bool) -> None:
     import rushlight.nn.functional  # noqa: F401  all ops are declared then
 
-    for hook, names in ((_low, _LOW), (_full, _FULL)):
+    set_float32_call(_full_call if on else None)
+    files = [f"rushlight.ops.{file}" for file in _FULL_FILES]
+    full = [*_FULL, *(name for name, op in OPS.items() if op.__module__ in files)]
+    for hook, names in ((_low, _LOW), (_full, full)):
         for name in names:
             if name in OPS:
                 OPS[name].set_hook(hook if on else None)

@@ -124,12 +124,23 @@ def composed(
     inplace: bool = False,
     out: bool = False,
     public: bool = True,
+    float32: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Registers a plain function over other ops: its derivative is theirs. Arguments as of `op`."""
+    """Registers a plain function over other ops: its derivative is theirs.
+
+    Args:
+        method: these are as of `op`.
+        inplace: as of `op`.
+        out: as of `op`.
+        public: as of `op`.
+        float32: autocast gives it float32 (rushlight/amp).
+    """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         name = function.__name__
-        declared = _taking_out(function) if out else function
+        declared = _in_float32(function) if float32 else function
+        if out:
+            declared = _taking_out(declared, function)
         COMPOSED[name] = declared
         own = method if isinstance(method, str) else name
         if method:
@@ -163,11 +174,32 @@ def synonyms(declared: Callable[..., Any], *names: str) -> None:
             _export(function, name + "_")
 
 
-def _taking_out(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with an argument `out`."""
+_float32_call: Any = None  # (function, args, kwargs) -> result, while an autocast is on
+
+
+def set_float32_call(call: Any) -> None:
+    """What runs functions declared with `float32`; None for themselves."""
+    global _float32_call
+    _float32_call = call
+
+
+def _in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as autocast finds it."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if _float32_call is None:
+            return function(*args, **kwargs)
+        return _float32_call(function, args, kwargs)
+
+    _describe(call, function, function.__name__)
+    return call
+
+
+def _taking_out(run: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, as `run` runs it, with an argument `out`."""
 
     def call(*args: Any, out: Any = None, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
+        result = run(*args, **kwargs)
         return result if out is None else _core.write_out(function.__name__, result, out)
 
     _describe(call, function, function.__name__)

@@ -239,6 +239,9 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """input * sigmoid(input)."""
+    if input.dtype.is_complex:
+        result = input * input.sigmoid()
+        return input.copy_(result) if inplace else result
     return _activation.silu_(input) if inplace else _activation.silu(input)
 
 

@@ -94,7 +94,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Sizes) -> Tensor:
     return _adaptive_avg_pool(input, _sizes("adaptive_avg_pool2d", input, output_size, 2))
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def adaptive_avg_pool3d(input: Tensor, output_size: Sizes) -> Tensor:
     """:func:`adaptive_avg_pool2d` over the last three axes of (batch, channels, depth, height,
     width)."""
@@ -196,7 +196,7 @@ def adaptive_max_pool2d(input: Tensor, output_size: Sizes, return_indices: bool 
     return found if return_indices else found[0]
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def adaptive_max_pool3d(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
     """:func:`adaptive_max_pool1d` over the last three axes."""
     found = adaptive_max_pool3d_with_indices(input, output_size)

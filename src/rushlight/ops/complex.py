@@ -182,7 +182,7 @@ def complex(real: Tensor, imag: Tensor) -> Tensor:
 complex.vjp(real=lambda grad: real(grad), imag=lambda grad: imag(grad))
 
 
-@composed(out=True)
+@composed(out=True, float32=True)
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """The complex numbers with these moduli and angles (in radians)."""
     return complex(abs * angle.cos(), abs * angle.sin())

@@ -474,6 +474,8 @@ Tensor.new_empty_strided = _new_empty_strided
 def _resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
     """Another shape in place; keeps the elements that fit, new ones are uninitialised."""
     size = _sizes(size)
+    if not all(isinstance(n, int) for n in size):
+        raise TypeError(f"resize_(): expected sizes that are integers, got {size}")
     if self.requires_grad and not self.is_leaf:
         raise RuntimeError("cannot resize variables that require grad")
     count = math.prod(size)

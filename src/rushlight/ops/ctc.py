@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def _numbers(lengths: Tensor | Sequence[int]) -> list[int]:
+def _numbers(lengths: Tensor | Sequence[int], batch: int) -> list[int]:
     if not isinstance(lengths, Tensor):
         return [int(length) for length in lengths]
     if lengths.dtype.is_floating_point:
         raise RuntimeError(f"ctc_loss: lengths must be integral, got {lengths.dtype}")
+    if lengths.numel() != batch:
+        raise RuntimeError(
+            f"ctc_loss: expected one length for each of {batch} items, got lengths of shape "
+            f"{list(lengths.shape)}"
+        )
     return lengths.reshape(-1).tolist()
 
 
@@ -46,8 +51,9 @@ def ctc_loss(
     """
     if reduction not in REDUCTIONS:
         reduction = reduction_of(None, None, reduction)
-    steps, labels = _numbers(input_lengths), _numbers(target_lengths)
     single = log_probs.ndim == 2
+    batch = 1 if single else log_probs.shape[1] if log_probs.ndim > 1 else 0
+    steps, labels = _numbers(input_lengths, batch), _numbers(target_lengths, batch)
     if single:
         log_probs = log_probs.unsqueeze(1)
         targets = targets.unsqueeze(0) if targets.ndim == 1 else targets

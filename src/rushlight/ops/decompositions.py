@@ -543,7 +543,7 @@ def linalg_svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     return _svd(A, False, recorded, "linalg.svdvals", [])[1]
 
 
-@composed(method=True, out=True)
+@composed(method=True, out=True, float32=True)
 def svd(
     input: Tensor, some: bool = True, compute_uv: bool = True
 ) -> tuple[Tensor, Tensor, Tensor]:

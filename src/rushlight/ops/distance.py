@@ -92,7 +92,7 @@ _COMPUTE_MODES = (
 )
 
 
-@composed()
+@composed(float32=True)
 def cdist(
     x1: Tensor,
     x2: Tensor,

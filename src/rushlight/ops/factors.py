@@ -75,7 +75,7 @@ def linalg_solve_triangular(
     return _triangular(A, B, upper, left, unitriangular)
 
 
-@composed(method=True, out=True)
+@composed(method=True, out=True, float32=True)
 def triangular_solve(
     b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> tuple[Tensor, Tensor]:
@@ -351,7 +351,7 @@ def _lu_parts_gradient(grads: tuple, A: Tensor) -> Tensor:
 linalg_lu.vjp(A=_lu_parts_gradient)
 
 
-@composed(method=True)
+@composed(method=True, float32=True)
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> tuple:
     """(LU, pivots), and info with `get_infos`: the older form of torch.linalg.lu_factor."""
     if get_infos:
@@ -416,7 +416,7 @@ def linalg_lu_solve(
     return _t(_lu_solve(factors, places, _t(right), not adjoint))  # X A = B is A^H X^H = B^H
 
 
-@composed(method=True, out=True)
+@composed(method=True, out=True, float32=True)
 def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """The older form of torch.linalg.lu_solve."""
     return linalg_lu_solve(LU_data, LU_pivots, b)

@@ -24,7 +24,10 @@ _OTHER_SIDE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
 
 def _in_numpy(transform: Any, input: Tensor, dtype: Any, *args: Any, **kwargs: Any) -> Tensor:
     """transform(input, ...) of NumPy, which before 2.0 computes in double precision alone."""
-    result = _core.from_foreign(transform(_core.to_numpy(input), *args, **kwargs))
+    try:
+        result = _core.from_foreign(transform(_core.to_numpy(input), *args, **kwargs))
+    except MemoryError as error:  # of a result, such as that of an expanded tensor
+        raise RuntimeError(f"fft: can't allocate memory: {error}") from None
     return _core.to_dtype(result, dtype)
 
 
@@ -201,7 +204,7 @@ def _resized(input: Tensor, dims: tuple, sizes: Any) -> Tensor:
 # ---- one dimension
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def fft_fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The discrete Fourier transform.
 
@@ -214,7 +217,7 @@ def fft_fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None
     return _full("fft", input, n, dim, norm, True)
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def fft_ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of `fft`; the factor is 1 / n for norm="backward"."""
     return _full("ifft", input, n, dim, norm, False)
@@ -227,7 +230,7 @@ def _full(name: str, input: Tensor, n: Any, dim: int, norm: Any, forward: bool) 
     return _c2c(_resized(input, (axis,), (size,)), (axis,), _norm(norm), forward)
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def fft_rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """`fft` of a real tensor: the n // 2 + 1 frequencies that determine the others."""
     input = _real("rfft", input)
@@ -236,7 +239,7 @@ def fft_rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | Non
     return _r2c(_resized(input, (axis,), (size,)), (axis,), _norm(norm))
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def fft_irfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None
 ) -> Tensor:
@@ -244,7 +247,7 @@ def fft_irfft(
     return _half("irfft", input, n, dim, _norm(norm))
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def fft_hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """`fft` of a signal with Hermitian symmetry, given by its first half: real."""
     return _half("hfft", _c(input), n, dim, _OTHER_SIDE[_norm(norm)])
@@ -257,7 +260,7 @@ def _half(name: str, input: Tensor, n: Any, dim: int, norm: str) -> Tensor:
     return _c2r(_resized(input, (axis,), (size // 2 + 1,)), (axis,), norm, size)
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def fft_ihfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None
 ) -> Tensor:
@@ -277,7 +280,7 @@ def _full_n(name: str, input: Tensor, s: Any, dim: Any, norm: Any, forward: bool
     return _c2c(_resized(input, axes, sizes), axes, _norm(norm), forward)
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def fft_fftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
     """`fft` over several dimensions.
 
@@ -290,7 +293,7 @@ def fft_fftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = N
     return _full_n("fftn", input, s, dim, norm, True)
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def fft_ifftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
     """The inverse of `fftn`."""
     return _full_n("ifftn", input, s, dim, norm, False)
@@ -319,25 +322,25 @@ def _half_n(name: str, input: Tensor, s: Any, dim: Any, norm: str) -> Tensor:
     return _c2r(_resized(input, axes, [*sizes[:-1], size // 2 + 1]), axes, norm, size)
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def fft_rfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
     """`fftn` of a real tensor: of the last dimension the first half of the frequencies."""
     return _real_n("rfftn", input, s, dim, _norm(norm))
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def fft_irfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
     """The inverse of `rfftn`; the last size is 2 * (m - 1) by default."""
     return _half_n("irfftn", input, s, dim, _norm(norm))
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def fft_hfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
     """`fftn` of a signal with Hermitian symmetry, given by the first half of its last dimension."""
     return _half_n("hfftn", _c(input), s, dim, _OTHER_SIDE[_norm(norm)])
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def fft_ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
     """The inverse of `hfftn`."""
     return _c(_real_n("ihfftn", input, s, dim, _OTHER_SIDE[_norm(norm)]))
@@ -351,7 +354,7 @@ def _two_dimensions(name: str, over_several: Any) -> Any:
 
     transform.__name__ = f"fft_{name}2"
     transform.__doc__ = f"`{name}n` over two dimensions, by default the last."
-    return composed(out=True, public=False)(transform)
+    return composed(out=True, public=False, float32=True)(transform)
 
 
 fft_fft2 = _two_dimensions("fft", fft_fftn)

@@ -21,7 +21,7 @@ _UNSAID = (
 )
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def grid_sample(
     input: Tensor,
     grid: Tensor,
@@ -62,7 +62,7 @@ def grid_sample(
     )
 
 
-@composed()
+@composed(float32=True)
 def grid_sampler(
     input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Tensor:
@@ -98,7 +98,7 @@ def grid_sampler(
     return total
 
 
-@composed()
+@composed(float32=True)
 def grid_sampler_2d(
     input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Tensor:
@@ -106,7 +106,7 @@ def grid_sampler_2d(
     return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
 
 
-@composed()
+@composed(float32=True)
 def grid_sampler_3d(
     input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Tensor:

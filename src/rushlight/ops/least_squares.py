@@ -84,7 +84,7 @@ def _pinv_gradient(grad: Tensor, A: Tensor, result: Tensor) -> Tensor:
 _pinv.vjp(A=_pinv_gradient)
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def linalg_pinv(
     A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None,
     out: Any = None,
@@ -109,13 +109,13 @@ def linalg_pinv(
     return result if out is None else _core.write_out("linalg_pinv", result, out)
 
 
-@composed(method=True)
+@composed(method=True, float32=True)
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     """The pseudo-inverse; torch.linalg.pinv with rtol = rcond."""
     return linalg_pinv(input, rtol=rcond)
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def linalg_matrix_rank(
     A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None,
     out: Any = None,
@@ -206,7 +206,7 @@ def _lstsq_gradient(grads: tuple, A: Tensor, B: Tensor, needs: tuple) -> tuple:
 _lstsq.vjp_all(("A", "B"), _lstsq_gradient)
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def linalg_lstsq(
     A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -202,7 +202,7 @@ _weighted_logits_loss.vjp(
 )
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def kl_div(
     input: Tensor,
     target: Tensor,
@@ -267,7 +267,7 @@ _kl_div.vjp(
 )
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,

@@ -298,6 +298,11 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
     if isinstance(dims, int):
         if dims < 0:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(a.ndim, b.ndim):
+            raise RuntimeError(
+                f"tensordot expects dims <= {min(a.ndim, b.ndim)}, the fewest dimensions of "
+                f"shapes {list(a.shape)} and {list(b.shape)}, but got dims={dims}"
+            )
         over_a, over_b = list(range(a.ndim - dims, a.ndim)), list(range(dims))
     else:
         over_a, over_b = (list(d) if not isinstance(d, int) else [d] for d in dims)

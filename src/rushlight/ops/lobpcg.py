@@ -11,6 +11,7 @@ from typing import Any
 from rushlight import _core
 from rushlight.autograd.op import composed, op
 from rushlight.dtypes import finfo
+from rushlight.ops.decompositions import linalg_eigh
 from rushlight.ops.join import cat, stack
 from rushlight.ops.linalg import _t, matmul
 from rushlight.ops.matrix import check_dtype, check_square
@@ -95,15 +96,18 @@ def _lobpcg(
     return values.reshape(*batch, k), vectors.reshape(*batch, m, k)
 
 
-def _lobpcg_gradient(grads: tuple, B: Tensor | None, result: tuple) -> Tensor:
+def _lobpcg_gradient(
+    grads: tuple, A: Tensor, k: int, B: Tensor | None, largest: bool, result: tuple
+) -> Tensor:
     if grads[1] is not None or B is not None:
         raise NotImplementedError(
             "lobpcg: only the eigenvalues for B=None have a gradient; take linalg.eigh of A, or of "
             "inverse(L) @ A @ inverse(L).mH with L = linalg.cholesky(B), for the others"
         )
-    if _core.is_grad_enabled():
-        raise NotImplementedError("lobpcg: second derivatives need linalg.eigh")
     X = result[1]
+    if _core.is_grad_enabled():  # vectors that are functions of A
+        vectors = linalg_eigh(A)[1]
+        X = vectors.flip(-1)[..., :k] if largest else vectors[..., :k]
     return matmul(X * grads[0].unsqueeze(-2), _t(X))
 
 

@@ -61,7 +61,7 @@ _soft_margin_loss.vjp(
 )
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def hinge_embedding_loss(
     input: Tensor,
     target: Tensor,
@@ -86,7 +86,7 @@ def hinge_embedding_loss(
     return reduced(apart + where(target != -1, input, 0), reduction)
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,
@@ -117,7 +117,7 @@ def margin_ranking_loss(
     return reduced((-target * (input1 - input2) + margin).clamp(min=0), reduction)
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def cosine_embedding_loss(
     input1: Tensor,
     input2: Tensor,
@@ -169,7 +169,7 @@ def _classes(name: str, input: Tensor) -> None:
         )
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -224,7 +224,7 @@ def multi_margin_loss(
     return reduced(loss.reshape(target.shape) if reduction == "none" else loss, reduction)
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def multilabel_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -294,7 +294,7 @@ def _check_margin(margin: float) -> None:
         raise ValueError(f"margin must be greater than 0, got {margin}")
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,

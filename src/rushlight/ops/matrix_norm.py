@@ -182,7 +182,7 @@ def linalg_norm(
     return linalg_vector_norm(A, ord, dim, keepdim, dtype=dtype, out=out)
 
 
-@composed(out=True, public=False)
+@composed(out=True, public=False, float32=True)
 def linalg_cond(A: Tensor, p: Any = None) -> Tensor:
     """The condition number of matrices: norm(A) * norm(inverse of A).
 

@@ -112,6 +112,11 @@ def rms_norm(
         weight: of that shape; 1 if left out.
         eps: added to the mean of the squares; the machine epsilon if left out.
     """
+    if input.dtype.is_complex:
+        small = 2.0**-52 if input.dtype is _core.complex128 else 2.0**-23
+        mean = input.square().mean(_axes(normalized_shape), keepdim=True)
+        result = input * (mean + (small if eps is None else eps)).rsqrt()
+        return result if weight is None else result * weight
     return _rms_norm(input, normalized_shape, weight, eps)[0]
 
 
@@ -233,4 +238,6 @@ def local_response_norm(
     padding = (0, 0) * (input.ndim - 2) + (before, size - 1 - before)
     squares = constant_pad_nd(input * input, padding, 0.0)
     total = squares.unfold(1, size, 1).sum(-1)
+    if not input.dtype.is_floating_point:  # the mean of integers is one
+        return input / (total // size * alpha + k) ** beta
     return input / (total * (alpha / size) + k) ** beta

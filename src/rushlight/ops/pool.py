@@ -143,7 +143,7 @@ def max_pool2d(
     return pool(input, 2, kernel_size, stride, padding, dilation, bool(ceil_mode))
 
 
-@composed()
+@composed(float32=True)
 def max_pool3d(
     input: Tensor,
     kernel_size: Sizes,
@@ -295,7 +295,7 @@ def avg_pool2d(
     )  # fmt: skip
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def avg_pool3d(
     input: Tensor,
     kernel_size: Sizes,

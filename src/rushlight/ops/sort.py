@@ -222,7 +222,7 @@ def _quantile(
     return result.reshape([*q.shape, *shape])
 
 
-@composed(method=True)
+@composed(method=True, float32=True)
 def quantile(
     input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *,
     interpolation: str = "linear", out: Tensor | None = None,
@@ -237,7 +237,7 @@ def quantile(
     return result if out is None else _core.write_out("quantile", result, out)
 
 
-@composed(method=True)
+@composed(method=True, float32=True)
 def nanquantile(
     input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *,
     interpolation: str = "linear", out: Tensor | None = None,

@@ -33,7 +33,7 @@ def _in_window(name: str, input: Tensor, n_fft: int, length: int, window: Tensor
     return constant_pad_nd(window, (left, n_fft - length - left))
 
 
-@composed(method=True)
+@composed(method=True, float32=True)
 def stft(
     input: Tensor,
     n_fft: int,
@@ -115,7 +115,7 @@ def stft(
     return spectrum if return_complex else view_as_real(spectrum)
 
 
-@composed(method=True)
+@composed(method=True, float32=True)
 def istft(
     input: Tensor,
     n_fft: int,

@@ -120,7 +120,7 @@ def fractional_max_pool3d_with_indices(
     return _fractional(input, 3, kernel_size, output_size, output_ratio, _random_samples)
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def fractional_max_pool2d(
     input: Tensor,
     kernel_size: Sizes,
@@ -134,7 +134,7 @@ def fractional_max_pool2d(
     return found if return_indices else found[0]
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def fractional_max_pool3d(
     input: Tensor,
     kernel_size: Sizes,
@@ -206,7 +206,7 @@ def _unpooled(
     return _max_unpool(input, indices, size)
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def max_unpool1d(
     input: Tensor,
     indices: Tensor,
@@ -228,7 +228,7 @@ def max_unpool1d(
     return _unpooled(input, indices, 1, kernel_size, stride, padding, output_size)
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def max_unpool2d(
     input: Tensor,
     indices: Tensor,
@@ -241,7 +241,7 @@ def max_unpool2d(
     return _unpooled(input, indices, 2, kernel_size, stride, padding, output_size)
 
 
-@composed(public=False)
+@composed(public=False, float32=True)
 def max_unpool3d(
     input: Tensor,
     indices: Tensor,
