@@ -51,6 +51,64 @@ def test_a_long_fused_loop_stops():
     assert x.sum().item() == 24e6
 
 
+def convolution():
+    x, w = torch.ones(1, 512, 28, 28), torch.ones(512, 512, 5, 5)
+    return lambda: torch.conv2d(x, w, padding=2)
+
+
+def attention():
+    q = torch.ones(2, 8, 4096, 64)
+    return lambda: torch.nn.functional.scaled_dot_product_attention(q, q, q)
+
+
+def recurrence():
+    lstm, x = torch.nn.LSTM(64, 64), torch.ones(20_000, 8, 64)
+    return lambda: lstm(x)
+
+
+def singular_values():
+    a = torch.ones(400, 60, 60)
+    return lambda: torch.linalg.svd(a)
+
+
+def window_of_one_plane():
+    x = torch.ones(1, 1, 2000, 2000)
+    return lambda: torch.nn.functional.max_pool2d(x, 31, 1, 15)
+
+
+def running_total():
+    x = torch.ones(60_000_000)
+    return lambda: x.logcumsumexp(0)
+
+
+def elements_of_an_expanded_tensor():
+    x = torch.ones(3, 1).expand(3, 2**45)
+    return lambda: x.sum().item()
+
+
+def polynomial_of_high_degree():
+    x = torch.tensor(0.5)
+    return lambda: torch.special.laguerre_polynomial_l(x, 2**40).item()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        convolution,
+        attention,
+        recurrence,
+        singular_values,
+        window_of_one_plane,
+        running_total,
+        elements_of_an_expanded_tensor,
+        polynomial_of_high_degree,
+    ],
+)
+def test_long_kernels_stop(prepare):
+    assert seconds_to_stop(prepare()) < 1.5
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_fork_after_the_pool_has_started():
     a = torch.ones(600, 600)

@@ -67,3 +67,97 @@ def test_numbers_of_numpy_keep_their_dtype():
     assert dtype(np.complex64(1)) == rl.complex64
     assert dtype(np.array(3, np.int16)) == dtype(np.array([3], np.int16)) == rl.int16
     assert rl.tensor([2, np.array(3.5)]).tolist() == [2, 3.5]
+
+
+# ---- the types and the old constructors
+
+
+def test_types_make_tensors_and_know_them():
+    made = rl.LongTensor([1, 2])
+    assert made.dtype is rl.int64 and made.tolist() == [1, 2]
+    assert isinstance(made, rl.LongTensor) and not isinstance(made, rl.FloatTensor)
+    assert not isinstance(3, rl.LongTensor) and repr(rl.LongTensor) == "<class 'torch.LongTensor'>"
+    assert rl.FloatTensor(2, 3).shape == rl.FloatTensor(rl.Size([2, 3])).shape == (2, 3)
+    assert rl.DoubleTensor().shape == (0,) and rl.DoubleTensor.dtype is rl.float64
+    assert made.type(rl.DoubleTensor).dtype is rl.float64
+    assert made.new([3]).dtype is made.new(2).dtype is rl.int64
+
+
+def test_the_constructor_of_tensor_takes_sizes_and_values():
+    assert rl.Tensor([1, 2]).tolist() == [1.0, 2.0]
+    assert rl.Tensor(2, 3).shape == (2, 3) and rl.Tensor().shape == (0,)
+    assert rl.Tensor(np.ones((2, 2))).dtype is rl.float32
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: rl.Tensor(3.0), "must be a sequence"),
+        (lambda: rl.FloatTensor(2, "a"), "takes sizes"),
+        (lambda: rl.FloatTensor(rl.ones(2).double()), "expected a tensor of torch.float32"),
+    ],
+)
+def test_constructor_errors(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+# ---- methods of few users
+
+
+def test_a_python_function_for_each_element():
+    x = rl.arange(6).reshape(2, 3)
+    assert x.apply_(lambda v: v + 1.5).tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert x.map_(rl.tensor([1, 0, 2]), lambda a, b: a * b).tolist() == [[1, 0, 6], [4, 0, 12]]
+    with pytest.raises(RuntimeError, match="requires grad"):
+        rl.ones(2, requires_grad=True).apply_(abs)
+    with pytest.raises(TypeError, match="map_"):
+        x.map_(rl.ones(3), max)
+
+
+def test_other_memory():
+    x, whole = rl.ones(2), rl.arange(6.0)
+    assert x.set_(whole, 1, (2, 2), (2, 1)).tolist() == [[1, 2], [3, 4]]
+    x[0, 0] = 9
+    assert whole[1] == 9 and not x.is_set_to(whole)
+    assert rl.empty(0).set_(whole.untyped_storage(), 4, (2,)).tolist() == [4, 5]
+    assert rl.empty(0).set_(whole).is_set_to(whole) and x.set_().shape == (0,)
+    with pytest.raises(RuntimeError, match="float64"):
+        x.set_(rl.ones(2).double())
+
+
+def test_dim_order():
+    assert rl.ones(2, 3, 4).dim_order() == (0, 1, 2)
+    assert rl.ones(2, 3, 4).permute(2, 0, 1).dim_order() == (1, 2, 0)
+    assert rl.ones(1, 2, 1, 3).permute(3, 2, 1, 0).dim_order() == (3, 2, 1, 0)
+    with pytest.raises(RuntimeError, match="unique"):
+        rl.ones(2, 1).dim_order(ambiguity_check=True)
+
+
+def test_memory_of_a_file(tmp_path):
+    path = tmp_path / "numbers"
+    rl.from_file(str(path), shared=True, size=3, dtype=rl.int32).copy_(rl.tensor([1, 2, 3]))
+    private = rl.from_file(str(path), size=3, dtype=rl.int32)
+    private[0] = 7
+    assert np.fromfile(path, np.int32).tolist() == [1, 2, 3] and private[0] == 7
+
+
+def test_numbers_where_tensors_belong():
+    x = rl.ones(2)
+    for call in (
+        lambda: rl.maximum(x, 1), lambda: rl.eq(1, x), lambda: rl.pow(2, 3),
+        lambda: rl.atan2(1.0, x), lambda: rl.special.zeta(2, 2),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match="must be Tensor"):
+            call()
+    assert rl.add(1, x).tolist() == rl.mul(2, x).tolist() == rl.pow(2, x).tolist() == [2, 2]
+    assert rl.remainder(3, x + 1).tolist() == [1, 1] and (7 // x).tolist() == [7, 7]
+    with pytest.raises(RuntimeError, match="single memory location"):
+        rl.add(x, x, out=rl.ones(1).expand(2))
+
+
+def test_dtypes_that_are_not_there_say_so():
+    with pytest.raises(AttributeError, match="no dtype torch.complex32"):
+        rl.complex32  # noqa: B018
+    with pytest.raises(NotImplementedError, match="complex32"):
+        rl.ones(2).chalf()

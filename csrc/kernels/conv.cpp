@@ -137,7 +137,8 @@ Dims result_shape(const Array& input, const Array& weight, const Options& o, Con
                   "output_padding=", o.output_padding, ", stride=", o.stride, ", dilation=",
                   o.dilation);
             const Index margin = checked_size(s.padding[axis], -2, o.output_padding[i]);
-            s.big[axis] = checked_size(s.small[axis] - 1, s.stride[axis], checked_size(kernel, 1, margin));
+            s.big[axis] = checked_size(s.small[axis] - 1, s.stride[axis],
+                                       checked_size(kernel, 1, margin));
             check(s.big[axis] >= 0, "Given input", input.shape(), ", weight of size ",
                   weight.shape(), ", stride=", o.stride, ", padding=", o.padding, ": calculated "
                   "output size per channel at spatial axis ", i, " is ", s.big[axis],

@@ -34,9 +34,9 @@ Windows windows_of(std::string_view what, Index height, Index width, const Dims&
     for (const Dims* dims : {&kernel, &dilation, &padding, &stride}) {
         check(dims->size() == 2, what, ": expected two numbers for each of kernel_size, dilation, "
               "padding and stride, got ", kernel, ", ", dilation, ", ", padding, " and ", stride);
-        check(std::max((*dims)[0], (*dims)[1]) <= kLargest, what, ": kernel_size, dilation, padding "
-              "and stride must be at most ", kLargest, ", got ", kernel, ", ", dilation, ", ",
-              padding, " and ", stride);
+        check(std::max((*dims)[0], (*dims)[1]) <= kLargest, what, ": kernel_size, dilation, "
+              "padding and stride must be at most ", kLargest, ", got ", kernel, ", ", dilation,
+              ", ", padding, " and ", stride);
     }
     check(kernel[0] > 0 && kernel[1] > 0, what,
           ": kernel size should be greater than zero, but got ", kernel);

@@ -239,7 +239,7 @@ PickPlan plan_picks(const Array& x, std::vector<Pick> picks) {
                  "shape mismatch: indexing tensors could not be broadcast together with shapes ",
                  shapes);
         }
-        plan.picked.assign(std::size_t(picked_shape.product()), 0);
+        plan.picked.assign(std::size_t(checked_numel(picked_shape, sizeof(Index))), 0);
         for (const Pick& pick : picks) add_offsets(plan.picked, picked_shape, pick);
     } else {
         plan.picked.assign(1, 0);

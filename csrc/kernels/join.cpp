@@ -70,7 +70,8 @@ Array cat(const std::vector<Array>& tensors, Index dim) {
                   shape[d], " but got size ", part[d], " for tensor number ", i,
                   " in the list (shapes ", model->shape(), " and ", part, ")");
         }
-        shape[axis] += part[axis];
+        check(!__builtin_add_overflow(shape[axis], part[axis], &shape[axis]),
+              "cat: the sizes in dimension ", axis, " add up to more than a tensor can have");
     }
     const Array result = Array::empty(shape, dtype);
     if (result.numel() == 0) return result;

@@ -5,6 +5,7 @@
 
 #include "bind/casters.h"
 #include "kernels/special.h"
+#include "runtime/parallel.h"
 
 namespace rushlight {
 
@@ -22,6 +23,7 @@ double recur(double degree, double first, Next&& next) {
         const double after = next(double(k), here, before);
         before = here;
         here = after;
+        if ((k & 0xfffff) == 0) pass_or_stop();
     }
     return here;
 }

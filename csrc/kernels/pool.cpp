@@ -7,7 +7,8 @@
 namespace rushlight {
 namespace {
 
-// Of the arguments, and of the values in a window: maxima are kept as the number of one, in 32 bits.
+// Of the arguments, and of the values in a window: a maximum is kept as the number of one of them,
+// in 32 bits.
 constexpr Index kLargest = std::numeric_limits<std::int32_t>::max();
 
 Index floor_div(Index a, Index b) { return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0); }
@@ -69,8 +70,8 @@ PoolGeometry pool_geometry(std::string_view what, const Dims& shape, const PoolW
         check(k > 0 && s > 0 && dilation[i] > 0, what, ": kernel_size, stride and dilation must be "
               "greater than zero, got kernel_size ", kernel, ", stride ", stride, ", dilation ",
               dilation);
-        check(std::max({k, s, p, dilation[i]}) <= kLargest, what, ": kernel_size, stride, padding and "
-              "dilation must be at most ", kLargest, ", got kernel_size ", kernel, ", stride ",
+        check(std::max({k, s, p, dilation[i]}) <= kLargest, what, ": kernel_size, stride, padding "
+              "and dilation must be at most ", kLargest, ", got kernel_size ", kernel, ", stride ",
               stride, ", padding ", padding, ", dilation ", dilation);
         check(k <= kLargest / taps, what, ": a window may have at most ", kLargest, " values, got "
               "kernel_size ", kernel);

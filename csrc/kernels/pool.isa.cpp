@@ -147,7 +147,7 @@ void max_planes(const PoolPlane& p, Index planes, const T* x, T* y, Tap* taps) {
     const Index columns = p.out[2], in_plane = p.in[0] * p.in[1] * p.in[2];
     // Columns [from, to) are not cut off.
     const Index span = (p.kernel[2] - 1) * p.dilation[2];
-    const Index from = lesser(columns, ceil_div(p.padding[2], p.stride[2]));
+    const Index from = greater(0, lesser(columns, ceil_div(p.padding[2], p.stride[2])));
     const Index fitting = ceil_div(p.in[2] - span + p.padding[2], p.stride[2]);
     const Index to = greater(from, lesser(columns, fitting));
     OuterPlaces outer;

@@ -69,7 +69,7 @@ private:
         while (axis_.last_whole < axis_.out && is_whole(axis_.last_whole)) ++axis_.last_whole;
     }
 
-    Array places_, divisors_;  // the tables' memory, which other than a vector's fails as results do
+    Array places_, divisors_;  // the tables' memory: where there is none, it fails as a result does
     std::int64_t *start_ = nullptr, *stop_ = nullptr;
     double* divisor_ = nullptr;
     AverageAxis axis_ = {};

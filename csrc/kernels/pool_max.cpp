@@ -1,5 +1,6 @@
 // Max pooling over regular windows. What the gradient needs is where in its window each maximum
 // was found: a tap, one byte for windows of at most 255 places.
+#include <algorithm>
 #include <string>
 
 #include "bind/casters.h"
@@ -34,6 +35,35 @@ Array dense(const Array& x) {
     return contiguous(cast(x, dtype_of<T>));
 }
 
+// Large planes are cut along their first axis that has more than one window: a band is a plane that
+// starts so much further in.
+struct Bands {
+    int axis = 0;
+    Index inner = 1;  // results for each window of the axis
+    Index windows_each = 1, number = 1;
+    double seconds_each = 0;
+
+    explicit Bands(const PoolGeometry& geometry) {
+        constexpr double kSecondsPerComparison = 0.12e-9, kSecondsPerBand = 300e-6;
+        const PoolPlane& plane = geometry.plane;
+        while (axis < kPoolAxes - 1 && plane.out[axis] == 1) ++axis;
+        for (int i = axis + 1; i < kPoolAxes; ++i) inner *= plane.out[i];
+        const double each = double(geometry.taps()) * double(inner) * kSecondsPerComparison;
+        const double fitting = std::max(1.0, kSecondsPerBand / each);
+        windows_each = Index(std::min(fitting, double(plane.out[axis])));
+        number = (plane.out[axis] + windows_each - 1) / windows_each;
+        seconds_each = each * double(windows_each);
+    }
+
+    PoolPlane at(const PoolPlane& whole, Index band) const noexcept {
+        PoolPlane plane = whole;
+        const Index start = band * windows_each;
+        plane.out[axis] = std::min(windows_each, whole.out[axis] - start);
+        plane.padding[axis] -= start * whole.stride[axis];
+        return plane;
+    }
+};
+
 std::pair<Array, Array> pooled(const Array& x, const PoolWindows& windows, bool keep) {
     const std::string what = name_of_rank(windows.rank);
     const DType dtype = x.dtype();
@@ -51,6 +81,16 @@ std::pair<Array, Array> pooled(const Array& x, const PoolWindows& windows, bool 
         Tap* at = keep ? taps.data<Tap>() : nullptr;
         const auto loop = pool_table().get<T>().template max<Tap>().forward;
         const Index in_plane = geometry.in_plane(), out_plane = geometry.out_plane();
+        const Bands bands(geometry);
+        if (bands.number > 1) {
+            parallel_for(geometry.planes * bands.number, bands.seconds_each, [&](Index task) {
+                const Index plane = task / bands.number, band = task % bands.number;
+                const Index to = plane * out_plane + band * bands.windows_each * bands.inner;
+                loop(bands.at(geometry.plane, band), 1, in + plane * in_plane, out + to,
+                     at ? at + to : nullptr);
+            });
+            return;
+        }
         for_planes(geometry.planes, in_plane + geometry.taps() * out_plane / 4,
                    [&](Index first, Index count) {
                        loop(geometry.plane, count, in + first * in_plane, out + first * out_plane,

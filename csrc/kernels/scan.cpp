@@ -32,6 +32,9 @@ struct WiderType<Complex64> {
 template <class T>
 using Wider = typename WiderType<T>::type;
 
+// A lane that long looks at times whether to stop; less one.
+constexpr Index kStepsToStop = (1 << 20) - 1;
+
 // Calls scan(out, in, count, stride, lanes): `lanes` neighbouring lanes of `count` elements, each
 // `stride` apart. A negative stride walks them backwards.
 template <class T, class Scan>
@@ -67,6 +70,7 @@ Array running(const Array& x, int axis, bool reverse, Op op) {
                                 for (Index l = 1; l < at.length; ++l) {
                                     total = op(total, Wider<T>(in[l * stride]));
                                     out[l * stride] = convert<T>(total);
+                                    if ((l & kStepsToStop) == 0) pass_or_stop();
                                 }
                                 return;
                             }
@@ -196,6 +200,7 @@ std::pair<Array, Array> running_extreme(std::string_view what, const Array& x, I
                         }
                         out[l * stride] = best;
                         position[l * stride] = best_at;
+                        if ((l & kStepsToStop) == 0) pass_or_stop();
                     }
                     return;
                 }

@@ -44,6 +44,9 @@ constexpr double kLong = 200e-6;
 constexpr auto kSpin = microseconds(80);
 constexpr auto kSpinWithoutYield = microseconds(10);
 constexpr auto kSignalPeriod = milliseconds(50);
+// Between two looks at the workers that the caller waits for, where the work is that long.
+constexpr auto kLookUp = microseconds(100);
+constexpr double kWorthLookUp = 50e-3;
 
 std::atomic<int> wanted_threads{0};  // 0: not decided yet
 thread_local bool inside_task = false;
@@ -79,22 +82,35 @@ struct Job {
     FunctionView<void(std::int64_t)> task;
     std::int64_t tasks;
     alignas(64) std::atomic<std::int64_t> next{0};
+    std::atomic<bool> cancelled{false};
     std::atomic_flag failed = {};
     std::exception_ptr error = nullptr;
+
+    // A task that was running when the work ended.
+    struct Stopped {};
 
     bool run_one() noexcept {
         const std::int64_t i = next.fetch_add(1, std::memory_order_relaxed);
         if (i >= tasks) return false;
         try {
             task(i);
+        } catch (const Stopped&) {
         } catch (...) {
             if (!failed.test_and_set()) error = std::current_exception();
             cancel();
         }
         return true;
     }
-    void cancel() noexcept { next.store(tasks, std::memory_order_relaxed); }
+    void cancel() noexcept {
+        cancelled.store(true, std::memory_order_relaxed);
+        next.store(tasks, std::memory_order_relaxed);
+    }
 };
+
+class GilPause;
+// What the tasks of this thread belong to; the GilPause is the caller's alone.
+thread_local Job* job_here = nullptr;
+thread_local GilPause* pause_here = nullptr;
 
 class Pool {
 public:
@@ -143,11 +159,13 @@ public:
         wake_.notify_one();
     }
 
-    // Lets nobody in any more and waits until all have left.
-    void close() noexcept {
+    // Lets nobody in any more and waits until all have left. Long work: looks up at times.
+    template <class LookUp>
+    void close(bool is_long, LookUp&& look_up) noexcept {
         const auto empty = [this] { return (gate_.load() & kInsideMask) == 0; };
         gate_.fetch_and(kInsideMask);
         if (spin_until(empty)) return;
+        for (; is_long && !empty(); std::this_thread::sleep_for(kLookUp)) look_up();
         caller_waits_ = true;
         for (;;) {
             const int seen = left_.load();
@@ -184,8 +202,10 @@ private:
         while (!stopping_) {
             if (join()) {
                 Job& job = *job_;
+                job_here = &job;
                 while (job.run_one()) {
                 }
+                job_here = nullptr;
                 gate_.fetch_and(kInsideMask);  // no task is left for those who have not joined
                 leave();
             }
@@ -298,6 +318,7 @@ public:
     }
     // Runs Python's signal handlers when it is time. False: one of them raised.
     bool signals_pass() {
+        if (raised_) return false;
         if (!state_ || !check_signals_ || Clock::now() < next_check_) return true;
         PyEval_RestoreThread(std::exchange(state_, nullptr));
         raised_ = PyErr_CheckSignals() != 0;
@@ -310,6 +331,7 @@ public:
         if (state_) PyEval_RestoreThread(std::exchange(state_, nullptr));
     }
     bool raised() const noexcept { return raised_; }
+    bool polls() const noexcept { return state_ && check_signals_; }
 
 private:
     PyThreadState* state_ = nullptr;
@@ -323,6 +345,14 @@ void run_here(std::int64_t tasks, FunctionView<void(std::int64_t)> task) {
 }
 
 }  // namespace
+
+void pass_or_stop() {
+    if (pause_here && !pause_here->signals_pass()) job_here->cancel();
+    if (job_here && job_here->cancelled.load(std::memory_order_relaxed)) throw Job::Stopped();
+    if (job_here && !pause_here) return;  // a worker
+    // Work that was taken for short still has the GIL.
+    if (Py_IsInitialized() && PyGILState_Check() && PyErr_CheckSignals() != 0) throw PythonError();
+}
 
 int num_threads() noexcept {
     int threads = wanted_threads.load(std::memory_order_relaxed);
@@ -366,12 +396,17 @@ void parallel_for(std::int64_t tasks, double seconds_each, FunctionView<void(std
     }
 
     inside_task = true;
-    while (job.run_one()) {
+    job_here = &job;
+    pause_here = &gil;
+    const auto look_up = [&] {
         if (!gil.signals_pass()) job.cancel();
-    }
+    };
+    while (job.run_one()) look_up();
     inside_task = false;
+    job_here = nullptr;
+    pause_here = nullptr;
     if (pool) {
-        pool->close();
+        pool->close(seconds >= kWorthLookUp && gil.polls(), look_up);
         if (small) held.small_jobs.finished(seconds);
     }
     if (lock) lock.unlock();
