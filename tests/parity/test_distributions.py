@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import rushlight as rl
+
+torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
 
 RANDOM = np.random.default_rng(0)
 

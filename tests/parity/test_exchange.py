@@ -7,9 +7,10 @@ import warnings
 
 import numpy as np
 import pytest
-import torch
 
 import rushlight as rl
+
+torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
 
 CALLS = {
     "sin": lambda x, a: np.sin(x),

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import rushlight
 from rushlight.func.tree import tree_flatten
+
+torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
 
 PROGRAMS: list[Any] = []
 
