@@ -35,8 +35,6 @@ using std::chrono::milliseconds;
 
 // Work below this stays on the caller: waking a thread costs as much.
 constexpr double kWorthThreads = 20e-6;
-// The same where a thread is awake.
-constexpr double kWorthAwake = 8e-6;
 // Each further thread needs this much work.
 constexpr double kWorthOneThread = 10e-6;
 // Work above this releases the GIL.
@@ -151,14 +149,6 @@ public:
         }
     }
 
-    bool anybody_awake() const noexcept { return asleep_.load() < workers(); }
-
-    // Wakes a worker before there is work for it.
-    void rouse() noexcept {
-        wake_.fetch_add(1);
-        wake_.notify_one();
-    }
-
     // Lets nobody in any more and waits until all have left. Long work: looks up at times.
     template <class LookUp>
     void close(bool is_long, LookUp&& look_up) noexcept {
@@ -228,45 +218,12 @@ private:
     std::atomic<int> left_{0};
 };
 
-// Jobs that are not worth waking a thread for. They are shared with workers that happen to be awake;
-// where they follow each other closely, as in the steps of a small model, a worker is woken for
-// those to come. On a machine with more to do than CPUs neither pays: a job that took far longer
-// than it should ends the sharing for a while. Used by the owner of the pool alone.
-class SmallJobs {
-public:
-    bool worth_sharing(Pool& pool) noexcept {
-        start_ = Clock::now();
-        close_ = start_ - last_ < kClose ? close_ + 1 : 0;
-        last_ = start_;
-        if (start_ < resume_) return false;
-        if (pool.anybody_awake()) return true;
-        if (close_ >= kSeries && start_ > next_call_) {
-            next_call_ = start_ + kBetweenCalls;
-            pool.rouse();
-        }
-        return false;
-    }
-    void finished(double expected_seconds) noexcept {
-        const std::chrono::duration<double> taken = Clock::now() - start_;
-        if (taken.count() > 10 * expected_seconds + 100e-6) resume_ = last_ + kAfterDelay;
-    }
-
-private:
-    static constexpr auto kClose = microseconds(50);
-    static constexpr int kSeries = 6;
-    static constexpr auto kBetweenCalls = microseconds(200);
-    static constexpr auto kAfterDelay = milliseconds(20);
-    Clock::time_point start_, last_, resume_, next_call_;
-    int close_ = 0;
-};
-
 // The pool and who uses it. A second Python thread that comes while the pool is busy runs its
 // tasks by itself.
 struct PoolHolder {
     std::mutex busy;
     std::unique_ptr<Pool> pool;
     int threads = 0;  // that the pool was made for
-    SmallJobs small_jobs;
 
     Pool& pool_of(int wanted) {
         if (!pool || threads != wanted) {
@@ -370,14 +327,12 @@ void set_num_threads(int threads) {
 
 void parallel_for(std::int64_t tasks, double seconds_each, FunctionView<void(std::int64_t)> task) {
     const double seconds = double(tasks) * seconds_each;
-    const bool small = seconds < kWorthThreads;
-    if (inside_task || (seconds < kLong && (tasks <= 1 || seconds < kWorthAwake))) {
+    if (inside_task || (seconds < kLong && (tasks <= 1 || seconds < kWorthThreads))) {
         return run_here(tasks, task);
     }
     const int threads = num_threads();
     int helpers = int(std::min<std::int64_t>(threads, tasks)) - 1;
-    const double each = small ? kWorthAwake / 2 : kWorthOneThread;
-    helpers = std::min(helpers, int(std::min(seconds / each, 1e6)) - 1);
+    helpers = std::min(helpers, int(std::min(seconds / kWorthOneThread, 1e6)) - 1);
 
     Job job{.task = task, .tasks = tasks};
     GilPause gil;
@@ -390,8 +345,7 @@ void parallel_for(std::int64_t tasks, double seconds_each, FunctionView<void(std
         lock = std::unique_lock(held.busy, std::try_to_lock);
         if (lock) {
             pool = &held.pool_of(threads);
-            if (small && !held.small_jobs.worth_sharing(*pool)) pool = nullptr;
-            if (pool) pool->open(job, helpers);
+            pool->open(job, helpers);
         }
     }
 
@@ -405,10 +359,7 @@ void parallel_for(std::int64_t tasks, double seconds_each, FunctionView<void(std
     inside_task = false;
     job_here = nullptr;
     pause_here = nullptr;
-    if (pool) {
-        pool->close(seconds >= kWorthLookUp && gil.polls(), look_up);
-        if (small) held.small_jobs.finished(seconds);
-    }
+    if (pool) pool->close(seconds >= kWorthLookUp && gil.polls(), look_up);
     if (lock) lock.unlock();
     gil.end();
     if (gil.raised()) throw PythonError();
