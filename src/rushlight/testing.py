@@ -162,15 +162,10 @@ def _compared(
     for name, values, limit in (("absolute", apart, atol), ("relative", relative, rtol)):
         values = values.masked_fill(close, -1).flatten()
         place = int(values.nan_to_num(nan=float("inf")).argmax())
-        index = []
-        rest = place
-        for size in reversed(a.shape):
-            index.append(rest % size)
-            rest //= size
+        index = tuple(int(i) for i in rushlight.unravel_index(rushlight.tensor(place), a.shape))
         allowed = f" (up to {limit} allowed)" if rtol or atol else ""
         lines.append(
-            f"Greatest {name} difference: {values[place].item()} at index "
-            f"{tuple(reversed(index))}{allowed}"
+            f"Greatest {name} difference: {values[place].item()} at index {index}{allowed}"
         )
     return "\n".join(lines)
 

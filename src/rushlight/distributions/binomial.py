@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Any
 import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.distribution import Distribution
-from rushlight.distributions.parameters import (
-    broadcast_all,
-    lazy_property,
-    logits_to_probs,
-    probs_to_logits,
-)
+from rushlight.distributions.parameters import BinaryParameters, broadcast_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +22,7 @@ def _clamp_by_zero(x: Tensor) -> Tensor:
     return (x.clamp(min=0) + x - x.clamp(max=0)) / 2
 
 
-class Binomial(Distribution):
+class Binomial(BinaryParameters, Distribution):
     """The number of successes in `total_count` trials.
 
     Args:
@@ -60,10 +55,6 @@ class Binomial(Distribution):
             self.total_count = self.total_count.type_as(self.logits)
         super().__init__(self._given().shape, validate_args=validate_args)
 
-    def _given(self) -> Tensor:
-        """Probabilities or logits: what the distribution was made from."""
-        return self.probs if "probs" in self.__dict__ else self.logits
-
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         names = [n for n in ("total_count", "probs", "logits") if n in self.__dict__]
         parameters: dict[str, Any] = {n: self.__dict__[n].expand(batch_shape) for n in names}
@@ -84,21 +75,6 @@ class Binomial(Distribution):
     @property
     def variance(self) -> Tensor:
         return self.total_count * self.probs * (1 - self.probs)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """log(p / (1 - p))."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """The probability of success."""
-        return logits_to_probs(self.logits, is_binary=True)
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameters."""
-        return self._given().shape
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)

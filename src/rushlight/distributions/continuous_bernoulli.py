@@ -9,12 +9,12 @@ import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.exp_family import ExponentialFamily
 from rushlight.distributions.parameters import (
+    BinaryParameters,
     broadcast_all,
     clamp_probs,
     is_number,
     lazy_property,
     logits_to_probs,
-    probs_to_logits,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ContinuousBernoulli"]
 
 
-class ContinuousBernoulli(ExponentialFamily):
+class ContinuousBernoulli(BinaryParameters, ExponentialFamily):
     """The continuous Bernoulli distribution, on [0, 1] (Loaiza-Ganem and Cunningham 2019).
 
     Args:
@@ -61,9 +61,6 @@ class ContinuousBernoulli(ExponentialFamily):
         self._lims = lims
         shape = () if is_number(given) else self._given().shape
         super().__init__(shape, validate_args=validate_args)
-
-    def _given(self) -> Tensor:
-        return self.probs if "probs" in self.__dict__ else self.logits
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         names = [name for name in ("probs", "logits") if name in self.__dict__]
@@ -101,10 +98,6 @@ class ContinuousBernoulli(ExponentialFamily):
         return rushlight.where(self._outside(), exact, taylor)
 
     @property
-    def stddev(self) -> Tensor:
-        return self.variance.sqrt()
-
-    @property
     def variance(self) -> Tensor:
         cut = self._cut()
         exact = cut * (cut - 1.0) / (1.0 - 2.0 * cut).square() + 1.0 / (
@@ -115,19 +108,9 @@ class ContinuousBernoulli(ExponentialFamily):
         return rushlight.where(self._outside(), exact, taylor)
 
     @lazy_property
-    def logits(self) -> Tensor:
-        """log(p / (1 - p))."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
     def probs(self) -> Tensor:
         """The parameter."""
         return clamp_probs(logits_to_probs(self.logits, is_binary=True))
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameters."""
-        return self._given().shape
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.distribution import Distribution
-from rushlight.distributions.parameters import (
-    broadcast_all,
-    is_number,
-    lazy_property,
-    logits_to_probs,
-    probs_to_logits,
-)
+from rushlight.distributions.parameters import BinaryParameters, broadcast_all, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Geometric"]
 
 
-class Geometric(Distribution):
+class Geometric(BinaryParameters, Distribution):
     """The number of failures before the first success.
 
     Args:
@@ -55,24 +49,10 @@ class Geometric(Distribution):
                 f"invalid values:\n{self.probs}"
             )
 
-    def _given(self) -> Tensor:
-        """Probabilities or logits: what the distribution was made from."""
-        return self.probs if "probs" in self.__dict__ else self.logits
-
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         names = [name for name in ("probs", "logits") if name in self.__dict__]
         parameters: dict[str, Any] = {n: self.__dict__[n].expand(batch_shape) for n in names}
         return self._expanded(Geometric, batch_shape, _instance, parameters)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """log(p / (1 - p))."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """The probability of success."""
-        return logits_to_probs(self.logits, is_binary=True)
 
     @property
     def mean(self) -> Tensor:

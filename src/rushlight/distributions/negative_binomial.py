@@ -8,12 +8,7 @@ import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.distribution import Distribution
 from rushlight.distributions.gamma import Gamma
-from rushlight.distributions.parameters import (
-    broadcast_all,
-    lazy_property,
-    logits_to_probs,
-    probs_to_logits,
-)
+from rushlight.distributions.parameters import BinaryParameters, broadcast_all, lazy_property
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["NegativeBinomial"]
 
 
-class NegativeBinomial(Distribution):
+class NegativeBinomial(BinaryParameters, Distribution):
     """The number of successes before `total_count` failures.
 
     Args:
@@ -56,10 +51,6 @@ class NegativeBinomial(Distribution):
             self.total_count = self.total_count.type_as(self.logits)
         super().__init__(self._given().shape, validate_args=validate_args)
 
-    def _given(self) -> Tensor:
-        """Probabilities or logits: what the distribution was made from."""
-        return self.probs if "probs" in self.__dict__ else self.logits
-
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         names = [n for n in ("total_count", "probs", "logits") if n in self.__dict__]
         parameters: dict[str, Any] = {n: self.__dict__[n].expand(batch_shape) for n in names}
@@ -76,21 +67,6 @@ class NegativeBinomial(Distribution):
     @property
     def variance(self) -> Tensor:
         return self.mean / (-self.logits).sigmoid()
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """log(p / (1 - p))."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """The probability of success."""
-        return logits_to_probs(self.logits, is_binary=True)
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameters."""
-        return self._given().shape
 
     @lazy_property
     def _gamma(self) -> Gamma:

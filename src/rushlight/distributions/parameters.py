@@ -69,6 +69,29 @@ class lazy_property:
         return value
 
 
+class BinaryParameters:
+    """For a distribution that is given `probs` or `logits` of "yes": either, when asked for."""
+
+    @lazy_property
+    def logits(self) -> Tensor:
+        """log(p / (1 - p))."""
+        return probs_to_logits(self.probs, is_binary=True)
+
+    @lazy_property
+    def probs(self) -> Tensor:
+        """The probability of "yes"."""
+        return logits_to_probs(self.logits, is_binary=True)
+
+    def _given(self) -> Tensor:
+        """Probabilities or logits: what the distribution was made from."""
+        return self.probs if "probs" in self.__dict__ else self.logits
+
+    @property
+    def param_shape(self) -> Any:
+        """The shape of the parameters."""
+        return self._given().shape
+
+
 def sum_rightmost(value: Tensor, dim: int) -> Tensor:
     """Summed over the last `dim` axes."""
     if dim == 0:

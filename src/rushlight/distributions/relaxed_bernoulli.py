@@ -8,12 +8,10 @@ import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.distribution import Distribution
 from rushlight.distributions.parameters import (
+    BinaryParameters,
     broadcast_all,
     clamp_probs,
     is_number,
-    lazy_property,
-    logits_to_probs,
-    probs_to_logits,
 )
 from rushlight.distributions.transformed_distribution import TransformedDistribution
 from rushlight.distributions.transforms import SigmoidTransform
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["LogitRelaxedBernoulli", "RelaxedBernoulli"]
 
 
-class LogitRelaxedBernoulli(Distribution):
+class LogitRelaxedBernoulli(BinaryParameters, Distribution):
     """The logits of :class:`RelaxedBernoulli` (Maddison, Mnih and Teh 2016).
 
     Args:
@@ -55,29 +53,11 @@ class LogitRelaxedBernoulli(Distribution):
         shape = () if is_number(given) else self._given().shape
         super().__init__(shape, validate_args=validate_args)
 
-    def _given(self) -> Tensor:
-        return self.probs if "probs" in self.__dict__ else self.logits
-
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         names = [name for name in ("probs", "logits") if name in self.__dict__]
         parameters: dict[str, Any] = {n: self.__dict__[n].expand(batch_shape) for n in names}
         parameters["temperature"] = self.temperature
         return self._expanded(LogitRelaxedBernoulli, batch_shape, _instance, parameters)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """log(p / (1 - p))."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """The probability of 1."""
-        return logits_to_probs(self.logits, is_binary=True)
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameters."""
-        return self._given().shape
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
