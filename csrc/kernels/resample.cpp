@@ -151,16 +151,40 @@ struct Request {
     }
 };
 
-void check_sizes(const Array& x, int axis, Index in, Index out) {
-    check(axis >= 0 && axis < x.ndim(), "resample: no axis ", axis, " in shape ", x.shape());
+void check_sizes(int axis, Index in, Index out) {
     check(in > 0 && out > 0, "Input and output sizes should be greater than 0, but got ", in,
           " and ", out, " elements along axis ", axis);
 }
 
+// x with `size` elements along `axis`: run(taps, inner, columns, from, to) fills some columns of a
+// slice, whose elements along the axis are `inner` apart.
 template <class Run>
-Array in_real(const Array& x, Run&& run) {
-    if (is_half(x.dtype())) return cast(run(cast(x, DType::F32)), x.dtype());
-    return run(x);
+Array along_axis(const Array& x, int axis, Index size, const Request& request, Run&& run) {
+    check_sizes(axis, request.in, request.out);
+    if (is_half(x.dtype())) {
+        return cast(along_axis(cast(x, DType::F32), axis, size, request, run), x.dtype());
+    }
+    const Array source = contiguous(x);
+    Dims shape = source.shape();
+    const Index before = shape[axis];
+    shape[axis] = size;
+    Array result = Array::empty(shape, source.dtype());
+    dispatch_real("resample", source.dtype(), [&]<class T>() {
+        const Taps<T> taps = request.taps<T>();
+        const SliceView view(source.shape(), axis);
+        const T* from = source.data<T>();
+        T* to = result.data<T>();
+        for_columns(view, request.out * taps.width, [&](Index slice, Index first, Index columns) {
+            run(taps, view.inner, columns, from + slice * before * view.inner + first,
+                to + slice * size * view.inner + first);
+        });
+    });
+    return result;
+}
+
+Index size_along(const Array& x, int axis) {
+    check(axis >= 0 && axis < x.ndim(), "resample: no axis ", axis, " in shape ", x.shape());
+    return x.size(axis);
 }
 
 }  // namespace
@@ -168,72 +192,44 @@ Array in_real(const Array& x, Run&& run) {
 // x with `out` elements along `axis`.
 Array resample(const Array& x, int axis, Index out, const std::string& mode, double factor,
                bool align_corners, bool antialias) {
-    check_sizes(x, axis, x.size(axis), out);
-    const Request request{mode_of(mode), x.size(axis), out, factor, align_corners, antialias};
-    return in_real(x, [&](const Array& values) {
-        const Array source = contiguous(values);
-        Dims shape = source.shape();
-        shape[axis] = out;
-        Array result = Array::empty(shape, source.dtype());
-        dispatch_real("resample", source.dtype(), [&]<class T>() {
-            const Taps<T> taps = request.taps<T>();
-            const SliceView view(source.shape(), axis);
-            const T* from = source.data<T>();
-            T* to = result.data<T>();
-            for_columns(view, out * taps.width, [&](Index slice, Index first, Index columns) {
-                const T* own = from + slice * request.in * view.inner + first;
-                T* row = to + slice * out * view.inner + first;
-                for (Index o = 0; o < out; ++o, row += view.inner) {
-                    const Index* index = &taps.index[std::size_t(o * taps.width)];
-                    const T* weight = &taps.weight[std::size_t(o * taps.width)];
-                    if (taps.width == 1) {
-                        std::copy_n(own + index[0] * view.inner, columns, row);
-                        continue;
-                    }
-                    std::fill_n(row, columns, T(0));
-                    for (Index t = 0; t < taps.width; ++t) {
-                        const T* line = own + index[t] * view.inner;
-                        const T factor = weight[t];
-                        for (Index c = 0; c < columns; ++c) row[c] += factor * line[c];
-                    }
-                }
-            });
-        });
-        return result;
-    });
+    const Request request{mode_of(mode), size_along(x, axis), out, factor, align_corners, antialias};
+    const auto run = [&]<class T>(const Taps<T>& taps, Index inner, Index columns, const T* from,
+                                  T* to) {
+        for (Index o = 0; o < out; ++o, to += inner) {
+            const Index* index = &taps.index[std::size_t(o * taps.width)];
+            const T* weight = &taps.weight[std::size_t(o * taps.width)];
+            if (taps.width == 1) {
+                std::copy_n(from + index[0] * inner, columns, to);
+                continue;
+            }
+            std::fill_n(to, columns, T(0));
+            for (Index t = 0; t < taps.width; ++t) {
+                const T* line = from + index[t] * inner;
+                const T share = weight[t];
+                for (Index c = 0; c < columns; ++c) to[c] += share * line[c];
+            }
+        }
+    };
+    return along_axis(x, axis, out, request, run);
 }
 
 // The adjoint of resample: from `grad`, with the outputs along `axis`, to `in` elements.
 Array resample_adjoint(const Array& grad, int axis, Index in, const std::string& mode, double factor,
                        bool align_corners, bool antialias) {
-    check_sizes(grad, axis, in, grad.size(axis));
-    const Index out = grad.size(axis);
+    const Index out = size_along(grad, axis);
     const Request request{mode_of(mode), in, out, factor, align_corners, antialias};
-    return in_real(grad, [&](const Array& values) {
-        const Array source = contiguous(values);
-        Dims shape = source.shape();
-        shape[axis] = in;
-        Array result = Array::empty(shape, source.dtype());
-        dispatch_real("resample", source.dtype(), [&]<class T>() {
-            const Taps<T> taps = request.taps<T>();
-            const SliceView view(source.shape(), axis);
-            const T* from = source.data<T>();
-            T* to = result.data<T>();
-            for_columns(view, out * taps.width, [&](Index slice, Index first, Index columns) {
-                T* own = to + slice * in * view.inner + first;
-                for (Index i = 0; i < in; ++i) std::fill_n(own + i * view.inner, columns, T(0));
-                const T* row = from + slice * out * view.inner + first;
-                for (Index o = 0; o < out; ++o, row += view.inner) {
-                    for (Index t = 0; t < taps.width; ++t) {
-                        const T factor = taps.weight[std::size_t(o * taps.width + t)];
-                        T* line = own + taps.index[std::size_t(o * taps.width + t)] * view.inner;
-                        for (Index c = 0; c < columns; ++c) line[c] += factor * row[c];
-                    }
-                }
-            });
-        });
-        return result;
-    });
+    const auto run = [&]<class T>(const Taps<T>& taps, Index inner, Index columns, const T* from,
+                                  T* to) {
+        for (Index i = 0; i < in; ++i) std::fill_n(to + i * inner, columns, T(0));
+        for (Index o = 0; o < out; ++o, from += inner) {
+            for (Index t = 0; t < taps.width; ++t) {
+                const T share = taps.weight[std::size_t(o * taps.width + t)];
+                T* line = to + taps.index[std::size_t(o * taps.width + t)] * inner;
+                for (Index c = 0; c < columns; ++c) line[c] += share * from[c];
+            }
+        }
+    };
+    return along_axis(grad, axis, in, request, run);
 }
 
 void bind_resample(nanobind::module_& m) {
