@@ -33,6 +33,7 @@ double operation_cost(DType dtype) {
         case DType::F64: return 2;
         case DType::C64: return 4;
         case DType::C128: return 8;
+        case DType::BF16: return 0.5;
         default: return 16;  // integers, in plain loops
     }
 }
@@ -65,12 +66,13 @@ void cut_output(const Product& product, double cost, Plan& plan) {
     double tiles = std::min(cost / kTileCost, many);
     tiles = std::max(tiles, std::min(cost / kCallCost, 1024.0));
     const Index wanted = Index(std::bit_floor(std::uint64_t(std::max(tiles, 1.0))));
+    const Index least = is_complex(product.dtype) ? 2 * 4096 : 2 * 16384;
     while (plan.grid_m * plan.grid_n < wanted) {
         const Index edge_m = product.m / plan.grid_m, edge_n = product.n / plan.grid_n;
         const bool split_m = edge_m > edge_n;
         // Small tiles repeat too much of the packing; matrix times vector packs nothing.
         const Index shorter = std::min(edge_m, edge_n), longer = std::max(edge_m, edge_n);
-        if (longer < 128 || (shorter > 8 && shorter * longer < 2 * 16384)) break;
+        if (longer < 128 || (shorter > 8 && shorter * longer < least)) break;
         (split_m ? plan.grid_m : plan.grid_n) *= 2;
     }
     const auto tile = [&](Index edge, Index parts, Index most) {
@@ -118,20 +120,9 @@ Plan make_plan(const Product& product) {
     return plan;
 }
 
-// A part of a matrix product: a tile of C and a range of k.
-template <class T>
-struct Tile {
-    Index m, n, k;
-    const T* a;
-    Index a_row, a_col;
-    const T* b;
-    Index b_row, b_col;
-    T* c;
-    Index c_row;
-    T alpha;
-    const T* from;  // what is added to the product, with contiguous rows; null: nothing
-    Index from_row;
-};
+// A part of a matrix product: a tile of C and a range of k. `from` is what is added to it.
+template <class T, class R = T>
+using Tile = GemmArgs<T, R>;
 
 struct BlasLayout {
     Transpose op;
@@ -148,23 +139,21 @@ BlasLayout blas_layout(Index rows, Index cols, Index row, Index col) {
     return {Transpose::Yes, int(cols == 1 ? std::max<Index>(rows, 1) : col)};
 }
 
-template <class T>
-void multiply(const Tile<T>& t, bool own) {
-    if constexpr (std::is_integral_v<T>) {
-        const GemmArgs<T> args{t.m,     t.n,   t.k,     t.a,     t.a_row, t.a_col,   t.b,
-                               t.b_row, t.b_col, t.c, t.c_row, t.alpha, t.from, t.from_row};
-        if constexpr (sizeof(T) == 1) gemm_table().u8(args);
-        if constexpr (sizeof(T) == 2) gemm_table().u16(args);
-        if constexpr (sizeof(T) == 4) gemm_table().u32(args);
-        if constexpr (sizeof(T) == 8) gemm_table().u64(args);
-        return;
+template <class T, class R>
+void multiply(const Tile<T, R>& t, bool own) {
+    const GemmTable& loops = gemm_table();
+    if constexpr (!std::is_same_v<T, R>) {
+        loops.bf16(t);
+    } else if constexpr (std::is_integral_v<T>) {
+        if constexpr (sizeof(T) == 1) loops.u8(t);
+        if constexpr (sizeof(T) == 2) loops.u16(t);
+        if constexpr (sizeof(T) == 4) loops.u32(t);
+        if constexpr (sizeof(T) == 8) loops.u64(t);
     } else {
         if constexpr (std::is_floating_point_v<T>) {
             if (own) {
-                const GemmArgs<T> args{t.m,     t.n,     t.k, t.a,     t.a_row, t.a_col,  t.b,
-                                       t.b_row, t.b_col, t.c, t.c_row, t.alpha, t.from, t.from_row};
-                if constexpr (sizeof(T) == 4) gemm_table().f32(args);
-                if constexpr (sizeof(T) == 8) gemm_table().f64(args);
+                if constexpr (sizeof(T) == 4) loops.f32(t);
+                if constexpr (sizeof(T) == 8) loops.f64(t);
                 return;
             }
         }
@@ -181,16 +170,16 @@ void multiply(const Tile<T>& t, bool own) {
 }
 
 // C = beta * start over a tile.
-template <class T>
-void begin_tile(const T* start, Index row, Index col, T beta, const Tile<T>& t) {
+template <class T, class R>
+void begin_tile(const R* start, Index row, Index col, R beta, const Tile<T, R>& t) {
     for (Index i = 0; i < t.m; ++i) {
-        const T* from = start + i * row;
-        T* to = t.c + i * t.c_row;
+        const R* from = start + i * row;
+        R* to = t.c + i * t.c_row;
         for (Index j = 0; j < t.n; ++j) to[j] = beta * from[j * col];
     }
 }
 
-template <class T>
+template <class T, class R>
 void run_unit(const Product& product, const Plan& plan, Index unit, Index round) {
     const Index tile_j = unit % plan.grid_n, rest = unit / plan.grid_n;
     const Index tile_i = rest % plan.grid_m, matrix = rest / plan.grid_m;
@@ -204,7 +193,7 @@ void run_unit(const Product& product, const Plan& plan, Index unit, Index round)
         if (product.start.data) start_at += at * product.start_steps[axis];
     }
     const Index i = tile_i * plan.tile_m, j = tile_j * plan.tile_n, p = round * plan.depth;
-    Tile<T> t;
+    Tile<T, R> t;
     t.m = std::min(plan.tile_m, product.m - i);
     t.n = std::min(plan.tile_n, product.n - j);
     t.k = std::min(plan.depth, product.k - p);
@@ -213,15 +202,15 @@ void run_unit(const Product& product, const Plan& plan, Index unit, Index round)
     t.c_row = product.n;
     t.a = reinterpret_cast<const T*>(product.a.data) + a_at + i * t.a_row + p * t.a_col;
     t.b = reinterpret_cast<const T*>(product.b.data) + b_at + p * t.b_row + j * t.b_col;
-    t.c = reinterpret_cast<T*>(product.c) + (matrix * product.m + i) * t.c_row + j;
-    t.alpha = product.alpha.to<T>();
+    t.c = reinterpret_cast<R*>(product.c) + (matrix * product.m + i) * t.c_row + j;
+    t.alpha = product.alpha.to<R>();
     t.from = round > 0 ? t.c : nullptr;
     t.from_row = t.c_row;
-    const T beta = product.beta.to<T>();
-    if (round == 0 && product.start.data && beta != T(0)) {
+    const R beta = product.beta.to<R>();
+    if (round == 0 && product.start.data && beta != R(0)) {
         const MatrixView& s = product.start;
-        const T* start = reinterpret_cast<const T*>(s.data) + start_at + i * s.row + j * s.col;
-        if (beta == T(1) && s.col == 1) {
+        const R* start = reinterpret_cast<const R*>(s.data) + start_at + i * s.row + j * s.col;
+        if (beta == R(1) && s.col == 1) {
             t.from = start;
             t.from_row = s.row;
         } else {
@@ -231,9 +220,9 @@ void run_unit(const Product& product, const Plan& plan, Index unit, Index round)
     }
     if (product.k == 0) {
         for (Index r = 0; r < t.m; ++r) {
-            T* row = t.c + r * t.c_row;
+            R* row = t.c + r * t.c_row;
             if (!t.from) {
-                std::fill_n(row, t.n, T(0));
+                std::fill_n(row, t.n, R(0));
             } else if (t.from != t.c) {
                 std::copy_n(t.from + r * t.from_row, t.n, row);
             }
@@ -246,8 +235,8 @@ void run_unit(const Product& product, const Plan& plan, Index unit, Index round)
 void run_task(const Product& product, const Plan& plan, Index task, Index round) {
     const Index begin = task * plan.units_each;
     const Index end = std::min(begin + plan.units_each, plan.units);
-    const auto run = [&]<class T>() {
-        for (Index unit = begin; unit < end; ++unit) run_unit<T>(product, plan, unit, round);
+    const auto run = [&]<class T, class R = T>() {
+        for (Index unit = begin; unit < end; ++unit) run_unit<T, R>(product, plan, unit, round);
     };
     switch (product.dtype) {
         case DType::F32: return run.operator()<float>();
@@ -259,6 +248,7 @@ void run_task(const Product& product, const Plan& plan, Index task, Index round)
         case DType::I16: return run.operator()<std::uint16_t>();
         case DType::I32: return run.operator()<std::uint32_t>();
         case DType::I64: return run.operator()<std::uint64_t>();
+        case DType::BF16: return run.operator()<std::uint16_t, float>();
         default: fail(ErrorKind::NotImplemented, "no products of ", name_of(product.dtype));
     }
 }
@@ -302,6 +292,8 @@ bool has_own_loops(DType dtype, Index m, Index n, Index k) noexcept {
     if (dtype != DType::F32 && dtype != DType::F64) return !has_blas(dtype);
     return double(m) * double(n) * double(k) <= gemm_table().most;
 }
+
+bool multiplies_bf16() noexcept { return gemm_table().bf16 != nullptr; }
 
 bool strides_fit_blas(Index rows, Index cols, Index row, Index col) noexcept {
     if (rows <= 1 && cols <= 1) return true;

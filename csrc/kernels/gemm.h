@@ -18,7 +18,8 @@ struct MatrixView {
 
 // C = beta * start + alpha * A B for every matrix of a batch. A is (m, k), B (k, n), C (m, n)
 // row-major with rows n apart, and the matrices of a batch follow each other. Without `start`, or
-// with beta == 0, the old values of C and the values of `start` do not matter.
+// with beta == 0, the old values of C and the values of `start` do not matter. Where A and B are
+// bfloat16, C and `start` are float32.
 struct Product {
     DType dtype = DType::F32;
     Index m = 0, n = 0, k = 0;
@@ -33,6 +34,8 @@ struct Product {
 // BLAS needs what strides_fit_blas() says.
 bool has_own_loops(DType dtype, Index m, Index n, Index k) noexcept;
 bool strides_fit_blas(Index rows, Index cols, Index row, Index col) noexcept;
+// Whether the machine has an instruction for products of bfloat16.
+bool multiplies_bf16() noexcept;
 
 void run_product(const Product& product);
 

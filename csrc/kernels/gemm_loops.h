@@ -10,20 +10,23 @@ namespace rushlight {
 
 // C (m, n) = alpha * A (m, k) B (k, n), plus `from` (m, n) if it is not null. C and `from` have
 // contiguous rows `c_row` and `from_row` apart, and may be the same; A and B may have any strides.
-// All strides are in elements.
-template <class T>
+// All strides are in elements; R is the type of sums and results.
+template <class T, class R = T>
 struct GemmArgs {
     std::int64_t m, n, k;
     const T* a;
     std::int64_t a_row, a_col;
     const T* b;
     std::int64_t b_row, b_col;
-    T* c;
+    R* c;
     std::int64_t c_row;
-    T alpha;
-    const T* from;
+    R alpha;
+    const R* from;
     std::int64_t from_row;
 };
+
+// Of bfloat16 matrices, given by their bits; k > 0.
+using Bf16Product = void (*)(const GemmArgs<std::uint16_t, float>&);
 
 // sums[j] = sum over i of x[i * x_row + j], for rows by cols values; float accumulates in double.
 template <class T>
@@ -42,6 +45,7 @@ struct GemmTable {
     void (*u16)(const GemmArgs<std::uint16_t>&);
     void (*u32)(const GemmArgs<std::uint32_t>&);
     void (*u64)(const GemmArgs<std::uint64_t>&);
+    Bf16Product bf16;  // null where the machine has no instruction for it
     void (*column_sums_f32)(const ColumnSumArgs<float>&);
     void (*column_sums_f64)(const ColumnSumArgs<double>&);
     // Multiply-adds up to which f32 and f64 are as fast as BLAS, or faster.

@@ -249,16 +249,19 @@ void column_sums(const ColumnSumArgs<T>& g) {
 
 }  // namespace
 
+Bf16Product bf16_product();  // gemm_bf16.isa.cpp
+
 const GemmTable& gemm_table() {
-    static constexpr GemmTable table{product<float>,
-                                     product<double>,
-                                     integer_product<std::uint8_t>,
-                                     integer_product<std::uint16_t>,
-                                     integer_product<std::uint32_t>,
-                                     integer_product<std::uint64_t>,
-                                     column_sums<float>,
-                                     column_sums<double>,
-                                     kVectorBytes == 64 ? 1e18 : 150000};
+    static const GemmTable table{product<float>,
+                                 product<double>,
+                                 integer_product<std::uint8_t>,
+                                 integer_product<std::uint16_t>,
+                                 integer_product<std::uint32_t>,
+                                 integer_product<std::uint64_t>,
+                                 bf16_product(),
+                                 column_sums<float>,
+                                 column_sums<double>,
+                                 kVectorBytes == 64 ? 1e18 : 150000};
     return table;
 }
 

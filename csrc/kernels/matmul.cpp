@@ -102,15 +102,17 @@ Array begin_with(const Start& start, const Dims& shape, Product& p) {
     return expanded;
 }
 
-// a (..., m, k) @ b (..., k, n), with batches that broadcast to `batch`; sizes are checked.
-Array product(const Array& a, const Array& b, const Dims& batch, const Start* start = nullptr) {
-    if (is_half(a.dtype())) {
-        Start wide;
-        if (start) wide = {cast(start->array, DType::F32), start->alpha, start->beta};
-        return cast(product(cast(a, DType::F32), cast(b, DType::F32), batch,
-                            start ? &wide : nullptr),
-                    a.dtype());
-    }
+// Half types are summed up in float32 and rounded once. What the engine cannot multiply as it is
+// becomes float32 first.
+Array factor(const Array& x) {
+    const bool narrow = x.dtype() == DType::F16 || (x.dtype() == DType::BF16 && !multiplies_bf16());
+    return narrow ? cast(x, DType::F32) : x;
+}
+
+DType sum_type(DType dtype) { return is_half(dtype) ? DType::F32 : dtype; }
+
+// The product in its sum type; `start` has that type, too.
+Array sums_of_products(const Array& a, const Array& b, const Dims& batch, const Start* start) {
     Product p;
     p.dtype = a.dtype();
     p.m = rows_of(a);
@@ -119,7 +121,7 @@ Array product(const Array& a, const Array& b, const Dims& batch, const Start* st
     Dims shape = batch;
     shape.push_back(p.m);
     shape.push_back(p.n);
-    Array result = Array::empty(shape, p.dtype);
+    Array result = Array::empty(shape, sum_type(p.dtype));
     if (result.numel() == 0) return result;
 
     const bool any_strides = p.k == 0 || has_own_loops(p.dtype, p.m, p.n, p.k);
@@ -136,6 +138,14 @@ Array product(const Array& a, const Array& b, const Dims& batch, const Start* st
     if (start) kept = begin_with(*start, shape, p);
     run_product(p);
     return result;
+}
+
+// a (..., m, k) @ b (..., k, n), with batches that broadcast to `batch`; sizes are checked.
+Array product(const Array& a, const Array& b, const Dims& batch, const Start* start = nullptr) {
+    if (!is_half(a.dtype())) return sums_of_products(a, b, batch, start);
+    Start wide;
+    if (start) wide = {cast(start->array, DType::F32), start->alpha, start->beta};
+    return cast(sums_of_products(factor(a), factor(b), batch, start ? &wide : nullptr), a.dtype());
 }
 
 // How many vectors the last axis of x holds.
@@ -170,6 +180,35 @@ Array folded_product(const Array& x, const Array& b, const Start* start = nullpt
     return product(fold_rows(x), b, {}, start).view(followed_by(leading(x, 1), cols_of(b)));
 }
 
+// linear() of a checked matrix, in the sum type, which the bias has, too.
+Array linear_sums(const Array& x, const Array& weight, const std::optional<Array>& bias) {
+    Product p;
+    p.dtype = x.dtype();
+    p.m = vectors_in(x);
+    p.k = weight.size(1);
+    p.n = weight.size(0);
+    Dims shape = x.shape();
+    shape.back() = p.n;
+    Array result = Array::empty(shape, sum_type(p.dtype));
+    if (result.numel() == 0) return result;
+
+    const bool any_strides = p.k == 0 || has_own_loops(p.dtype, p.m, p.n, p.k);
+    const Array left = readable(x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x), any_strides);
+    const Array right = readable(weight, any_strides);
+    p.a = matrix_view(left);
+    p.b = {right.bytes(), col_step(right), row_step(right)};  // transposed
+    p.c = result.bytes();
+    Array kept;
+    if (bias) {
+        // A bias with rows of its own broadcasts to the whole result.
+        const bool rows = bias->ndim() > 1;
+        const Array start = rows ? bias->expand(shape).reshape({p.m, p.n}) : *bias;
+        kept = begin_with({start}, {p.m, p.n}, p);
+    }
+    run_product(p);
+    return result;
+}
+
 Array without_axis(const Array& x, int axis) {
     Dims shape = x.shape(), strides = x.strides();
     shape.erase(axis);
@@ -190,6 +229,57 @@ Array conjugate(const Array& x) {
         run.operator()<Complex128>();
     }
     return result;
+}
+
+// The gradients of linear() of a checked matrix, in the sum type.
+std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array& x,
+                                                 const Array& weight, bool need_x,
+                                                 bool need_weight, bool need_bias) {
+    const DType dtype = grad.dtype();
+    const Index n = weight.size(0), k = weight.size(1);
+    const Array g2 = grad.ndim() == 1 ? grad.unsqueeze(0) : fold_rows(grad);
+    const Index rows = g2.size(0);
+    const bool readable_rows = col_step(g2) == 1 && row_step(g2) >= n;
+    const Array g = readable_rows || rows == 0 || n == 0 ? g2 : clone(g2);
+    std::array<Product, 2> products;
+    std::array<Array, 4> kept;  // memory of the operands
+    int count = 0;
+    Array dx, dw, db, summed;
+    if (need_x) {
+        dx = Array::empty(x.shape(), sum_type(dtype));
+        if (dx.numel() > 0) {
+            Product& p = products[std::size_t(count++)];
+            p.dtype = dtype, p.m = rows, p.n = k, p.k = n;
+            kept[0] = readable(conjugate(weight), has_own_loops(dtype, rows, k, n) || n == 0);
+            p.a = matrix_view(g);
+            p.b = matrix_view(kept[0]);
+            p.c = dx.bytes();
+        }
+    }
+    if (need_weight) {
+        dw = Array::empty(weight.shape(), sum_type(dtype));
+        if (dw.numel() > 0) {
+            Product& p = products[std::size_t(count++)];
+            p.dtype = dtype, p.m = n, p.n = k, p.k = rows;
+            const Array x2 = conjugate(x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x));
+            kept[1] = readable(x2, has_own_loops(dtype, n, k, rows) || rows == 0);
+            p.a = {g.bytes(), 1, row_step(g)};
+            p.b = matrix_view(kept[1]);
+            p.c = dw.bytes();
+        }
+    }
+    ColumnSums sums;
+    if (need_bias) {
+        const DType type = sum_type(dtype);
+        db = Array::empty({n}, type);
+        const int parts = is_complex(dtype) ? 2 : 1;  // a complex sum is two real ones
+        summed = cast(g, type);
+        sums = {real_of(type), rows, n * parts, summed.bytes(), row_step(summed) * parts,
+                db.bytes()};
+    }
+    run_together(std::span(products.data(), std::size_t(count)),
+                 need_bias && n > 0 ? &sums : nullptr);
+    return {dx, dw, db};
 }
 
 void check_rank(std::string_view op, std::string_view name, const Array& x, int rank) {
@@ -326,37 +416,10 @@ Array linear(const Array& x, const Array& weight, const std::optional<Array>& bi
         return matmul(x, weight);
     }
     if (bias) check_bias_dtype("linear", *bias, weight);
-    if (is_half(x.dtype())) {
-        const auto wide = [](const Array& half) { return cast(half, DType::F32); };
-        return cast(linear(wide(x), wide(weight), bias ? std::optional(wide(*bias)) : std::nullopt),
-                    x.dtype());
-    }
-    Product p;
-    p.dtype = x.dtype();
-    p.m = vectors_in(x);
-    p.k = weight.size(1);
-    p.n = weight.size(0);
-    check_inner("linear", p.m, x.shape().back(), p.k, p.n);
-    Dims shape = x.shape();
-    shape.back() = p.n;
-    Array result = Array::empty(shape, p.dtype);
-    if (result.numel() == 0) return result;
-
-    const bool any_strides = p.k == 0 || has_own_loops(p.dtype, p.m, p.n, p.k);
-    const Array left = readable(x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x), any_strides);
-    const Array right = readable(weight, any_strides);
-    p.a = matrix_view(left);
-    p.b = {right.bytes(), col_step(right), row_step(right)};  // transposed
-    p.c = result.bytes();
-    Array kept;
-    if (bias) {
-        // A bias with rows of its own broadcasts to the whole result.
-        const bool rows = bias->ndim() > 1;
-        const Array start = rows ? bias->expand(shape).reshape({p.m, p.n}) : *bias;
-        kept = begin_with({start}, {p.m, p.n}, p);
-    }
-    run_product(p);
-    return result;
+    check_inner("linear", vectors_in(x), x.shape().back(), weight.size(1), weight.size(0));
+    if (!is_half(x.dtype())) return linear_sums(x, weight, bias);
+    const auto wide = bias ? std::optional(cast(*bias, DType::F32)) : std::nullopt;
+    return cast(linear_sums(factor(x), factor(weight), wide), x.dtype());
 }
 
 std::tuple<Array, Array, Array> linear_backward(const Array& grad, const Array& x,
@@ -369,13 +432,6 @@ std::tuple<Array, Array, Array> linear_backward(const Array& grad, const Array& 
         return {dx, dw, db};
     }
     const DType dtype = grad.dtype();
-    if (is_half(dtype)) {
-        auto [dx, dw, db] = linear_backward(cast(grad, DType::F32), cast(x, DType::F32),
-                                            cast(weight, DType::F32), need_x, need_weight,
-                                            need_bias);
-        const auto back = [&](const Array& wide) { return wide ? cast(wide, dtype) : wide; };
-        return {back(dx), back(dw), back(db)};
-    }
     check_as(ErrorKind::Type, is_floating(dtype) || is_complex(dtype),
              "linear_backward: expected a floating or complex dtype, got ", name_of(dtype));
     check_dtypes("linear_backward", grad, x);
@@ -385,47 +441,11 @@ std::tuple<Array, Array, Array> linear_backward(const Array& grad, const Array& 
               x.shape().back() == k && leading(grad, 1) == leading(x, 1),
           "linear_backward: gradient ", grad.shape(), " does not fit input ", x.shape(),
           " and weight ", weight.shape());
-
-    const Array g2 = grad.ndim() == 1 ? grad.unsqueeze(0) : fold_rows(grad);
-    const Index rows = g2.size(0);
-    const bool readable_rows = col_step(g2) == 1 && row_step(g2) >= n;
-    const Array g = readable_rows || rows == 0 || n == 0 ? g2 : clone(g2);
-    std::array<Product, 2> products;
-    std::array<Array, 4> kept;  // memory of the operands
-    int count = 0;
-    Array dx, dw, db;
-    if (need_x) {
-        dx = Array::empty(x.shape(), dtype);
-        if (dx.numel() > 0) {
-            Product& p = products[std::size_t(count++)];
-            p.dtype = dtype, p.m = rows, p.n = k, p.k = n;
-            kept[0] = readable(conjugate(weight), has_own_loops(dtype, rows, k, n) || n == 0);
-            p.a = matrix_view(g);
-            p.b = matrix_view(kept[0]);
-            p.c = dx.bytes();
-        }
-    }
-    if (need_weight) {
-        dw = Array::empty(weight.shape(), dtype);
-        if (dw.numel() > 0) {
-            Product& p = products[std::size_t(count++)];
-            p.dtype = dtype, p.m = n, p.n = k, p.k = rows;
-            const Array x2 = conjugate(x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x));
-            kept[1] = readable(x2, has_own_loops(dtype, n, k, rows) || rows == 0);
-            p.a = {g.bytes(), 1, row_step(g)};
-            p.b = matrix_view(kept[1]);
-            p.c = dw.bytes();
-        }
-    }
-    ColumnSums sums;
-    if (need_bias) {
-        db = Array::empty({n}, dtype);
-        const int parts = is_complex(dtype) ? 2 : 1;  // a complex sum is two real ones
-        sums = {real_of(dtype), rows, n * parts, g.bytes(), row_step(g) * parts, db.bytes()};
-    }
-    run_together(std::span(products.data(), std::size_t(count)),
-                 need_bias && n > 0 ? &sums : nullptr);
-    return {dx, dw, db};
+    if (!is_half(dtype)) return linear_gradients(grad, x, weight, need_x, need_weight, need_bias);
+    const auto [dx, dw, db] = linear_gradients(factor(grad), factor(x), factor(weight), need_x,
+                                               need_weight, need_bias);
+    const auto rounded = [&](const Array& wide) { return wide ? cast(wide, dtype) : wide; };
+    return {rounded(dx), rounded(dw), rounded(db)};
 }
 
 void bind_matmul(nanobind::module_& m) {
