@@ -4,7 +4,7 @@
 namespace rushlight {
 
 Dims contiguous_strides(const Dims& shape) {
-    Dims strides(shape.size());
+    Dims strides = shape;  // for its length
     Index step = 1;
     for (int i = shape.size() - 1; i >= 0; --i) {
         strides[i] = step;

@@ -23,9 +23,13 @@ public:
     explicit Dims(int size, Index value = 0) { resize(size, value); }
     Dims(std::initializer_list<Index> values) : Dims(std::span(values.begin(), values.size())) {}
     explicit Dims(std::span<const Index> values) {
-        resize(int(values.size()));
-        Index* to = begin();
-        for (Index value : values) *to++ = value;
+        if (values.size() <= std::size_t(kInline)) {
+            size_ = int(values.size());
+            for (int i = 0; i < size_; ++i) inline_[std::size_t(i)] = values[std::size_t(i)];
+        } else {
+            resize(int(values.size()));
+            std::copy(values.begin(), values.end(), begin());
+        }
     }
     Dims(const Dims& other) {
         if (other.heap_) {

@@ -73,6 +73,11 @@ void bind_tape(nb::module_& m) {
     m.def("write_out", [](const std::string& name, nb::handle result, nb::handle out) {
         return nb::steal(write_out(name, PyRef::borrow(result.ptr()), out.ptr()).release());
     }, "name"_a, "result"_a, "out"_a);
+    m.def("backward_of_loss", [](nb::handle loss) {
+        check_as(ErrorKind::Type, is_tensor(loss.ptr()), "backward_of_loss: takes a Tensor");
+        return backward_of_loss(loss.ptr());
+    },
+          "loss"_a);
     // run_backward(roots, gradients, inputs, keep_graph, create_graph, accumulate)
     m.def("run_backward", [](nb::tuple roots, nb::tuple gradients, nb::tuple inputs,
                              bool keep_graph, bool create_graph, bool accumulate) {

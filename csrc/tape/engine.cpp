@@ -132,7 +132,7 @@ private:
 
     // ---- gradients on their way
 
-    std::vector<PyRef>& buffer_of(NodeObject* node) {
+    Gradients& buffer_of(NodeObject* node) {
         if (node->run == this) return node->incoming;
         if (node->run == nullptr) {
             node->run = this;
@@ -154,8 +154,8 @@ private:
         std::push_heap(heap_.begin(), heap_.end());
     }
 
-    std::vector<PyRef> release_buffer(NodeObject* node) {
-        std::vector<PyRef> gradients;
+    Gradients release_buffer(NodeObject* node) {
+        Gradients gradients;
         if (node->run == this) {
             gradients = std::move(node->incoming);
             node->incoming.clear();
@@ -229,19 +229,30 @@ private:
         }
         const Array& array = as_tensor(target)->array;
         gradient = fit(std::move(gradient), array.shape(), array.dtype(), from);
-        auto [entry, fresh] = leaf_index_.try_emplace(target, leaves_.size());
-        if (fresh) {
-            leaves_.push_back({edge.target, std::move(gradient)});
+        if (PyRef* sum = sum_of(target)) {
+            *sum = add(std::move(*sum), std::move(gradient));
         } else {
-            PyRef& sum = leaves_[entry->second].sum;
-            sum = add(std::move(sum), std::move(gradient));
+            leaves_.push_back({edge.target, std::move(gradient)});
         }
+    }
+
+    // What has arrived at a leaf; null: nothing yet. Few leaves are found faster without a table.
+    PyRef* sum_of(PyObject* leaf) {
+        if (leaves_.size() <= kFew) {
+            for (LeafSum& known : leaves_)
+                if (known.leaf.get() == leaf) return &known.sum;
+            return nullptr;
+        }
+        for (; indexed_ < leaves_.size(); ++indexed_)
+            leaf_index_.emplace(leaves_[indexed_].leaf.get(), indexed_);
+        auto found = leaf_index_.find(leaf);
+        return found == leaf_index_.end() ? nullptr : &leaves_[found->second].sum;
     }
 
     // ---- one node
 
     void visit(NodeObject* node) {
-        std::vector<PyRef> gradients = release_buffer(node);
+        Gradients gradients = release_buffer(node);
         if (has_hooks(node->pre_hooks))
             gradients = call_hooks(callbacks().run_pre_hooks, node, gradients, nullptr);
         if (capturing_) {
@@ -250,12 +261,12 @@ private:
                     captured_[capture.index] = gradients[capture.output_nr];
             if (!needed_.count(as_object(node))) return;
         }
-        std::vector<bool> needed;
-        needed.reserve(node->edges.size());
+        Flags needed;
         for (const Edge& edge : node->edges) needed.push_back(wanted(edge));
-        std::vector<PyRef> results;
+        Gradients results;
         const bool post = has_hooks(node->post_hooks);
-        std::vector<PyRef> sent = post ? gradients : std::vector<PyRef>();
+        Gradients sent;
+        if (post) sent = gradients;
         try {
             results = apply_node(node, std::move(gradients), needed);
             if (modes.anomaly && modes.check_nan) check_nan(node, results);
@@ -280,10 +291,9 @@ private:
         if (!keep_graph_) release_saved(node);
     }
 
-    std::vector<PyRef> call_hooks(const PyRef& caller, NodeObject* node,
-                                  const std::vector<PyRef>& values,
-                                  const std::vector<PyRef>* more) {
-        auto tuple_of = [](const std::vector<PyRef>& items) {
+    Gradients call_hooks(const PyRef& caller, NodeObject* node, const Gradients& values,
+                         const Gradients* more) {
+        auto tuple_of = [](const Gradients& items) {
             PyRef all = PyRef::check(PyTuple_New(Py_ssize_t(items.size())));
             for (std::size_t i = 0; i < items.size(); ++i)
                 PyTuple_SET_ITEM(all.get(), Py_ssize_t(i),
@@ -294,7 +304,7 @@ private:
         PyRef second = more ? tuple_of(*more) : PyRef();
         PyRef returned = PyRef::check(PyObject_CallFunctionObjArgs(
             caller.get(), as_object(node), first.get(), second.get(), nullptr));
-        std::vector<PyRef> results(values.size());
+        Gradients results(values.size());
         for (std::size_t i = 0; i < results.size(); ++i) {
             PyObject* item = PyTuple_GetItem(returned.get(), Py_ssize_t(i));
             if (!item) throw PythonError();
@@ -305,7 +315,7 @@ private:
 
     // ---- anomaly mode
 
-    void check_nan(NodeObject* node, const std::vector<PyRef>& results) {
+    void check_nan(NodeObject* node, const Gradients& results) {
         static const int isnan = row_named("isnan");
         for (std::size_t i = 0; i < results.size(); ++i) {
             if (!results[i] || !is_tensor(results[i].get())) continue;
@@ -334,9 +344,10 @@ private:
 
     void finish_leaves(bool accumulate) {
         while (!leaves_.empty()) {
-            std::vector<LeafSum> leaves = std::move(leaves_);
+            SmallVector<LeafSum, kFew> leaves = std::move(leaves_);
             leaves_.clear();
             leaf_index_.clear();
+            indexed_ = 0;
             for (auto& leaf : leaves) {
                 TensorObject* tensor = as_tensor(leaf.leaf.get());
                 PyRef gradient = std::move(leaf.sum);
@@ -391,9 +402,11 @@ private:
     bool keep_graph_, create_graph_, capturing_ = false;
     std::uint32_t level_ = 0;  // of the tape that is walked
     std::vector<Ready> heap_;
-    std::unordered_map<NodeObject*, std::vector<PyRef>> overflow_;
-    std::vector<LeafSum> leaves_;
-    std::unordered_map<PyObject*, std::size_t> leaf_index_;
+    std::unordered_map<NodeObject*, Gradients> overflow_;
+    static constexpr std::size_t kFew = 16;
+    SmallVector<LeafSum, kFew> leaves_;
+    std::unordered_map<PyObject*, std::size_t> leaf_index_;  // of the first `indexed_` leaves
+    std::size_t indexed_ = 0;
     std::unordered_map<PyObject*, std::vector<Capture>> captures_;
     std::unordered_set<PyObject*> needed_;
     std::vector<PyRef> held_;
@@ -433,6 +446,17 @@ std::vector<PyRef> run_backward(const std::vector<PyRef>& roots,
     for (std::size_t i = 0; i < roots.size(); ++i)
         run.start(as_tensor(roots[i].get()), gradients[i]);
     return run.run(accumulate);
+}
+
+bool backward_of_loss(PyObject* loss) {
+    TensorObject* root = as_tensor(loss);
+    const DType dtype = root->array.dtype();
+    if (!requires_grad(root) || root->array.ndim() != 0 || is_complex(dtype) || root->level)
+        return false;
+    BackwardRun run(false, false);
+    run.start(root, PyRef::check(wrap(Array::scalar(Scalar(1.0), dtype))));
+    run.run(true);
+    return true;
 }
 
 }  // namespace rushlight

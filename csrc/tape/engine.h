@@ -14,6 +14,10 @@ std::vector<PyRef> run_backward(const std::vector<PyRef>& roots,
                                 const std::vector<PyRef>& inputs, bool keep_graph,
                                 bool create_graph, bool accumulate);
 
+// backward() of one real number, as losses are, into the leaves' .grad; the graph is freed. Returns
+// false where it is something else, and does nothing.
+bool backward_of_loss(PyObject* loss);
+
 // Whether the roots' history leads to a leaf that somebody may still ask about.
 bool reaches_open_leaf(const std::vector<PyRef>& roots);
 

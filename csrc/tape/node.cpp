@@ -3,6 +3,8 @@
 
 #include <structmember.h>
 
+#include <memory>
+
 #include "elementwise/pending.h"
 #include "tape/values.h"
 
@@ -86,10 +88,10 @@ PyRef name_of(NodeObject* node) {
 PyRef new_node(OpSpec* op) {
     PyRef made = PyRef::check(node_type->tp_alloc(node_type, 0));
     NodeObject* node = as_node(made.get());
-    new (&node->edges) std::vector<Edge>();
-    new (&node->saved) std::vector<Saved>();
-    new (&node->outputs) std::vector<OutputInfo>();
-    new (&node->incoming) std::vector<PyRef>();
+    new (&node->edges) decltype(node->edges)();
+    new (&node->saved) decltype(node->saved)();
+    new (&node->outputs) decltype(node->outputs)();
+    new (&node->incoming) decltype(node->incoming)();
     node->op = op;
     node->sequence = ++next_sequence;
     if (modes.anomaly && callbacks().anomaly_trace)
@@ -247,7 +249,7 @@ void release_saved(NodeObject* node) {
 namespace {
 
 // The gradient argument: the tensor itself for one output, else a tuple with None for missing.
-PyRef gradient_argument(NodeObject* node, const std::vector<PyRef>& gradients) {
+PyRef gradient_argument(NodeObject* node, const Gradients& gradients) {
     if (node->outputs.size() == 1) return gradients[0];
     PyRef all = PyRef::check(PyTuple_New(Py_ssize_t(gradients.size())));
     for (std::size_t i = 0; i < gradients.size(); ++i)
@@ -257,11 +259,10 @@ PyRef gradient_argument(NodeObject* node, const std::vector<PyRef>& gradients) {
 }
 
 PyRef call_formula(NodeObject* node, const Formula& formula, PyObject* gradient,
-                   const std::vector<bool>& needed) {
+                   const Flags& needed) {
     PyObject* arguments[kMaxArguments + 2];
     modes.refused = false;
-    std::vector<PyRef> held;
-    held.reserve(formula.sources.size());
+    SmallVector<PyRef, 8> held;
     std::size_t count = 0;
     arguments[count++] = gradient;
     for (const Source& source : formula.sources) {
@@ -290,7 +291,7 @@ PyRef call_formula(NodeObject* node, const Formula& formula, PyObject* gradient,
     return PyRef::check(result.release());
 }
 
-void spread(NodeObject* node, const PyRef& results, std::vector<PyRef>& into, std::size_t from) {
+void spread(NodeObject* node, const PyRef& results, Gradients& into, std::size_t from) {
     PyRef items = PyRef::check(PySequence_Fast(results.get(), "a joint formula returns a tuple"));
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
         PyObject* item = PySequence_Fast_GET_ITEM(items.get(), i);
@@ -305,9 +306,8 @@ void spread(NodeObject* node, const PyRef& results, std::vector<PyRef>& into, st
 
 }  // namespace
 
-std::vector<PyRef> apply_node(NodeObject* node, std::vector<PyRef> gradients,
-                              const std::vector<bool>& needed) {
-    std::vector<PyRef> results(node->edges.size());
+Gradients apply_node(NodeObject* node, Gradients gradients, const Flags& needed) {
+    Gradients results(node->edges.size());
     if (node->function) {
         PyRef arguments = PyRef::check(PyTuple_New(Py_ssize_t(gradients.size())));
         for (std::size_t i = 0; i < gradients.size(); ++i)
@@ -378,10 +378,10 @@ void node_dealloc(PyObject* self) {
     NodeObject* node = as_node(self);
     if (node->weakrefs) PyObject_ClearWeakRefs(self);
     clear_contents(node);
-    node->edges.~vector();
-    node->saved.~vector();
-    node->outputs.~vector();
-    node->incoming.~vector();
+    std::destroy_at(&node->edges);
+    std::destroy_at(&node->saved);
+    std::destroy_at(&node->outputs);
+    std::destroy_at(&node->incoming);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -418,15 +418,15 @@ PyObject* node_new(PyTypeObject*, PyObject* args, PyObject*) {
 PyObject* node_call(PyObject* self, PyObject* args, PyObject*) {
     return guarded([&]() -> PyObject* {
         NodeObject* node = as_node(self);
-        std::vector<PyRef> gradients(node->outputs.size());
+        Gradients gradients(node->outputs.size());
         check_as(ErrorKind::Type, std::size_t(PyTuple_GET_SIZE(args)) == gradients.size(),
                  "a node takes one gradient per output");
         for (std::size_t i = 0; i < gradients.size(); ++i)
             if (PyTuple_GET_ITEM(args, Py_ssize_t(i)) != Py_None)
                 gradients[i] = PyRef::borrow(PyTuple_GET_ITEM(args, Py_ssize_t(i)));
-        std::vector<bool> needed;
+        Flags needed;
         for (const auto& edge : node->edges) needed.push_back(bool(edge.target));
-        std::vector<PyRef> results = apply_node(node, std::move(gradients), needed);
+        Gradients results = apply_node(node, std::move(gradients), needed);
         PyRef tuple = PyRef::check(PyTuple_New(Py_ssize_t(results.size())));
         for (std::size_t i = 0; i < results.size(); ++i)
             PyTuple_SET_ITEM(tuple.get(), Py_ssize_t(i),

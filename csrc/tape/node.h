@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "array/small_vector.h"
 #include "tape/op.h"
 #include "tape/python.h"
 #include "tape/tensor.h"
@@ -38,14 +39,18 @@ struct OutputInfo {
 
 class BackwardRun;
 
+// One gradient per input or output; empty where none arrived.
+using Gradients = SmallVector<PyRef, 4>;
+using Flags = SmallVector<bool, 8>;
+
 struct NodeObject {
     PyObject_HEAD
     OpSpec* op;                  // null for a node with a Python backward
     PyObject* function;          // that backward: (*gradients) -> gradients; or null
     PyObject* name;              // of nodes without op
-    std::vector<Edge> edges;     // one per differentiable input
+    SmallVector<Edge, 3> edges;  // one per differentiable input
     std::vector<Saved> saved;    // in the order of op->saves
-    std::vector<OutputInfo> outputs;
+    SmallVector<OutputInfo, 1> outputs;
     std::uint64_t sequence;      // order of creation
     bool released;               // a backward pass freed what it saved
     PyObject* pre_hooks;         // dict, or null
@@ -55,7 +60,7 @@ struct NodeObject {
     PyObject* dict;
     PyObject* weakrefs;
     BackwardRun* run;            // the pass that holds gradients in `incoming`
-    std::vector<PyRef> incoming; // gradient of each output so far
+    Gradients incoming;          // gradient of each output so far
 };
 
 extern PyTypeObject* node_type;
@@ -81,9 +86,8 @@ void rebase_history(TensorObject* tensor, PyRef node);
 PyRef unpack(NodeObject* node, const Saved& saved);
 Saved save_value(PyObject* value);
 
-// The gradients of the inputs from those of the outputs (empty: none arrived).
-std::vector<PyRef> apply_node(NodeObject* node, std::vector<PyRef> gradients,
-                              const std::vector<bool>& needed);
+// The gradients of the inputs from those of the outputs.
+Gradients apply_node(NodeObject* node, Gradients gradients, const Flags& needed);
 void release_saved(NodeObject* node);
 
 }  // namespace rushlight

@@ -75,22 +75,18 @@ class Tensor(_core.TensorBase):
             create_graph: record the computation of the gradients, for higher derivatives.
             inputs: only these leaves receive gradients.
         """
-        if (
-            gradient is None
-            and inputs is None
-            and not create_graph
-            and not retain_graph
-            and self.requires_grad
-            and not self.ndim
-        ):
-            _core.run_backward((self,), (_core.one_like(self),), (), False, False, True)
+        plain = gradient is None and inputs is None and not create_graph and not retain_graph
+        if plain and _core.backward_of_loss(self):
             return
         from rushlight.autograd.backward import backward
 
         backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Sets `requires_grad` in place and returns the tensor."""
+        """Sets `requires_grad` in place and returns the tensor.
+
+        Raises RuntimeError for integers, or to switch it off for a tensor that is no leaf.
+        """
         self.requires_grad = requires_grad
         return self
 
