@@ -69,4 +69,11 @@ void convolve(const ConvShape& shape, bool transposed, const T* x, const T* w, c
 template <class T>
 void convolve_weight(const ConvShape& shape, const T* big, const T* small, T* dw, T* sums);
 
+// The same for kernels as large as the image; false: this is none, and nothing was done.
+template <class T>
+bool convolve_whole(const ConvShape& shape, bool transposed, const T* x, const T* w, const T* bias,
+                    T* y);
+template <class T>
+bool convolve_whole_weight(const ConvShape& shape, const T* big, const T* small, T* dw, T* sums);
+
 }  // namespace rushlight

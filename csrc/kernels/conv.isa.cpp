@@ -79,38 +79,64 @@ void product(const IndirectProduct<T>& g) {
 
 // ---- few lanes: adjacent elements side by side
 
-template <class T, int Bytes, int V, int L>
-[[gnu::always_inline]] inline void run_block(const RunProduct<T>& g, Index at, Index count) {
+// R rows of L lanes by `count` columns from column `at` on, at most V vectors.
+template <class T, int Bytes, int V, int L, int R>
+[[gnu::always_inline]] inline void run_block(const RunProduct<T>& g, Index row, Index at) {
     using Vec = typename Vector<T, Bytes>::type;
     constexpr int W = Vector<T, Bytes>::lanes;
-    Vec acc[L][V];
-    for (int l = 0; l < L; ++l) {
-        for (int v = 0; v < V; ++v) acc[l][v] = spread<Vec>(g.bias ? g.bias[l] : T(0));
+    Vec acc[R][L][V];
+    for (int r = 0; r < R; ++r) {
+        for (int l = 0; l < L; ++l) {
+            for (int v = 0; v < V; ++v) acc[r][l][v] = spread<Vec>(g.bias ? g.bias[l] : T(0));
+        }
     }
     const T* w = g.w;
+    const T* start = g.x + row * g.x_row + at;
     for (Index k = 0; k < g.depth_count; ++k, w += L) {
-        const T* x = g.x + at + g.depth[k];
-        Vec right[V];
+        const T* x = start + g.depth[k];
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+            Vec right[V];
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) right[v] = load<T, Bytes>(x + v * W);
+            for (int v = 0; v < V; ++v) right[v] = load<T, Bytes>(x + r * g.x_row + v * W);
 #pragma GCC unroll 4
-        for (int l = 0; l < L; ++l) {
-            const Vec left = spread<Vec>(w[l]);
+            for (int l = 0; l < L; ++l) {
+                const Vec left = spread<Vec>(w[l]);
 #pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) acc[l][v] = fma(left, right[v], acc[l][v]);
+                for (int v = 0; v < V; ++v) acc[r][l][v] = fma(left, right[v], acc[r][l][v]);
+            }
         }
     }
+    // What is written beyond a row, the next row overwrites, if it begins there and comes later.
+    const bool spills = g.c_row == g.n && at == 0;
+    const Index count = g.n - at;
     for (int l = 0; l < L; ++l) {
-        T* to = g.c + l * g.c_row + at;
-        if (count >= V * W) {
+        T* to = g.c + l * g.c_lane + row * g.c_row + at;
+        const T* end = g.c + l * g.c_lane + (g.rows - 1) * g.c_row + g.n;
+        for (int r = 0; r < R; ++r, to += g.c_row) {
+            if (count >= V * W || (spills && end - to >= V * W)) {
 #pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) store<Bytes>(to + v * W, acc[l][v]);
-        } else {
-            T values[V * W];
-#pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) store<Bytes>(values + v * W, acc[l][v]);
-            __builtin_memcpy(to, values, std::size_t(count) * sizeof(T));
+                for (int v = 0; v < V; ++v) store<Bytes>(to + v * W, acc[r][l][v]);
+            } else {
+                for (int v = 0; v < V && v * W < count; ++v) {
+                    store_part<Bytes>(to + v * W, acc[r][l][v], int(count - v * W));
+                }
+            }
         }
+    }
+}
+
+// All rows from column `at` on. Sums of one row each would wait for one another, so several go
+// together; the last of them may be made twice.
+template <class T, int Bytes, int V, int L>
+void run_columns(const RunProduct<T>& g, Index at) {
+    constexpr int R = L == 1 && std::is_floating_point_v<T> ? 8 / V : 1;
+    if (R == 1 || g.rows < R) {
+        for (Index row = 0; row < g.rows; ++row) run_block<T, Bytes, V, L, 1>(g, row, at);
+        return;
+    }
+    for (Index row = 0; row < g.rows; row += R) {
+        run_block<T, Bytes, V, L, R>(g, row + R > g.rows ? g.rows - R : row, at);
     }
 }
 
@@ -119,14 +145,14 @@ void run_of_lanes(const RunProduct<T>& g) {
     constexpr int W = Vector<T, kVectorBytes>::lanes;
     constexpr int V = kVectorBytes == 64 ? 4 : 2;
     Index at = 0;
-    for (; at + (V - 1) * W < g.n; at += V * W) {
-        run_block<T, kVectorBytes, V, L>(g, at, g.n - at);
+    for (; at + (V - 1) * W < g.n; at += V * W) run_columns<T, kVectorBytes, V, L>(g, at);
+    if (V == 4 && at + W < g.n) {
+        run_columns<T, kVectorBytes, 2, L>(g, at);
+        at += 2 * W;
     }
     for (; at < g.n; at += W) {
-        if (kVectorBytes == 64 && g.n - at <= W / 2) {
-            return run_block<T, kHalfBytes, 1, L>(g, at, g.n - at);
-        }
-        run_block<T, kVectorBytes, 1, L>(g, at, g.n - at);
+        if (kVectorBytes == 64 && g.n - at <= W / 2) return run_columns<T, kHalfBytes, 1, L>(g, at);
+        run_columns<T, kVectorBytes, 1, L>(g, at);
     }
 }
 
@@ -144,10 +170,6 @@ template <class T, int K>
 void dots(const RunDots<T>& g, Index first) {
     using Vec = typename Vector<T, kVectorBytes>::type;
     constexpr int W = Vector<T, kVectorBytes>::lanes;
-    using Lane = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-    typedef Lane Lanes __attribute__((vector_size(kVectorBytes)));
-    Lanes place;
-    for (int lane = 0; lane < W; ++lane) place[lane] = Lane(lane);
     Vec acc[K] = {};
     for (Index run = 0; run < g.runs; ++run) {
         const T* x = g.x + g.starts[run * g.n];
@@ -161,14 +183,12 @@ void dots(const RunDots<T>& g, Index first) {
             }
         }
         if (i == g.n) continue;
-        T rest[W] = {};
-        __builtin_memcpy(rest, other + i, std::size_t(g.n - i) * sizeof(T));
-        const Vec right = load<T, kVectorBytes>(rest);
-        const Lanes inside = place < Lane(g.n - i);
+        const int count = int(g.n - i);
+        const Vec right = load_part<T, kVectorBytes>(other + i, count);
 #pragma GCC unroll 9
         for (int k = 0; k < K; ++k) {  // what lies behind the run may be infinite
-            const Vec left = load<T, kVectorBytes>(x + g.depth[first + k] + i);
-            acc[k] = fma(inside ? left : Vec{}, right, acc[k]);
+            const Vec left = load_part<T, kVectorBytes>(x + g.depth[first + k] + i, count);
+            acc[k] = fma(left, right, acc[k]);
         }
     }
     for (int k = 0; k < K; ++k) {
@@ -246,17 +266,53 @@ void pad_rows(const PadRows<T>& g) {
         if (i < g.count && g.count >= W) {  // the last vector overlaps the one before
             i = g.count - W;
             store<kVectorBytes>(to + i, load<T, kVectorBytes>(from + i));
-        } else {
-            for (; i < g.count; ++i) to[i] = from[i];
+        } else if (i < g.count) {
+            store_part(to, load_part(from, int(g.count)), int(g.count));
         }
         for (Index k = 0; k < g.after; ++k) to[g.count + k] = T(0);
     }
 }
 
+template <class T, int... i>
+inline void split_vectors(const SplitRow<T>& g, std::integer_sequence<int, i...>) {
+    constexpr Index W = sizeof...(i);
+    Index at = 0;
+    for (; at + 2 * W <= g.count; at += 2 * W) {
+        const auto a = load(g.from + at), b = load(g.from + at + W);
+        store(g.even + at / 2, __builtin_shufflevector(a, b, 2 * i...));
+        store(g.odd + at / 2, __builtin_shufflevector(a, b, 2 * i + 1 ...));
+    }
+    if (const int left = int(g.count - at); left > 0) {
+        const auto a = load_part(g.from + at, left);
+        const auto b = left > W ? load_part(g.from + at + W, int(left - W)) : decltype(a){};
+        store_part(g.even + at / 2, __builtin_shufflevector(a, b, 2 * i...), (left + 1) / 2);
+        store_part(g.odd + at / 2, __builtin_shufflevector(a, b, 2 * i + 1 ...), left / 2);
+    }
+}
+
+template <class T>
+void split_row(const SplitRow<T>& g) {
+    split_vectors(g, std::make_integer_sequence<int, Vector<T>::lanes>());
+}
+
+template <class T>
+double sum(const T* from, Index count) {
+    constexpr int kLanes = 16;
+    double lanes[kLanes] = {};
+    Index i = 0;
+    for (; i + kLanes <= count; i += kLanes) {
+        for (int lane = 0; lane < kLanes; ++lane) lanes[lane] += double(from[i + lane]);
+    }
+    double total = 0;
+    for (; i < count; ++i) total += double(from[i]);
+    for (double lane : lanes) total += lane;
+    return total;
+}
+
 template <class T>
 constexpr ConvLoops<T> loops_of() {
     return {16 / int(sizeof(T)), 2 * kVectorBytes / int(sizeof(T)), product<T>, run_product<T>,
-            run_dots<T>, turn_squares<T>, pad_rows<T>};
+            run_dots<T>, turn_squares<T>, pad_rows<T>, split_row<T>, sum<T>};
 }
 
 constexpr ConvTable kTable{loops_of<float>(), loops_of<double>(), loops_of<std::uint64_t>()};

@@ -125,24 +125,33 @@ void store(const Correlation& c, const Target& target, const T* results, const L
     }
 }
 
-// The same for few channels: adjacent positions side by side, row by row.
+// Rows of a slab that are made together where they cannot be written in place.
+constexpr Index kRowsTogether = 8;
+
+// The same for few channels: adjacent positions side by side.
 template <class T>
 void run_rows(const Correlation& c, const Target& target, const T* image, const Index* places,
-              std::span<const Index> distances, const T* w, const T* bias, T* row, T* plane) {
-    const Index size = volume(c.out), n = target.count[2];
+              Index row_pitch, std::span<const Index> distances, const T* w, const T* bias,
+              T* results, T* plane) {
+    const Index size = volume(c.out), n = target.count[2], pitch = c.out_step[1] * c.out[2];
     if (n == 0) return;
+    const bool adjacent = c.out_step[2] == 1;
+    const Index most = adjacent ? target.count[1] : kRowsTogether;
     for (Index z = 0; z < target.count[0]; ++z) {
-        for (Index y = 0; y < target.count[1]; ++y) {
-            const Index at = (z * target.count[1] + y) * n;
-            T* to = plane + target.start +
-                    (z * c.out_step[0] * c.out[1] + y * c.out_step[1]) * c.out[2];
-            const bool adjacent = c.out_step[2] == 1;
-            conv_table().get<T>().run_product({image + places[at], n, distances.data(),
-                                               Index(distances.size()), w, bias, c.lanes,
-                                               adjacent ? to : row, adjacent ? size : n});
+        for (Index y = 0; y < target.count[1]; y += most) {
+            const Index rows = std::min(most, target.count[1] - y);
+            T* to = plane + target.start + z * c.out_step[0] * c.out[1] * c.out[2] + y * pitch;
+            conv_table().get<T>().run_product(
+                {image + places[(z * target.count[1] + y) * n], c.in_step[1] * row_pitch, rows, n,
+                 distances.data(), Index(distances.size()), w, bias, c.lanes,
+                 adjacent ? to : results, adjacent ? pitch : n, adjacent ? size : rows * n});
             if (adjacent) continue;
+            const T* from = results;
             for (Index l = 0; l < c.lanes; ++l) {
-                for (Index x = 0; x < n; ++x) to[l * size + x * c.out_step[2]] = row[l * n + x];
+                for (Index row = 0; row < rows; ++row, from += n) {
+                    T* line = to + l * size + row * pitch;
+                    for (Index x = 0; x < n; ++x) line[x * c.out_step[2]] = from[x];
+                }
             }
         }
     }
@@ -206,6 +215,7 @@ ConvTask ConvTasks::at(Index task, Index groups, Index blocks) const noexcept {
 template <class T>
 void convolve(const ConvShape& shape, bool transposed, const T* x, const T* w, const T* bias,
               T* y) {
+    if (convolve_whole(shape, transposed, x, w, bias, y)) return;
     const auto& loops = conv_table().get<T>();
     const Correlation c =
         transposed ? transposed_correlation(shape) : forward_correlation(shape);
@@ -226,7 +236,7 @@ void convolve(const ConvShape& shape, bool transposed, const T* x, const T* w, c
         distances.push_back(image.distances(phase));
         most = std::max(most, places.back().size());
     }
-    const Index results = few ? kFewLanes * c.count[2] : Index(most) * blocks.front().lanes;
+    const Index results = few ? kFewLanes * kRowsTogether * c.count[2] : Index(most) * blocks.front().lanes;
     ScratchBlocks scratch(std::size_t(image.scratch_size() + kSlack + results) * sizeof(T));
     const ConvTasks tasks(slabs.total, c.groups, Index(blocks.size()), shape.multiplications());
     const double seconds =
@@ -254,7 +264,7 @@ void convolve(const ConvShape& shape, bool transposed, const T* x, const T* w, c
                     const T* packed = weights.at(group, Index(p), blocks[0], distances[p].size());
                     for (Index item = 0; item < slab.items; ++item) {
                         run_rows(c, target, from, places[p].data() + item * target.positions,
-                                 distances[p], packed, bias_of(0), sums,
+                                 image.row_pitch(), distances[p], packed, bias_of(0), sums,
                                  y + channels_of(item) * volume(c.out));
                     }
                     continue;

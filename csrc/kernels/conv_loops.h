@@ -25,14 +25,16 @@ struct IndirectProduct {
     bool add;
 };
 
-// c[l][i] = bias[l] + sum over k of x[depth[k] + i] * w[k][l] for i < n and at most kFewLanes l:
-// adjacent numbers side by side, for convolutions with few channels. x can be read up to
-// kSlack elements beyond the last one.
+// c[l][r][i] = bias[l] + sum over k of x[r * x_row + depth[k] + i] * w[k][l] for r < rows, i < n and
+// at most kFewLanes l: adjacent numbers side by side, for convolutions with few channels. x can be
+// read up to kSlack elements beyond the last one. Rows of c are `c_row` apart, its lanes `c_lane`.
 inline constexpr std::int64_t kFewLanes = 4;
 inline constexpr std::int64_t kSlack = 16;
 template <class T>
 struct RunProduct {
     const T* x;
+    std::int64_t x_row;
+    std::int64_t rows;
     std::int64_t n;
     const std::int64_t* depth;
     std::int64_t depth_count;
@@ -41,6 +43,7 @@ struct RunProduct {
     std::int64_t lanes;
     T* c;
     std::int64_t c_row;
+    std::int64_t c_lane;
 };
 
 // sums[k] += sum over runs and i < n of x[starts[run * n] + depth[k] + i] * g[run * n + i]. x can
@@ -80,6 +83,14 @@ struct PadRows {
     std::int64_t to_row;
 };
 
+// Numbers at even and at odd places, each to a place of their own.
+template <class T>
+struct SplitRow {
+    const T* from;
+    std::int64_t count;
+    T *even, *odd;
+};
+
 template <class T>
 struct ConvLoops {
     std::int64_t narrowest;
@@ -89,6 +100,8 @@ struct ConvLoops {
     void (*run_dots)(const RunDots<T>&);
     void (*turn)(const Turn<T>&);
     void (*pad_rows)(const PadRows<T>&);
+    void (*split_row)(const SplitRow<T>&);
+    double (*sum)(const T*, std::int64_t count);
 };
 
 struct ConvTable {

@@ -214,6 +214,18 @@ std::vector<Index> PaddedImage::distances(const Phase& phase) const {
 template <class T>
 void PaddedImage::split_row(const T* row, Index begin, Index end, T* to) const {
     const Index length = pitch_[1] / split_;
+    if (split_ == 2) {
+        T* const parts[2] = {to, to + length};
+        // The row begins in the part that its remainder says.
+        T* const even = parts[begin % 2] + begin / 2;
+        T* const odd = parts[1 - begin % 2] + (begin + 1) / 2;
+        std::fill_n(parts[0], (begin + 1) / 2, T(0));
+        std::fill_n(parts[1], begin / 2, T(0));
+        conv_table().get<T>().split_row({row + begin, end - begin, even, odd});
+        std::fill(parts[0] + (end + 1) / 2, parts[1], T(0));
+        std::fill(parts[1] + end / 2, parts[1] + length, T(0));
+        return;
+    }
     for (Index part = 0; part < split_; ++part, to += length) {
         const Index first = std::max<Index>(divide_up(begin - part, split_), 0);
         const Index last = std::max(divide_up(end - part, split_), first);

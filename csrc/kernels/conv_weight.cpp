@@ -37,6 +37,7 @@ template void add_columns(const double*, Index, Index, double*);
 
 template <class T>
 void convolve_weight(const ConvShape& shape, const T* big, const T* small, T* dw, T* sums) {
+    if (convolve_whole_weight(shape, big, small, dw, sums)) return;
     const auto& loops = conv_table().get<T>();
     const Correlation c = forward_correlation(shape);
     if constexpr (std::is_same_v<T, float>) {
@@ -94,10 +95,7 @@ void convolve_weight(const ConvShape& shape, const T* big, const T* small, T* dw
                             const Index n = slabs.band_axis == 2 ? each : c.out[2];
                             loops.run_dots({from, places.data() + item * each, each / n, n, g,
                                             distances.data(), taps, to + l * taps});
-                            if (!sums) continue;
-                            double total = 0;
-                            for (Index i = 0; i < each; ++i) total += double(g[i]);
-                            side[l] += total;
+                            if (sums) side[l] += loops.sum(g, each);
                         }
                     }
                     continue;

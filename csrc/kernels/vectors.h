@@ -38,6 +38,42 @@ inline void store(T* to, typename Vector<T, Bytes>::type value) {
     *reinterpret_cast<typename Vector<T, Bytes>::loose*>(to) = value;
 }
 
+// The first `count` lanes, zeros after them; nothing beyond is read.
+template <class T, int Bytes = kVectorBytes>
+inline typename Vector<T, Bytes>::type load_part(const T* from, int count) {
+    constexpr int W = Vector<T, Bytes>::lanes;
+    if (count >= W) return load<T, Bytes>(from);
+#if defined(__AVX512VL__)
+    const auto mask = (1u << count) - 1;
+    if constexpr (std::is_same_v<T, float> && Bytes == 64) return _mm512_maskz_loadu_ps(mask, from);
+    if constexpr (std::is_same_v<T, float> && Bytes == 32) return _mm256_maskz_loadu_ps(mask, from);
+    if constexpr (std::is_same_v<T, double> && Bytes == 64) return _mm512_maskz_loadu_pd(mask, from);
+#endif
+    typename Vector<T, Bytes>::type value = {};
+    __builtin_memcpy(&value, from, std::size_t(count) * sizeof(T));
+    return value;
+}
+
+// The first `count` lanes, and nothing beyond.
+template <int Bytes = kVectorBytes, class T>
+inline void store_part(T* to, typename Vector<T, Bytes>::type value, int count) {
+    constexpr int W = Vector<T, Bytes>::lanes;
+    if (count >= W) return store<Bytes>(to, value);
+#if defined(__AVX512VL__)
+    const auto mask = (1u << count) - 1;
+    if constexpr (std::is_same_v<T, float> && Bytes == 64) {
+        return _mm512_mask_storeu_ps(to, mask, value);
+    }
+    if constexpr (std::is_same_v<T, float> && Bytes == 32) {
+        return _mm256_mask_storeu_ps(to, mask, value);
+    }
+    if constexpr (std::is_same_v<T, double> && Bytes == 64) {
+        return _mm512_mask_storeu_pd(to, mask, value);
+    }
+#endif
+    __builtin_memcpy(to, &value, std::size_t(count) * sizeof(T));
+}
+
 // The value in every lane; x - 0 is x for every x.
 template <class Vec, class T>
 inline Vec spread(T value) {

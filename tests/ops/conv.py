@@ -113,6 +113,11 @@ CONV2D = (
     ((1, 2, 17, 1, (70, 40), (5, 3)), {"padding": (3, 1)}),
     ((1, 16, 16, 16, (40, 50), (3, 3)), {"padding": 1}),
     ((1, 4, 8, 4, (9, 9), (3, 3)), {"stride": 3}),
+    ((2, 5, 5, 5, (11, 14), (3, 3)), {"padding": 1}),  # several rows at a time
+    ((1, 3, 6, 3, (23, 28), (7, 5)), {"padding": (3, 2)}),
+    ((2, 3, 3, 3, (21, 45), (5, 4)), {"stride": 2, "padding": (2, 1)}),  # rows split in two
+    ((1, 2, 2, 2, (18, 71), (3, 3)), {"stride": (1, 2), "padding": (1, 0), "dilation": 2}),
+    ((3, 4, 21, 1, (4, 5), (4, 5)), {}),  # a kernel as large as the image
     ((0, 2, 3, 1, (5, 5), (3, 3)), {}),
 )
 TRANSPOSED2D = (
@@ -122,6 +127,8 @@ TRANSPOSED2D = (
     ((3, 2, 20, 1, (5, 4), (3, 2)), {"dilation": (2, 3), "output_padding": (1, 2)}),
     ((2, 2, 9, 1, (5, 5), (1, 2)), {"stride": (3, 4)}),
     ((2, 9, 2, 1, (5, 5), (4, 4)), {"stride": 2, "padding": 1}),
+    ((2, 3, 3, 3, (14, 17), (3, 3)), {"stride": 2, "padding": 1}),
+    ((3, 20, 7, 1, (1, 1), (4, 3)), {}),
     ((0, 2, 3, 1, (5, 5), (3, 3)), {}),
 )
 
@@ -143,7 +150,9 @@ SMALL = (
     ((2, 2, 2, 1, (3, 3), (2, 2)), {"padding": 1}),
     ((1, 2, 4, 2, (5, 4), (2, 3)), {"stride": 2, "dilation": (2, 1), "padding": (1, 2)}),
     ((1, 2, 5, 1, (3, 3), (2, 2)), {"stride": 2}),
+    ((1, 2, 2, 2, (9, 3), (3, 2)), {"stride": (1, 2)}),
 )
+WHOLE = ((2, 3, 5, 1, (2, 3), (2, 3)), {})  # a kernel as large as the image
 
 
 def gradients(rows, transposed=False):
@@ -181,7 +190,7 @@ ERRORS = (
 )
 Row(
     "conv2d", samples(CONV2D), conv(2), dtypes=KINDS, tol=10, grad="fc", exact=False,
-    grad_samples=gradients(SMALL), errors=ERRORS,
+    grad_samples=gradients((*SMALL, WHOLE)), errors=ERRORS,
     large=lambda make: [full(make, 2, 3, 5, 1, (97, 51), (3, 3), padding=1)],
     covers=("_convolution_weight",),
 )  # fmt: skip
