@@ -226,10 +226,12 @@ template <int first, class Vector, int... i>
     return __builtin_shufflevector(v, v, (first + i / 2)...);
 }
 
-// pair[2 j] = grad[j] where the tap is `left`, pair[2 j + 1] where it is left + 1, 0 elsewhere.
+// pair[2 j] = grad[j] where the tap is `left`, pair[2 j + 1] where it is left + 1, 0 elsewhere. Taps
+// can be read up to `end`.
 template <class T, class Tap, int... i>
 [[gnu::always_inline]] inline void spread_pairs(const T* __restrict__ grad,
-                                                const Tap* __restrict__ taps, Index n, int left,
+                                                const Tap* __restrict__ taps, const Tap* end,
+                                                Index n, int left,
                                                 T* __restrict__ pair,
                                                 std::integer_sequence<int, i...> lanes) {
     using At = LaneIndex<T>;
@@ -238,20 +240,26 @@ template <class T, class Tap, int... i>
     constexpr int width = kWidth<T>;
     using Taps = typename VectorAsLong<T, Tap>::type;
     const Lanes wanted = Lanes{At(i % 2)...} + At(left);
+    const auto half = [&]<int first>(Lanes at, Vector g) -> Vector {
+        return doubled<first>(at, lanes) == wanted ? doubled<first>(g, lanes) : Vector{};
+    };
     Index j = 0;
     for (; j + width <= n; j += width) {
         const Vector g = Load<Vector>()(grad + j);
         const Lanes at = __builtin_convertvector(Load<Taps>()(taps + j), Lanes);
-        const Vector low = doubled<0>(at, lanes) == wanted ? doubled<0>(g, lanes) : Vector{};
-        const Vector high =
-            doubled<width / 2>(at, lanes) == wanted ? doubled<width / 2>(g, lanes) : Vector{};
-        __builtin_memcpy(pair + 2 * j, &low, sizeof low);
-        __builtin_memcpy(pair + 2 * j + width, &high, sizeof high);
+        store<sizeof g>(pair + 2 * j, half.template operator()<0>(at, g));
+        store<sizeof g>(pair + 2 * j + width, half.template operator()<width / 2>(at, g));
     }
-    for (; j < n; ++j) {
-        pair[2 * j] = taps[j] == Tap(left) ? grad[j] : T(0);
-        pair[2 * j + 1] = taps[j] == Tap(left + 1) ? grad[j] : T(0);
-    }
+    if (j == n) return;
+    const int rest = int(n - j);
+    const Vector g = load_part<T, sizeof(Vector)>(grad + j, rest);
+    Taps found = {};
+    __builtin_memcpy(&found, taps + j, (end - taps - j >= width ? width : rest) * sizeof(Tap));
+    const Lanes at = __builtin_convertvector(found, Lanes);
+    store_part<sizeof g>(pair + 2 * j, half.template operator()<0>(at, g), 2 * rest);
+    if (2 * rest <= width) return;
+    store_part<sizeof g>(pair + 2 * j + width, half.template operator()<width / 2>(at, g),
+                         2 * rest - width);
 }
 
 // Windows of two by two that tile the plane: the common case.
@@ -267,6 +275,7 @@ bool is_two_by_two(const PoolPlane& p) {
 template <class T, class Tap>
 void max_backward(const PoolPlane& p, Index planes, const T* grad, const Tap* taps, T* dx) {
     const Index width = p.in[2], total = planes * p.in[0] * p.in[1] * width;
+    const Tap* end = taps + planes * p.out[0] * p.out[1] * p.out[2];
     if (!is_two_by_two(p)) {
         for (Index i = 0; i < total; ++i) dx[i] = 0;
         for_taps(p, planes, taps, [=](Index output, Index input) { dx[input] += grad[output]; });
@@ -276,8 +285,8 @@ void max_backward(const PoolPlane& p, Index planes, const T* grad, const Tap* ta
         for (Index oh = 0; oh < p.out[1]; ++oh, grad += p.out[2], taps += p.out[2]) {
             T *const upper = dx + 2 * oh * width, *const lower = upper + width;
             const auto lanes = std::make_integer_sequence<int, kWidth<T>>();
-            spread_pairs(grad, taps, p.out[2], 0, upper, lanes);
-            spread_pairs(grad, taps, p.out[2], 2, lower, lanes);
+            spread_pairs(grad, taps, end, p.out[2], 0, upper, lanes);
+            spread_pairs(grad, taps, end, p.out[2], 2, lower, lanes);
             for (Index i = 2 * p.out[2]; i < width; ++i) upper[i] = lower[i] = 0;
         }
         for (Index i = 2 * p.out[1] * width; i < p.in[1] * width; ++i) dx[i] = 0;
