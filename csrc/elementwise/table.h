@@ -457,7 +457,11 @@ struct Log1p {
     static T call(T a) {
         if constexpr (is_complex_reg<T>) {
             const double x = a.real(), y = a.imag();
-            return {0.5 * std::log1p(x * (x + 2) + y * y), std::atan2(y, 1 + x)};
+            // log1p saves the digits of moduli near 1; elsewhere its argument could overflow.
+            const auto size = std::hypot(1 + x, y);
+            const auto logarithm = size > 0.5 && size < 2 ? 0.5 * std::log1p(x * (x + 2) + y * y)
+                                                          : std::log(size);
+            return {logarithm, std::atan2(y, 1 + x)};
         } else {
             return math::log1p(a);
         }
