@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import math
+from typing import Any, NamedTuple
 
 from rushlight.autograd.op import composed
 from rushlight.ops.linalg import matmul
@@ -14,6 +16,14 @@ def einsum(*args: Any) -> Tensor:
     """Sums of products named by letters: einsum("bij,bjk->bik", a, b).
 
     Pairs of operands are contracted from left to right, each pair by one batched matrix product.
+
+    A letter that the result lacks is summed over; twice in one operand, it is its diagonal; "..."
+    stands for dimensions that broadcast. Without "->" the result has the letters that occur once,
+    in alphabetical order.
+
+    Raises:
+        RuntimeError: sizes of one letter differ, or a letter of the result is in no operand.
+        ValueError: there are more or fewer operands than in the equation.
     """
     if not args:
         raise ValueError("einsum(): must specify the equation string and at least one operand")
@@ -25,30 +35,158 @@ def einsum(*args: Any) -> Tensor:
         equation, operands = _equation_of(args)
     if not operands:
         raise ValueError("einsum(): must specify at least one operand")
-    terms, output = _parse(equation, operands)
-    # Each operand with one dimension per letter (diagonals taken, missing ones left out).
-    named = [_named(x, term, equation) for x, term in zip(operands, terms)]
-    sizes: dict[str, int] = {}
-    for x, letters in named:
-        for letter, size in zip(letters, x.shape):
-            known = sizes.get(letter, 1)
-            if size != 1 and known not in (1, size):
-                raise RuntimeError(
-                    f"einsum(): operands do not broadcast with remapped shapes: subscript "
-                    f"'{letter}' of {equation!r} has sizes {known} and {size}"
-                )
-            sizes[letter] = max(known, size) if size != 0 else 0
-    result, letters = named[0]
-    for i, (x, its) in enumerate(named[1:], 1):
-        later = set(output).union(*(l for _, l in named[i + 1 :]))
-        result, letters = _contract(result, letters, x, its, later, sizes)
-    drop = [d for d, letter in enumerate(letters) if letter not in output]
-    if drop:
-        result = result.sum(drop)
-        letters = [letter for letter in letters if letter in output]
-    if letters == output:
-        return result
-    return result.permute([letters.index(letter) for letter in output])
+    if len(operands) != equation.count(",") + 1:
+        raise ValueError(
+            f"einsum(): {'fewer' if len(operands) <= equation.count(',') else 'more'} operands "
+            f"were provided than specified in the equation {equation!r}"
+        )
+    plan = _plan(equation, tuple([x.ndim for x in operands]))
+    if plan.diagonals:
+        operands = tuple(
+            _diagonal(x, pairs, equation) for x, pairs in zip(operands, plan.diagonals)
+        )
+    result = operands[0]
+    for x, pair in zip(operands[1:], plan.pairs):
+        result = _contract(result, x, pair, equation)
+    if plan.summed:
+        result = result.sum(plan.summed)
+    return result if plan.order is None else result.permute(plan.order)
+
+
+class _Pair(NamedTuple):
+    """How two operands become one batched product; dimensions count after the sums."""
+
+    left_sums: list[int]  # what one side alone has and nobody needs: summed first
+    right_sums: list[int]
+    shared: list[tuple[int, int, str]]  # dimensions of both sides with one letter
+    left_order: list[int] | None  # batch, rows, summed; None: as it is
+    right_order: list[int] | None  # batch, summed, columns
+    batch: int  # how many dimensions of each kind
+    rows: int
+    summed: int
+    columns: int
+
+
+class _Plan(NamedTuple):
+    """What an equation means for operands of given ranks, whatever their sizes."""
+
+    diagonals: list[list[tuple[int, int, str]]]  # of each operand; empty: none has any
+    pairs: list[_Pair]
+    summed: list[int]  # of the last product
+    order: list[int] | None
+
+
+@functools.lru_cache(maxsize=256)  # a model has a few equations, and reading one takes longest
+def _plan(equation: str, ranks: tuple[int, ...]) -> _Plan:
+    terms, output = _parse(equation, ranks)
+    diagonals, named = zip(*map(_without_repeats, terms))
+    letters, pairs = named[0], []
+    for i, others in enumerate(named[1:], 1):
+        later = set(output).union(*named[i + 1 :])
+        pair, letters = _pair_of(letters, others, later)
+        pairs.append(pair)
+    summed = [d for d, letter in enumerate(letters) if letter not in output]
+    letters = [letter for letter in letters if letter in output]
+    return _Plan(list(diagonals) if any(diagonals) else [], pairs, summed, _order(letters, output))
+
+
+def _order(letters: list[str], wanted: list[str]) -> list[int] | None:
+    return None if letters == wanted else [letters.index(letter) for letter in wanted]
+
+
+def _without_repeats(term: list[str]) -> tuple[list[tuple[int, int, str]], list[str]]:
+    """The diagonals to take one after the other, and the letters that are left."""
+    letters, diagonals = list(term), []
+    for letter in dict.fromkeys(term):
+        while letters.count(letter) > 1:
+            first = letters.index(letter)
+            second = letters.index(letter, first + 1)
+            diagonals.append((first, second, letter))
+            del letters[second], letters[first]
+            letters.append(letter)
+    return diagonals, letters
+
+
+def _pair_of(left: list[str], right: list[str], later: set[str]) -> tuple[_Pair, list[str]]:
+    left_sums = [d for d, l in enumerate(left) if l not in later and l not in right]
+    right_sums = [d for d, l in enumerate(right) if l not in later and l not in left]
+    left = [l for d, l in enumerate(left) if d not in left_sums]
+    right = [l for d, l in enumerate(right) if d not in right_sums]
+    batch = [l for l in left if l in right and l in later]
+    summed = [l for l in left if l in right and l not in later]
+    rows = [l for l in left if l not in right]
+    columns = [l for l in right if l not in left]
+    shared = [(left.index(l), right.index(l), l) for l in batch + summed]
+    pair = _Pair(
+        left_sums,
+        right_sums,
+        shared,
+        _order(left, batch + rows + summed),
+        _order(right, batch + summed + columns),
+        len(batch),
+        len(rows),
+        len(summed),
+        len(columns),
+    )
+    return pair, batch + rows + columns
+
+
+def _diagonal(x: Tensor, pairs: list[tuple[int, int, str]], equation: str) -> Tensor:
+    for first, second, letter in pairs:
+        if x.shape[first] != x.shape[second]:
+            raise RuntimeError(
+                f"einsum(): subscript {letter} is repeated for an operand but the sizes don't "
+                f"match, {x.shape[second]} != {x.shape[first]} (in {equation!r})"
+            )
+        x = x.diagonal(0, first, second)
+    return x
+
+
+def _contract(a: Tensor, b: Tensor, pair: _Pair, equation: str) -> Tensor:
+    """Two operands as one batched product over the letters that nobody needs any more."""
+    if pair.left_sums:
+        a = a.sum(pair.left_sums)
+    if pair.right_sums:
+        b = b.sum(pair.right_sums)
+    left, right = a.shape, b.shape
+    for i, j, letter in pair.shared:
+        if left[i] != right[j]:
+            a, b = _broadcast(a, b, i, j, letter, equation)
+    if pair.left_order is not None:
+        a = a.permute(pair.left_order)
+    if pair.right_order is not None:
+        b = b.permute(pair.right_order)
+    left, right, nb = a.shape, b.shape, pair.batch
+    head, rows = left[:nb], left[nb : nb + pair.rows]
+    columns = right[nb + pair.summed :]
+    if not pair.summed:
+        ones = (1,) * pair.columns
+        if pair.rows:
+            b = b.reshape((*head, *(1,) * pair.rows, *columns))
+        return (a.reshape((*left, *ones)) if ones else a) * b
+    if nb == 1 == pair.rows == pair.summed == pair.columns:
+        return matmul(a, b)
+    count = math.prod(left[nb + pair.rows :])
+    matrix, other = (math.prod(rows), count), (count, math.prod(columns))
+    if nb:
+        batch = (math.prod(head),)
+        matrix, other = batch + matrix, batch + other
+    return matmul(a.reshape(matrix), b.reshape(other)).reshape((*head, *rows, *columns))
+
+
+def _broadcast(
+    a: Tensor, b: Tensor, i: int, j: int, letter: str, equation: str
+) -> tuple[Tensor, Tensor]:
+    """The two with one size for a letter that has size 1 in one of them."""
+    size, other = a.shape[i], b.shape[j]
+    if size == 1:
+        return a.expand((*a.shape[:i], other, *a.shape[i + 1 :])), b
+    if other == 1:
+        return a, b.expand((*b.shape[:j], size, *b.shape[j + 1 :]))
+    raise RuntimeError(
+        f"einsum(): operands do not broadcast with remapped shapes: subscript '{letter}' of "
+        f"{equation!r} has sizes {size} and {other}"
+    )
 
 
 def _equation_of(args: tuple) -> tuple[str, tuple]:
@@ -67,23 +205,19 @@ def _equation_of(args: tuple) -> tuple[str, tuple]:
     return equation, operands
 
 
-def _parse(equation: str, operands: tuple) -> tuple[list[list[str]], list[str]]:
+def _parse(equation: str, ranks: tuple[int, ...]) -> tuple[list[list[str]], list[str]]:
+    """The letters of each operand and of the result; "..." as letters of their own."""
     inputs, arrow, output = equation.replace(" ", "").partition("->")
     terms = inputs.split(",")
-    if len(terms) != len(operands):
-        raise ValueError(
-            f"einsum(): {'more' if len(terms) < len(operands) else 'fewer'} operands were provided "
-            f"than specified in the equation {equation!r}"
-        )
     wide = 0
-    for term, x in zip(terms, operands):
+    for term, ndim in zip(terms, ranks):
         count = len(term.replace("...", ""))
         if "..." in term:
-            wide = max(wide, x.ndim - count)
-        elif count != x.ndim:
+            wide = max(wide, ndim - count)
+        elif count != ndim:
             raise RuntimeError(
                 f"einsum(): the number of subscripts in the equation ({count}) does not match the "
-                f"number of dimensions ({x.ndim}) for operand '{term}' and no ellipsis was given"
+                f"number of dimensions ({ndim}) for operand '{term}' and no ellipsis was given"
             )
 
     def spread(term: str, rank: int) -> list[str]:
@@ -96,7 +230,7 @@ def _parse(equation: str, operands: tuple) -> tuple[list[list[str]], list[str]]:
         dotted = [f"...{wide - rank + i}" for i in range(rank)] if dots else []
         return [*before, *dotted, *after]
 
-    named = [spread(t, x.ndim - len(t.replace("...", ""))) for t, x in zip(terms, operands)]
+    named = [spread(t, ndim - len(t.replace("...", ""))) for t, ndim in zip(terms, ranks)]
     if arrow:
         result = spread(output, wide)
         known = set().union(*named)
@@ -115,73 +249,3 @@ def _parse(equation: str, operands: tuple) -> tuple[list[list[str]], list[str]]:
         result = [f"...{i}" for i in range(wide)]
         result += sorted(l for l in set(flat) if flat.count(l) == 1 and not l.startswith("..."))
     return named, result
-
-
-def _named(x: Tensor, term: list[str], equation: str) -> tuple[Tensor, list[str]]:
-    letters = list(term)
-    for letter in dict.fromkeys(term):
-        while letters.count(letter) > 1:
-            first = letters.index(letter)
-            second = letters.index(letter, first + 1)
-            if x.shape[first] != x.shape[second]:
-                raise RuntimeError(
-                    f"einsum(): subscript {letter} is repeated for an operand but the sizes don't "
-                    f"match, {x.shape[second]} != {x.shape[first]} (in {equation!r})"
-                )
-            x = x.diagonal(0, first, second)
-            del letters[second], letters[first]
-            letters.append(letter)
-    return x, letters
-
-
-def _contract(
-    a: Tensor, la: list[str], b: Tensor, lb: list[str], later: set[str], sizes: dict[str, int]
-) -> tuple[Tensor, list[str]]:
-    """Two operands as one batched product over the letters that nobody needs any more."""
-    # What one side alone has and nobody needs, or what only broadcasts, is summed first.
-    for side in (0, 1):
-        x, letters, others = ((a, la, lb), (b, lb, la))[side]
-        drop = [d for d, l in enumerate(letters) if l not in later and l not in others]
-        if drop:
-            x = x.sum(drop)
-            letters = [l for d, l in enumerate(letters) if d not in drop]
-        if side == 0:
-            a, la = x, letters
-        else:
-            b, lb = x, letters
-    both = [l for l in la if l in lb]
-    batch = [l for l in both if l in later]
-    summed = [l for l in both if l not in later]
-    rows = [l for l in la if l not in lb]
-    cols = [l for l in lb if l not in la]
-
-    def arranged(x: Tensor, letters: list[str], order: list[str]) -> Tensor:
-        x = x.permute([letters.index(l) for l in order])
-        shape = [sizes[l] if l in both else x.shape[i] for i, l in enumerate(order)]
-        return x.expand(shape)
-
-    left = arranged(a, la, batch + rows + summed)
-    right = arranged(b, lb, batch + summed + cols)
-    nb, nr = len(batch), len(rows)
-    head = tuple(left.shape[:nb])
-    row_shape = tuple(left.shape[nb : nb + nr])
-    col_shape = tuple(right.shape[nb + len(summed) :])
-    count = _product(left.shape[nb + nr :])
-    flat_batch = _product(head)
-    if not summed:
-        product = left.reshape(*head, *row_shape, *(1,) * len(cols)) * right.reshape(
-            *head, *(1,) * nr, *col_shape
-        )
-    else:
-        product = matmul(
-            left.reshape(flat_batch, _product(row_shape), count),
-            right.reshape(flat_batch, count, _product(col_shape)),
-        ).reshape(*head, *row_shape, *col_shape)
-    return product, batch + rows + cols
-
-
-def _product(values: Any) -> int:
-    result = 1
-    for value in values:
-        result *= value
-    return result

@@ -104,6 +104,8 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     With `accumulate` the values are added, also where indices meet in one place; without, one of
     those that meet stays: the last. `values` has the dtype of input and broadcasts to the indices'
     shape and the dimensions that they leave.
+
+    Raises IndexError for an index outside, RuntimeError for values of another dtype.
     """
     return _index_put(input, _index_argument(indices), values, accumulate)
 
@@ -296,6 +298,37 @@ def _resolve(self: Tensor, key: Any) -> tuple[Tensor, list | None]:
     return view, indices or None
 
 
+def _plain_view(self: Tensor, key: tuple) -> Tensor | None:
+    """What `_resolve` makes of ints, slices, None and one Ellipsis, sooner; None: something else."""
+    taken = 0
+    whole = False
+    for item in key:
+        kind = type(item)
+        if kind is int or kind is builtins.slice:
+            taken += 1
+        elif item is Ellipsis and not whole:
+            whole = True
+        elif item is not None:
+            return None
+    if taken > self.ndim:
+        return None
+    view, dim, left = self, 0, self.ndim - taken
+    for item in key:
+        if type(item) is int:
+            view = select(view, dim, item)
+        elif item is Ellipsis:
+            dim += left
+        else:
+            if item is None:
+                view = unsqueeze(view, dim)
+            else:
+                start, stop, step = _bounds(item)
+                if start is not None or stop is not None or step != 1:
+                    view = slice_along(view, dim, start, stop, step)
+            dim += 1
+    return view if view is not self else alias(view)
+
+
 # ---- the operators
 
 
@@ -311,6 +344,10 @@ def _getitem(self: Tensor, key: Any) -> Tensor:
         or (key.dtype is _core.bool and 0 < key.ndim <= self.ndim)
     ):
         return _index(self, [key])
+    if kind is tuple:
+        plain = _plain_view(self, key)
+        if plain is not None:
+            return plain
     view, indices = _resolve(self, key)
     if indices is not None:
         return _index(view, indices)
@@ -324,6 +361,8 @@ def _setitem(self: Tensor, key: Any, value: Any) -> None:
         view, indices = select(self, 0, key), None
     elif kind is builtins.slice and self.ndim:
         view, indices = slice_along(self, 0, *_bounds(key)), None
+    elif kind is tuple and (plain := _plain_view(self, key)) is not None:
+        view, indices = plain, None
     else:
         view, indices = _resolve(self, key)
     if not isinstance(value, Tensor):
