@@ -299,7 +299,7 @@ def _resolve(self: Tensor, key: Any) -> tuple[Tensor, list | None]:
 
 
 def _plain_view(self: Tensor, key: tuple) -> Tensor | None:
-    """What `_resolve` makes of ints, slices, None and one Ellipsis, sooner; None: something else."""
+    """What `_resolve` makes of ints, slices, None and one Ellipsis, sooner; None: another key."""
     taken = 0
     whole = False
     for item in key:
