@@ -494,6 +494,14 @@ bool is_operand(PyObject* value) {
     return scalar_from_python(value, number);
 }
 
+// An operator with something that is no operand: left to the other side, or to what the operator
+// form has as its attribute `foreign`.
+PyObject* with_foreign(OpObject* op, PyObject* const* args, Py_ssize_t given) {
+    PyObject* found = op->dict ? PyDict_GetItemString(op->dict, "foreign") : nullptr;
+    if (!found) return Py_NewRef(Py_NotImplemented);
+    return PyObject_Vectorcall(found, args, std::size_t(given), nullptr);
+}
+
 }  // namespace
 
 PyObject* op_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargsf,
@@ -503,7 +511,7 @@ PyObject* op_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargs
         const Py_ssize_t given = PyVectorcall_NARGS(nargsf);
         if (op->is_operator)
             for (Py_ssize_t i = 0; i < given; ++i)
-                if (!is_operand(args[i])) return Py_NewRef(Py_NotImplemented);
+                if (!is_operand(args[i])) return with_foreign(op, args, given);
         Bound bound;
         PyObject* const* values = args;
         if (given != op->spec->count || keywords || op->spec->variadic >= 0) {

@@ -49,17 +49,26 @@ def _matmul_name(input_ndim: int, other_ndim: int) -> str:
 
 @op(_core.matmul, out=True, node=_matmul_name)
 def matmul(input: Tensor, other: Tensor) -> Tensor:
-    """The matrix product, batched over leading dimensions; vectors as rows or columns."""
+    """The matrix product, batched over leading dimensions: (*, m, k) @ (*, k, n) -> (*, m, n).
+
+    A vector on the left is a row, on the right a column, and its dimension goes: (k) @ (k) -> ().
+    Leading dimensions broadcast. Raises RuntimeError where k or the dtypes differ, or for a 0-dim
+    tensor.
+    """
 
 
 matmul.vjp_all(("input", "other"), _matmul_gradient)
-Tensor.__matmul__ = matmul
-Tensor.__rmatmul__ = lambda self, other: matmul(other, self)  # type: ignore[misc]
+_matmul_operator = matmul.operator_form()
+Tensor.__matmul__ = _matmul_operator
+Tensor.__rmatmul__ = lambda self, other: _matmul_operator(other, self)  # type: ignore[misc]
 
 
 @op(_core.mm, out=True)
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
-    """The product of two matrices."""
+    """The product of two matrices: (m, k) @ (k, n) -> (m, n), without broadcasting.
+
+    Raises RuntimeError where shapes or dtypes do not fit, NotImplementedError for bool.
+    """
 
 
 mm.vjp(
@@ -70,7 +79,10 @@ mm.vjp(
 
 @op(_core.bmm, out=True)
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
-    """The products of two batches of matrices."""
+    """The products of two batches of matrices: (b, m, k) @ (b, k, n) -> (b, m, n).
+
+    Raises RuntimeError where shapes or dtypes do not fit: nothing broadcasts.
+    """
 
 
 bmm.vjp(
@@ -81,7 +93,10 @@ bmm.vjp(
 
 @op(_core.mv, out=True)
 def mv(input: Tensor, vec: Tensor) -> Tensor:
-    """The product of a matrix and a vector."""
+    """The product of a matrix and a vector: (m, k) @ (k) -> (m).
+
+    Raises RuntimeError where shapes or dtypes do not fit.
+    """
 
 
 mv.vjp(
@@ -92,7 +107,10 @@ mv.vjp(
 
 @op(_core.dot, out=True)
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
-    """The sum of the products of two vectors."""
+    """The sum of the products of two vectors: (n), (n) -> ().
+
+    Nothing is conjugated, cf. :func:`vdot`. Raises RuntimeError for other shapes.
+    """
 
 
 dot.vjp(input=lambda grad, tensor: grad * _c(tensor), tensor=lambda grad, input: grad * _c(input))
@@ -100,13 +118,16 @@ dot.vjp(input=lambda grad, tensor: grad * _c(tensor), tensor=lambda grad, input:
 
 @composed(method=True, out=True)
 def vdot(input: Tensor, other: Tensor) -> Tensor:
-    """dot with the first vector conjugated."""
+    """The sum of conj(input) * other over two vectors: (n), (n) -> ()."""
     return dot(_c(input), other)
 
 
 @composed(method=True, out=True)
 def inner(input: Tensor, other: Tensor) -> Tensor:
-    """The sums of products along the last dimension."""
+    """The sums of products along the last dimension: (*a, n), (*b, n) -> (*a, *b).
+
+    Raises RuntimeError where the last dimensions differ.
+    """
     if input.ndim == 0 or other.ndim == 0:
         return input * other
     if input.shape[-1] != other.shape[-1]:
@@ -119,7 +140,10 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
 
 @composed(method=True, out=True)
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
-    """All products of the elements of two vectors."""
+    """All products of the elements of two vectors: (m), (n) -> (m, n).
+
+    Raises RuntimeError for what is no vector.
+    """
     if input.ndim != 1 or vec2.ndim != 1:
         raise RuntimeError(
             f"outer: Expected 1-D arguments, but got {input.ndim}-D and {vec2.ndim}-D tensors."
@@ -132,18 +156,32 @@ synonyms(outer, "ger")
 
 @composed(method=True, out=True)
 def kron(input: Tensor, other: Tensor) -> Tensor:
-    """Kronecker's product: the blocks input[i, j, ...] * other, side by side."""
+    """Kronecker's product: the blocks input[i, j, ...] * other, side by side.
+
+    Sizes multiply, dimension by dimension; the shorter shape gets ones in front.
+    """
     rank = max(input.ndim, other.ndim)
     a = (1,) * (rank - input.ndim) + tuple(input.shape)
     b = (1,) * (rank - other.ndim) + tuple(other.shape)
-    left = input.reshape([size for pair in zip(a, (1,) * rank) for size in pair])
-    right = other.reshape([size for pair in zip((1,) * rank, b) for size in pair])
-    return (left * right).reshape([m * n for m, n in zip(a, b)])
+    sizes = [m * n for m, n in zip(a, b)]
+    tail = []
+    # Factors with rows as long as the result's make long loops, of a few copies.
+    if rank > 1 and b[-1] < 256 and input.numel() * other.numel() >= 8192:
+        tail = sizes[-1:]
+        input = input.reshape((*a, 1)).expand((*a, b[-1]))
+        other = other.reshape((*b[:-1], 1, b[-1])).expand((*b[:-1], a[-1], b[-1]))
+        rank -= 1
+    left = input.reshape([*(size for m in a[:rank] for size in (m, 1)), *tail])
+    right = other.reshape([*(size for n in b[:rank] for size in (1, n)), *tail])
+    return (left * right).reshape(sizes)
 
 
 @composed(method=True, out=True)
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
-    """The vector products along a dimension of size 3 (by default the first such)."""
+    """The vector products along a dimension of size 3, by default the first such. Shapes broadcast.
+
+    Raises RuntimeError where there is none.
+    """
     if dim is None:
         if 3 not in input.shape:
             raise RuntimeError(
@@ -181,7 +219,10 @@ def _scaled(value: Tensor, factor: Any) -> Tensor:
 
 @op(_core.addmm, inplace=True, out=True)
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:
-    """beta * input + alpha * (mat1 @ mat2)."""
+    """beta * input + alpha * (mat1 @ mat2): (n, m) or broadcast to it, (n, k), (k, m) -> (n, m).
+
+    With beta = 0 the input is not read, nan in it does not count.
+    """
 
 
 addmm.vjp(
@@ -195,7 +236,10 @@ addmm.vjp(
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
-    """beta * input + alpha * (batch1 @ batch2), for batches of matrices."""
+    """beta * input + alpha * (batch1 @ batch2), for batches of matrices.
+
+    Shapes: (b, n, m) or what broadcasts to it, (b, n, k), (b, k, m) -> (b, n, m).
+    """
 
 
 baddbmm.vjp(
@@ -218,14 +262,17 @@ def _times(value: Tensor, factor: Any) -> Tensor:
 
 @composed(method=True, inplace=True, out=True)
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    """beta * input + alpha * (mat @ vec)."""
+    """beta * input + alpha * (mat @ vec): (m) or broadcast to it, (m, k), (k) -> (m)."""
     product = _times(mv(mat, vec), alpha)
     return product if beta == 0 else _times(input, beta) + product
 
 
 @composed(method=True, inplace=True, out=True)
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    """beta * input + alpha * outer(vec1, vec2)."""
+    """beta * input + alpha * outer(vec1, vec2): (m, n) or broadcast to it, (m), (n) -> (m, n).
+
+    Raises RuntimeError where all are integers and beta or alpha is not.
+    """
     if isinstance(beta, float) or isinstance(alpha, float):
         dtypes = [t.dtype for t in (input, vec1, vec2)]
         if not any(d.is_floating_point or d.is_complex for d in dtypes):
@@ -241,7 +288,10 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
-    """beta * input + alpha * the sum of the products of two batches of matrices."""
+    """beta * input + alpha * the sum of the products of two batches of matrices.
+
+    Shapes: (n, m) or what broadcasts to it, (b, n, k), (b, k, m) -> (n, m).
+    """
     product = _times(bmm(batch1, batch2).sum(0), alpha)
     return product if beta == 0 else _times(input, beta) + product
 
@@ -272,7 +322,10 @@ def _linear_name(input_ndim: int, recorded: tuple) -> str:
 
 @op(_core.linear, public=False, method=False, node=_linear_name)
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """input @ weight.T + bias. Shapes: (*, in), (out, in), (out) -> (*, out)."""
+    """input @ weight.T + bias. Shapes: (*, in), (out, in), (out) -> (*, out).
+
+    Raises RuntimeError where shapes or dtypes do not fit.
+    """
 
 
 def _linear_gradient(grad: Tensor, input: Tensor, weight: Tensor, needs: tuple) -> tuple:
@@ -292,7 +345,11 @@ linear.vjp_all(("input", "weight", "bias"), _linear_gradient)
 
 @composed()
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
-    """Sums of products over pairs of dimensions: a's last n with b's first n, or lists of them."""
+    """Sums of products over pairs of dimensions: a's last n with b's first n, or lists of them.
+
+    `dims`: n, or (dimensions of a, dimensions of b). The result has the other dimensions of a, then
+    those of b. Raises RuntimeError where paired sizes differ.
+    """
     if isinstance(dims, Tensor):
         dims = dims.tolist()
     if isinstance(dims, int):
@@ -337,7 +394,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
 
 @composed()
 def chain_matmul(*matrices: Tensor, out: Any = None) -> Tensor:
-    """The product of several matrices."""
+    """The older name of :func:`torch.linalg.multi_dot`, with the matrices one by one."""
     result = matrices[0]
     for matrix in matrices[1:]:
         result = mm(result, matrix)

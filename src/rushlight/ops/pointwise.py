@@ -27,7 +27,10 @@ def _zeros(grad: Tensor) -> Tensor:
 
 @op(_core.add_scaled, inplace=True, out=True)
 def add(input: Tensor | complex, other: Any, *, alpha: float = 1) -> Tensor:
-    """input + alpha * other."""
+    """input + alpha * other, elementwise; of bool, "or".
+
+    Shapes broadcast, dtypes promote. Raises RuntimeError where shapes do not fit.
+    """
 
 
 add.vjp(
@@ -38,7 +41,11 @@ add.vjp(
 
 @op(_core.sub_scaled, inplace=True, out=True)
 def sub(input: Tensor | complex, other: Any, *, alpha: float = 1) -> Tensor:
-    """input - alpha * other."""
+    """input - alpha * other, elementwise.
+
+    Shapes broadcast, dtypes promote. Raises RuntimeError where shapes do not fit, and for bool: use
+    ^.
+    """
 
 
 sub.vjp(
@@ -49,7 +56,7 @@ sub.vjp(
 
 @op(method=False, node="RsubBackward1")
 def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
-    """other - alpha * input."""
+    """other - alpha * input: :func:`sub` with its operands exchanged."""
     return _core.sub_scaled(other, input, alpha)
 
 
@@ -61,7 +68,10 @@ rsub.vjp(
 
 @op(_core.mul, inplace=True, out=True)
 def mul(input: Tensor | complex, other: Any) -> Tensor:
-    """input * other."""
+    """input * other, elementwise; of bool, "and".
+
+    Shapes broadcast, dtypes promote. Raises RuntimeError where shapes do not fit.
+    """
 
 
 mul.vjp(
@@ -77,7 +87,11 @@ mul.vjp(
     node=lambda rounding_mode: f"DivBackward{2 if rounding_mode else 0}",
 )
 def div(input: Tensor | complex, other: Any, *, rounding_mode: str | None = None) -> Tensor:
-    """input / other; with `rounding_mode` "floor" or "trunc" the quotient is rounded."""
+    """input / other, elementwise; with `rounding_mode` "floor" or "trunc" the quotient is rounded.
+
+    Shapes broadcast. Integers give the default float dtype, but stay integers when rounded, and
+    then division by 0 raises RuntimeError. A rounded quotient has derivative 0.
+    """
 
 
 div.vjp(
@@ -92,7 +106,10 @@ div.vjp(
 
 @op(_core.floor_divide, inplace=True, out=True)
 def floor_divide(input: Tensor | complex, other: Any) -> Tensor:
-    """The quotient rounded towards negative infinity."""
+    """The quotient rounded towards negative infinity, as Python's //. Without a derivative.
+
+    Shapes broadcast, dtypes promote. Raises RuntimeError where an integer is divided by 0.
+    """
 
 
 def _tensor_or_number(name: str) -> Any:
@@ -102,7 +119,11 @@ def _tensor_or_number(name: str) -> Any:
 
 @op(_core.remainder, inplace=True, out=True, node=_tensor_or_number("Remainder"))
 def remainder(input: Any, other: Any) -> Tensor:
-    """What is left of a division, with the sign of the divisor, as Python's %."""
+    """input - other * floor(input / other): with the sign of the divisor, as Python's %.
+
+    Shapes broadcast, dtypes promote. Raises RuntimeError where an integer is divided by 0; floats
+    give nan. The derivative in `input` is 1, in `other` -floor(input / other).
+    """
 
 
 remainder.vjp(
@@ -113,7 +134,11 @@ remainder.vjp(
 
 @op(_core.fmod, inplace=True, out=True, node=_tensor_or_number("Fmod"))
 def fmod(input: Tensor, other: Any) -> Tensor:
-    """What is left of a division, with the sign of the dividend, as C's fmod."""
+    """input - other * trunc(input / other): with the sign of the dividend, as C's fmod.
+
+    Shapes broadcast, dtypes promote. Raises RuntimeError where an integer is divided by 0; floats
+    give nan. The derivative in `input` is 1, in `other` -trunc(input / other).
+    """
 
 
 fmod.vjp(
@@ -145,12 +170,18 @@ def _pow_exponent_gradient(grad: Tensor, input: Any, exponent: Tensor, result: T
 
 @op(_core.gcd, inplace=True, out=True)
 def gcd(input: Tensor, other: Tensor) -> Tensor:
-    """The greatest common divisor of integers."""
+    """The greatest common divisor of integers, not negative; gcd(0, n) = |n|.
+
+    Shapes broadcast. Raises NotImplementedError for other dtypes. Without a derivative.
+    """
 
 
 @op(inplace=True, out=True)
 def lcm(input: Tensor, other: Tensor) -> Tensor:
-    """The least common multiple of integers; 0 if one of them is 0."""
+    """The least common multiple of integers, not negative; 0 if one of them is 0.
+
+    Shapes broadcast. Raises NotImplementedError for other dtypes. Without a derivative.
+    """
     divisor = _core.gcd(input, other)
     share = _core.trunc_divide(input, _core.maximum(divisor, 1))
     return _core.abs(_core.mul(share, other))
@@ -162,7 +193,11 @@ def _pow_name(input_ndim: int | None, exponent_ndim: int | None) -> str:
 
 @op(_core.pow, inplace=True, out=True, node=_pow_name)
 def pow(input: Any, exponent: Any) -> Tensor:
-    """input to the power of `exponent`."""
+    """input^exponent, elementwise; one of them may be a number.
+
+    Shapes broadcast, dtypes promote. Of integers the result is one too, and with a negative
+    exponent 0 except for 1 and -1. 0^0 = 1. The derivative in `input` is 0 where the exponent is 0.
+    """
 
 
 pow.vjp(input=_pow_gradient, exponent=_pow_exponent_gradient)
@@ -170,7 +205,10 @@ pow.vjp(input=_pow_gradient, exponent=_pow_exponent_gradient)
 
 @composed(method=True)
 def positive(input: Tensor) -> Tensor:
-    """The tensor itself; not for bool, as Python's + refuses what it would turn into a number."""
+    """The tensor itself; not for bool, as Python's + refuses what it would turn into a number.
+
+    Raises RuntimeError for bool.
+    """
     if input.dtype is _core.bool:
         raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
     return input
@@ -178,7 +216,7 @@ def positive(input: Tensor) -> Tensor:
 
 @op(_core.neg, inplace=True, out=True)
 def neg(input: Tensor) -> Tensor:
-    """-input."""
+    """-input. Raises NotImplementedError for bool: use `logical_not`."""
 
 
 neg.vjp(input=lambda grad: neg(grad))
@@ -186,7 +224,10 @@ neg.vjp(input=lambda grad: neg(grad))
 
 @op(inplace=True, out=True)
 def abs(input: Tensor) -> Tensor:
-    """The absolute value; of complex numbers the modulus, real."""
+    """The absolute value |input|; of complex numbers the modulus, which is real.
+
+    The derivative at 0 is 0.
+    """
     return _core.to_dtype(_core.abs(input), input.dtype.to_real())
 
 
@@ -200,12 +241,15 @@ def _abs_(self: Tensor) -> Tensor:
     return _abs_in_place(self)
 
 
-_abs_in_place, Tensor.abs_ = Tensor.abs_, _abs_
+_abs_in_place, Tensor.abs_ = Tensor.abs_, _abs_  # type: ignore[assignment]
 
 
 @op(_core.sign, inplace=True, out=True)
 def sign(input: Tensor) -> Tensor:
-    """-1, 0 or 1."""
+    """-1, 0 or 1; 0 for nan. The derivative is 0.
+
+    Raises NotImplementedError for complex numbers: :func:`sgn`.
+    """
 
 
 sign.vjp(input=lambda grad: _zeros(grad))
@@ -213,7 +257,7 @@ sign.vjp(input=lambda grad: _zeros(grad))
 
 @op(_core.sgn, inplace=True, out=True)
 def sgn(input: Tensor) -> Tensor:
-    """input / |input|, 0 at 0."""
+    """input / |input|, 0 at 0: the sign, of complex numbers the direction."""
 
 
 def _sgn_gradient(grad: Tensor, input: Tensor) -> Tensor:
@@ -231,7 +275,7 @@ sgn.vjp(input=_sgn_gradient)
 
 @op(_core.reciprocal, inplace=True, out=True)
 def reciprocal(input: Tensor) -> Tensor:
-    """1 / input."""
+    """1 / input; integers give the default float dtype. inf at 0."""
 
 
 reciprocal.vjp(input=lambda grad, result: -grad * _c(result * result))
@@ -242,7 +286,10 @@ reciprocal.vjp(input=lambda grad, result: -grad * _c(result * result))
 
 @op(_core.floor, inplace=True, out=True)
 def floor(input: Tensor) -> Tensor:
-    """The largest integer not above."""
+    """The largest integer not above; integers stay as they are. The derivative is 0.
+
+    Raises NotImplementedError for complex numbers.
+    """
 
 
 floor.vjp(input=lambda grad: _zeros(grad))
@@ -250,7 +297,10 @@ floor.vjp(input=lambda grad: _zeros(grad))
 
 @op(_core.ceil, inplace=True, out=True)
 def ceil(input: Tensor) -> Tensor:
-    """The smallest integer not below."""
+    """The smallest integer not below; integers stay as they are. The derivative is 0.
+
+    Raises NotImplementedError for complex numbers.
+    """
 
 
 ceil.vjp(input=lambda grad: _zeros(grad))
@@ -258,7 +308,10 @@ ceil.vjp(input=lambda grad: _zeros(grad))
 
 @op(_core.trunc, inplace=True, out=True)
 def trunc(input: Tensor) -> Tensor:
-    """The integer part."""
+    """The integer part: rounded towards 0. The derivative is 0.
+
+    Raises NotImplementedError for complex numbers.
+    """
 
 
 trunc.vjp(input=lambda grad: _zeros(grad))
@@ -266,7 +319,10 @@ trunc.vjp(input=lambda grad: _zeros(grad))
 
 @op(inplace=True, out=True)
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
-    """The nearest integer, halves to even; or the nearest multiple of 10^-decimals."""
+    """The nearest integer, halves to even; or with `decimals` the nearest multiple of 10^-decimals.
+
+    The derivative is 0. Raises NotImplementedError for complex numbers.
+    """
     if decimals == 0:
         return _core.round(input)
     if decimals > 0:
@@ -279,7 +335,7 @@ round.vjp(input=lambda grad: _zeros(grad))
 
 @op(inplace=True, out=True)
 def frac(input: Tensor) -> Tensor:
-    """What is left without the integer part."""
+    """input - trunc(input): the fraction, with the sign of the input. The derivative is 1."""
     return _core.sub(input, _core.trunc(input))
 
 
@@ -288,7 +344,7 @@ frac.vjp(input=lambda grad: grad)
 
 @op(inplace=True, out=True, node="Deg2RadBackward0")
 def deg2rad(input: Tensor) -> Tensor:
-    """Degrees as radians."""
+    """Degrees as radians: input * pi / 180; integers give the default float dtype."""
     return _core.mul(input, math.pi / 180)
 
 
@@ -297,7 +353,7 @@ deg2rad.vjp(input=lambda grad: grad * (math.pi / 180))
 
 @op(inplace=True, out=True, node="Rad2DegBackward0")
 def rad2deg(input: Tensor) -> Tensor:
-    """Radians as degrees."""
+    """Radians as degrees: input * 180 / pi; integers give the default float dtype."""
     return _core.mul(input, 180 / math.pi)
 
 
@@ -306,7 +362,7 @@ rad2deg.vjp(input=lambda grad: grad * (180 / math.pi))
 
 @composed(method=True, out=True)
 def float_power(input: Any, exponent: Any) -> Tensor:
-    """input to the power of `exponent`, in float64 or complex128."""
+    """input^exponent in float64, or complex128 where one of them is complex. Shapes broadcast."""
     both = [v.dtype.is_complex if isinstance(v, Tensor) else isinstance(v, complex)
             for v in (input, exponent)]  # fmt: skip
     wide = _core.complex128 if True in both else _core.float64
@@ -329,13 +385,16 @@ Tensor.float_power_ = _float_power_
 
 @composed(method=True, inplace=True, out=True)
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
-    """input * 2^other."""
+    """input * 2^other; integers give the default float dtype. Shapes broadcast."""
     return input * pow(2.0, other)
 
 
 @op()
 def frexp(input: Tensor) -> Any:
-    """The mantissa in [0.5, 1) and the exponent (int32): input = mantissa * 2^exponent."""
+    """(mantissa, exponent) with input = mantissa * 2^exponent; the mantissa in [0.5, 1), 0 for 0.
+
+    The exponent is int32. Raises RuntimeError for what is not a real float.
+    """
     from rushlight.return_types import frexp
 
     return frexp(_core.frexp(input))
@@ -348,7 +407,10 @@ frexp.vjp(input=lambda grad, result: grad[0] / pow(2.0, result[1]))
 
 @op(_core.maximum, out=True)
 def maximum(input: Tensor, other: Tensor) -> Tensor:
-    """The larger of each pair; nan if one is. Equal values share the gradient."""
+    """The larger of each pair; nan if one is. Equal values share the gradient.
+
+    Shapes broadcast, dtypes promote. Raises NotImplementedError for complex numbers.
+    """
 
 
 maximum.vjp(
@@ -363,7 +425,10 @@ maximum.vjp(
 
 @op(_core.minimum, out=True)
 def minimum(input: Tensor, other: Tensor) -> Tensor:
-    """The smaller of each pair; nan if one is. Equal values share the gradient."""
+    """The smaller of each pair; nan if one is. Equal values share the gradient.
+
+    Shapes broadcast, dtypes promote. Raises NotImplementedError for complex numbers.
+    """
 
 
 minimum.vjp(
@@ -378,7 +443,11 @@ minimum.vjp(
 
 @op(_core.fmax, out=True)
 def fmax(input: Tensor, other: Tensor) -> Tensor:
-    """The larger of each pair; a nan loses."""
+    """The larger of each pair; the other one where one is nan.
+
+    Of equal values `input` has the gradient. Shapes broadcast, dtypes promote. Raises
+    NotImplementedError for complex numbers.
+    """
 
 
 fmax.vjp(
@@ -389,7 +458,11 @@ fmax.vjp(
 
 @op(_core.fmin, out=True)
 def fmin(input: Tensor, other: Tensor) -> Tensor:
-    """The smaller of each pair; a nan loses."""
+    """The smaller of each pair; the other one where one is nan.
+
+    Of equal values `input` has the gradient. Shapes broadcast, dtypes promote. Raises
+    NotImplementedError for complex numbers.
+    """
 
 
 fmin.vjp(
@@ -412,7 +485,11 @@ def _clamp_name(min_ndim: int | None, max_ndim: int | None) -> str:
 
 @op(inplace=True, out=True, node=_clamp_name)
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    """The values, moved to the nearer end where they lie outside [min, max]."""
+    """min(max(input, min), max): the values, moved to the nearer end where they lie outside.
+
+    Ends are numbers or tensors that broadcast; `max` where min > max; nan stays nan. The derivative
+    is 1 inside and at the ends, 0 outside. Raises RuntimeError if both ends are None.
+    """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     result = input
@@ -434,13 +511,13 @@ clamp.vjp(
 
 @composed(method=True, inplace=True, out=True)
 def clamp_min(input: Tensor, min: Any) -> Tensor:
-    """clamp with a lower end alone."""
+    """:func:`clamp` with a lower end alone: max(input, min)."""
     return clamp(input, min)
 
 
 @composed(method=True, inplace=True, out=True)
 def clamp_max(input: Tensor, max: Any) -> Tensor:
-    """clamp with an upper end alone."""
+    """:func:`clamp` with an upper end alone: min(input, max)."""
     return clamp(input, None, max)
 
 
@@ -457,7 +534,12 @@ _where.vjp(
 
 @composed(out=True)
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
-    """`input` where the condition holds, else `other`; alone, the indices where it holds."""
+    """`input` where the condition holds, else `other`; alone, the indices where it holds.
+
+    All three broadcast, the dtypes of the last two promote, and either may be a number. The
+    gradient goes to what was chosen, also where the other is nan. Raises RuntimeError unless the
+    condition is bool (or uint8).
+    """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
     if condition.dtype is not _core.bool:
@@ -469,7 +551,12 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     return _where(condition, input, other)
 
 
-Tensor.where = lambda self, condition, other: where(condition, self, other)
+def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """The elements of this tensor where the condition holds, those of `other` elsewhere."""
+    return where(condition, self, other)
+
+
+Tensor.where = _where_method
 
 
 @op(inplace=True, out=True)
@@ -477,7 +564,10 @@ def nan_to_num(
     input: Tensor, nan: float | None = None, posinf: float | None = None,
     neginf: float | None = None,
 ) -> Tensor:  # fmt: skip
-    """nan as 0, infinities as the largest numbers of the dtype, or what is given for them."""
+    """nan as 0, infinities as the largest and smallest numbers of the dtype, or as given.
+
+    The derivative is 1, and 0 where something was replaced.
+    """
     if not input.dtype.is_floating_point:
         if input.dtype.is_complex:
             return _nan_to_num_complex(input, nan, posinf, neginf)
@@ -505,7 +595,10 @@ nan_to_num.vjp(input=lambda grad, input: grad * isfinite(input))
     node=lambda weight_ndim: f"LerpBackward{0 if weight_ndim is None else 1}",
 )
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
-    """input + weight * (end - input)."""
+    """input + weight * (end - input): from `input` at weight 0 to `end` at 1, and beyond.
+
+    `weight` is a number or a tensor; all broadcast. Exact at both ends.
+    """
 
 
 lerp.vjp(
@@ -517,7 +610,7 @@ lerp.vjp(
 
 @op(inplace=True, out=True)
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-    """input + value * tensor1 * tensor2."""
+    """input + value * tensor1 * tensor2; shapes broadcast, dtypes promote."""
     product = _core.mul(tensor1, tensor2)
     return _core.add(input, product if value == 1 else _core.mul(product, value))
 
@@ -531,7 +624,10 @@ addcmul.vjp(
 
 @op(inplace=True, out=True)
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-    """input + value * tensor1 / tensor2."""
+    """input + value * tensor1 / tensor2; shapes broadcast, dtypes promote.
+
+    Raises RuntimeError where both tensor1 and tensor2 are integers.
+    """
     if not any(t.dtype.is_floating_point or t.dtype.is_complex for t in (tensor1, tensor2)):
         raise RuntimeError(
             "Integer division with addcdiv is no longer supported; convert with .float() first"
@@ -550,7 +646,10 @@ addcdiv.vjp(
 
 @op(_core.copysign, inplace=True, out=True)
 def copysign(input: Tensor, other: Any) -> Tensor:
-    """The size of input with the sign of other."""
+    """|input| with the sign of `other`, that of -0.0 too; integers give the default float dtype.
+
+    Shapes broadcast. The derivative at input 0 is 0.
+    """
 
 
 def _copysign_gradient(grad: Tensor, input: Tensor, result: Tensor) -> Tensor:
@@ -562,12 +661,15 @@ copysign.vjp(input=_copysign_gradient, other=lambda grad: _zeros(grad))
 
 @op(_core.heaviside, inplace=True, out=True)
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
-    """0 below 0, 1 above, `values` at 0."""
+    """0 below 0, 1 above, `values` at 0. Shapes broadcast; without a derivative."""
 
 
 @op(_core.nextafter, inplace=True, out=True)
 def nextafter(input: Tensor, other: Tensor) -> Tensor:
-    """The next number from input towards other."""
+    """The next number that the dtype has from input towards `other`. Shapes broadcast.
+
+    Raises NotImplementedError for integers. Without a derivative.
+    """
 
 
 nextafter.vjp(
@@ -578,7 +680,11 @@ nextafter.vjp(
 
 @op(inplace=True)
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """`value` where the mask holds, else input."""
+    """`value`, a number or 0-dim tensor, where the boolean mask holds, else input.
+
+    `input` and `mask` broadcast; the dtype is the input's. Raises RuntimeError for a mask that is
+    not bool, and for a value with dimensions or one that the dtype cannot hold (complex in real).
+    """
     if mask.dtype is not _core.bool:
         raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask: {mask.dtype}")
     if isinstance(value, Tensor):
@@ -601,6 +707,7 @@ masked_fill.vjp(
 
 # ---- Python's operators
 
+_op: Any
 for _name, _op in {
     "add": add,
     "sub": sub,
@@ -631,6 +738,18 @@ for _name, _op in {
             if _name in ("add", "mul", "and", "or", "xor")
             else (lambda op: lambda self, other: op(other, self))(_op.operator_form()),
         )
+
+
+def _equals_array(self: Tensor, other: Any) -> Any:
+    """`tensor == array`, which PyTorch compares element by element, unlike other comparisons."""
+    if not hasattr(other, "__array_interface__"):
+        return NotImplemented
+    from rushlight.ops.create import as_tensor
+
+    return eq(self, as_tensor(other))
+
+
+Tensor.__eq__.foreign = _equals_array  # type: ignore[attr-defined]
 Tensor.__rsub__ = rsub.operator_form()
 Tensor.__rtruediv__ = lambda self, other: reciprocal(self) * other
 Tensor.__neg__ = neg
