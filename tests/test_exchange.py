@@ -272,13 +272,13 @@ def test_a_copied_generator_draws_the_same():
 
 
 def test_arrays_compare_elementwise_and_multiply():
-    t, n = torch.arange(6.0).view(2, 3), np.arange(6.0).reshape(2, 3)
+    t, n = rl.arange(6.0).view(2, 3), np.arange(6.0).reshape(2, 3)
     for found in (t == n, n == t):
-        assert type(found) is torch.Tensor and found.all()
+        assert type(found) is rl.Tensor and found.all()
     assert (t == n[0]).tolist() == [[True] * 3, [False] * 3]
     assert (t == "a") is False and (t != n) is True  # as in PyTorch
     product = t @ n.T
-    assert type(product) is torch.Tensor and product.tolist() == (n @ n.T).tolist()
+    assert type(product) is rl.Tensor and product.tolist() == (n @ n.T).tolist()
 
 
 def test_matmul_leaves_others_to_their_own_operator():
@@ -286,6 +286,6 @@ def test_matmul_leaves_others_to_their_own_operator():
         def __rmatmul__(self, other):
             return ("right", other.shape)
 
-    assert torch.ones(2, 3) @ Scaling() == ("right", (2, 3))
+    assert rl.ones(2, 3) @ Scaling() == ("right", (2, 3))
     with pytest.raises(TypeError):
-        torch.ones(2, 2) @ "a"
+        rl.ones(2, 2) @ "a"

@@ -166,7 +166,8 @@ void bind_elementwise(nb::module_& m) {
         return result_type(operands);
     }, "operands"_a);
     m.def("promote_types", &promote, "a"_a, "b"_a);
-    m.def("get_default_dtype", &default_dtype);
+    m.def("get_default_dtype", &default_dtype,
+          "The dtype of floats from Python and of the constructors; float32 until it is set.");
     m.def("set_default_dtype", &set_default_dtype, "dtype"_a);
     m.def("set_eager", &set_eager, "on"_a);
     m.def("is_eager", &eager);

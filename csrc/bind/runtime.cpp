@@ -11,8 +11,10 @@ using namespace nb::literals;
 namespace rushlight {
 
 void bind_runtime(nb::module_& m) {
-    m.def("get_num_threads", &num_threads);
-    m.def("set_num_threads", &set_num_threads, "threads"_a);
+    m.def("get_num_threads", &num_threads,
+          "How many threads an operation may use: RUSHLIGHT_NUM_THREADS, or one per core.");
+    m.def("set_num_threads", &set_num_threads, "threads"_a,
+          "How many threads an operation may use, at least 1. Results do not depend on it.");
     m.def("isa_name", [] { return std::string(name_of(isa())); });
     m.def("load_blas", &load_blas);
     m.def("memory_stats", [] {

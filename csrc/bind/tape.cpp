@@ -38,12 +38,15 @@ void bind_tape(nb::module_& m) {
             check_as(ErrorKind::Value, known, "unknown callback ", nb::cast<std::string>(key));
         }
     });
-    m.def("is_grad_enabled", [] { return modes.grad; });
+    m.def("is_grad_enabled", [] { return modes.grad; },
+          "Whether operations are recorded: False inside no_grad.");
     m.def("set_grad_enabled", [](bool on) { return std::exchange(modes.grad, on); }, "on"_a);
-    m.def("is_inference_mode_enabled", [] { return modes.inference; });
+    m.def("is_inference_mode_enabled", [] { return modes.inference; },
+          "Whether inference_mode is on.");
     m.def("set_inference", [](bool on) { return std::exchange(modes.inference, on); }, "on"_a);
-    m.def("is_anomaly_enabled", [] { return modes.anomaly; });
-    m.def("is_anomaly_check_nan_enabled", [] { return modes.check_nan; });
+    m.def("is_anomaly_enabled", [] { return modes.anomaly; }, "Whether anomaly mode is on.");
+    m.def("is_anomaly_check_nan_enabled", [] { return modes.check_nan; },
+          "Whether anomaly mode raises for the first nan of a backward.");
     m.def("set_anomaly", [](bool on, bool check_nan) {
         modes.anomaly = on;
         modes.check_nan = check_nan;
