@@ -14,6 +14,7 @@ void add_node_type(PyObject* module);
 void add_op_type(PyObject* module);
 void add_storage_bytes(PyObject* module);
 void bind_tape(nb::module_& m);
+void bind_sequence(nb::module_& m);
 void bind_arrays(nb::module_& m);
 void bind_elementwise(nb::module_& m);
 void bind_matmul(nb::module_& m);
@@ -65,6 +66,7 @@ NB_MODULE(_core, m) {
     add_op_type(m.ptr());
     add_storage_bytes(m.ptr());
     bind_tape(m);
+    bind_sequence(m);
     bind_arrays(m);
     bind_elementwise(m);
     bind_matmul(m);

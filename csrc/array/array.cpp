@@ -1,8 +1,6 @@
 // Array: making one, and reaching its bytes.
 #include "array/array.h"
 
-#include <cstring>
-
 #include "elementwise/pending.h"
 #include "runtime/allocator.h"
 
@@ -36,12 +34,6 @@ Array Array::empty(const Dims& shape, DType dtype) {
     const Index numel = checked_numel(shape, size_of(dtype));
     Ref<Storage> storage(new Storage(std::size_t(numel) * size_of(dtype)));
     return Array(std::move(storage), 0, shape, contiguous_strides(shape), dtype);
-}
-
-Array Array::zeros(const Dims& shape, DType dtype) {
-    Array array = empty(shape, dtype);
-    std::memset(array.bytes(), 0, std::size_t(array.numel()) * array.itemsize());
-    return array;
 }
 
 Array Array::scalar(const Scalar& value, DType dtype) {

@@ -242,60 +242,6 @@ nb::ndarray<Framework...> to_foreign(nb::handle tensor) {
 
 // ---- creation
 
-Array arange(const Scalar& first, const Scalar& last, const Scalar& by_each, DType dtype) {
-    // For int64 the bounds are integers, whatever they were given as.
-    const auto whole_number = [&](const Scalar& bound) {
-        return dtype == DType::I64 ? Scalar(bound.to<std::int64_t>()) : bound;
-    };
-    const Scalar start = whole_number(first), end = whole_number(last), step = whole_number(by_each);
-    const double from = start.to<double>(), to = end.to<double>(), by = step.to<double>();
-    check(by != 0, "arange: step must be nonzero");
-    check(std::isfinite(from) && std::isfinite(to), "arange: unsupported range: ", from, " -> ", to);
-    check((by > 0) == (to >= from) || to == from,
-          "arange: upper bound and lower bound inconsistent with step sign");
-    const bool whole = start.category() < 2 && end.category() < 2 && step.category() < 2;
-    Index n;
-    if (whole) {
-        const std::int64_t f = start.to<std::int64_t>(), t = end.to<std::int64_t>(),
-                           s = step.to<std::int64_t>();
-        n = t == f ? 0 : (t - f + s - (s > 0 ? 1 : -1)) / s;
-    } else {
-        n = Index(std::ceil((to - from) / by));
-    }
-    Array out = Array::empty(Dims{n}, dtype);
-    dispatch(dtype, [&]<class T>() {
-        T* data = out.data<T>();
-        if (whole) {
-            const std::int64_t f = start.to<std::int64_t>(), s = step.to<std::int64_t>();
-            for (Index i = 0; i < n; ++i) data[i] = convert<T>(f + i * s);
-        } else {
-            for (Index i = 0; i < n; ++i) data[i] = convert<T>(from + double(i) * by);
-        }
-    });
-    return out;
-}
-
-// Counted from both ends, so that the last value is exactly `end`.
-Array linspace(const Scalar& start, const Scalar& end, Index steps, DType dtype) {
-    check(steps >= 0, "linspace: number of steps must be non-negative, got ", steps);
-    Array out = Array::empty(Dims{steps}, dtype);
-    dispatch(dtype, [&]<class T>() {
-        T* data = out.data<T>();
-        using Wide = std::conditional_t<dtype_of<T> >= DType::C64, Complex128,
-                     std::conditional_t<std::is_same_v<T, float>, float, double>>;
-        // Bounds of integers are integers too; only the step is not.
-        const Wide from = convert<Wide>(start.to<T>()), to = convert<Wide>(end.to<T>());
-        const Wide step = steps > 1 ? (to - from) / Wide(double(steps - 1)) : Wide(0);
-        for (Index i = 0; i < steps; ++i) {
-            const Wide value = i < steps / 2 || steps == 1
-                                   ? from + step * Wide(double(i))
-                                   : to - step * Wide(double(steps - 1 - i));
-            data[i] = convert<T>(value);
-        }
-    });
-    return out;
-}
-
 Array eye(Index rows, Index cols, DType dtype) {
     check(rows >= 0 && cols >= 0, "eye: n must be greater or equal to 0, got ", rows, " x ", cols);
     Array out = Array::zeros(Dims{rows, cols}, dtype);
@@ -338,8 +284,6 @@ void bind_arrays(nb::module_& m) {
             check(d >= 0, "Trying to create tensor with negative dimension ", d, ": ", size);
         return Array::full(size, dtype, value);
     }, "size"_a, "value"_a, "dtype"_a);
-    m.def("arange", &arange, "start"_a, "end"_a, "step"_a, "dtype"_a);
-    m.def("linspace", &linspace, "start"_a, "end"_a, "steps"_a, "dtype"_a);
     m.def("eye", &eye, "n"_a, "m"_a, "dtype"_a);
 
     m.def("clone", &clone, "input"_a);

@@ -24,6 +24,25 @@ void copy_bytes(std::byte* dst, const std::byte* src, Index bytes) {
     });
 }
 
+void clear_bytes(std::byte* dst, Index bytes) {
+    if (bytes <= kChunk) {
+        std::memset(dst, 0, std::size_t(bytes));
+        return;
+    }
+    parallel_for((bytes + kChunk - 1) / kChunk, 10e-6, [&](Index i) {
+        std::memset(dst + i * kChunk, 0, std::size_t(std::min(kChunk, bytes - i * kChunk)));
+    });
+}
+
+bool is_zero(const Scalar& value, DType dtype) {  // all bits: -0.0 is none
+    return dispatch(dtype, [&]<class T>() {
+        const T converted = value.to<T>();
+        std::byte bytes[sizeof(T)], zero[sizeof(T)] = {};
+        std::memcpy(bytes, &converted, sizeof(T));
+        return std::memcmp(bytes, zero, sizeof(T)) == 0;
+    });
+}
+
 constexpr Index kSquare = 64;  // rows and columns of a transposing task: 32 KiB of float32
 
 // dst[r, c] = src[c, r], by squares as wide as a cache line: whole lines are read and whole lines
@@ -72,24 +91,27 @@ void copy_transposed(const Array& dst, const Array& src, int axis) {
     });
 }
 
-// Whether `src` was walked along another axis than the contiguous `dst` is, and has been copied.
-bool transposed(const Array& dst, const Array& src) {
-    const int last = src.ndim() - 1;
-    if (last < 1 || src.size(last) < 16 || src.stride(last) < 16) return false;
-    for (int axis = 0; axis < last; ++axis) {
-        if (src.stride(axis) != 1 || src.size(axis) < 16) continue;
-        switch (src.itemsize()) {
-            case 1: copy_transposed<std::uint8_t>(dst, src, axis); return true;
-            case 2: copy_transposed<std::uint16_t>(dst, src, axis); return true;
-            case 4: copy_transposed<std::uint32_t>(dst, src, axis); return true;
-            case 8: copy_transposed<std::uint64_t>(dst, src, axis); return true;
-            case 16: copy_transposed<std::array<std::uint64_t, 2>>(dst, src, axis); return true;
-        }
+// Copies to a contiguous array of the same shape and dtype by squares.
+void copy_squares(const Array& dst, const Array& src, int axis) {
+    switch (src.itemsize()) {
+        case 1: return copy_transposed<std::uint8_t>(dst, src, axis);
+        case 2: return copy_transposed<std::uint16_t>(dst, src, axis);
+        case 4: return copy_transposed<std::uint32_t>(dst, src, axis);
+        case 8: return copy_transposed<std::uint64_t>(dst, src, axis);
+        default: return copy_transposed<std::array<std::uint64_t, 2>>(dst, src, axis);
     }
-    return false;
 }
 
 }  // namespace
+
+int transposed_axis(const Dims& shape, const Dims& strides) {
+    const int last = shape.size() - 1;
+    if (last < 1 || shape[last] < 16 || strides[last] < 16) return -1;
+    for (int axis = 0; axis < last; ++axis) {
+        if (strides[axis] == 1 && shape[axis] >= 16) return axis;
+    }
+    return -1;
+}
 
 void prepare_write(const Array& array) {
     Storage& storage = array.storage();
@@ -121,9 +143,10 @@ void assign(const Array& dst, const Array& src) {
         copy_bytes(dst.bytes(), source.bytes(), dst.numel() * Index(dst.itemsize()));
         return;
     }
-    if (dst.dtype() == source.dtype() && dst.is_contiguous() && dst.shape() == source.shape() &&
-        transposed(dst, source))
-        return;
+    if (dst.dtype() == source.dtype() && dst.is_contiguous() && dst.shape() == source.shape()) {
+        const int axis = transposed_axis(source.shape(), source.strides());
+        if (axis >= 0) return copy_squares(dst, source, axis);
+    }
     Pass pass(dst.shape());
     pass.keep(pass.convert(pass.leaf(source), source.dtype(), dst.dtype()), dst);
     pass.run();
@@ -138,6 +161,10 @@ void fill(const Array& dst, const Scalar& value) {
         });
         return;
     }
+    if (dst.is_contiguous() && is_zero(value, dst.dtype())) {
+        clear_bytes(dst.bytes(), dst.numel() * Index(dst.itemsize()));
+        return;
+    }
     Pass pass(dst.shape());
     pass.keep(pass.constant(value, dst.dtype()), dst);
     pass.run();
@@ -149,6 +176,12 @@ Array contiguous(const Array& array) {
         return array;
     }
     return clone(array);
+}
+
+Array Array::zeros(const Dims& shape, DType dtype) {
+    Array array = empty(shape, dtype);
+    clear_bytes(array.bytes(), array.numel() * Index(array.itemsize()));
+    return array;
 }
 
 Array Array::full(const Dims& shape, DType dtype, const Scalar& value) {

@@ -16,26 +16,40 @@ inline constexpr int kReductions = 4;
 enum class Outer : std::uint8_t { Add, Mul, Sub, SubFrom };
 enum class Inner : std::uint8_t { Add, Mul, Sub };
 inline constexpr int kOuters = 4, kInners = 3;
+inline constexpr int kScalarRows = 4;
 
 // dst[i] = row(src[0][i], src[1][i], ...). dst may be one of the sources.
 using PointwiseLoop = void (*)(void* dst, const void* const* src, Index n);
 // Between memory of a dtype (any stride, in bytes) and a register.
 using LoadLoop = void (*)(void* dst, const std::byte* src, Index stride, Index n);
 using StoreLoop = void (*)(std::byte* dst, Index stride, const void* src, Index n);
+// The same for rows of n, `row` bytes apart in memory and side by side in the register.
+using LoadRowsLoop = void (*)(void* dst, const std::byte* src, Index row, Index rows, Index stride,
+                              Index n);
+using StoreRowsLoop = void (*)(std::byte* dst, Index row, Index rows, Index stride, const void* src,
+                               Index n);
 // Row: *acc op= src[0] op ... op src[n-1]. Columns: acc[i] op= src[i].
 using ReduceLoop = void (*)(void* acc, const void* src, Index n);
+// The same for rows of n side by side: the r-th into acc[r * step], or all into acc[0, n).
+using ReduceRowsLoop = void (*)(void* acc, Index step, const void* src, Index rows, Index n);
 
 struct LoopTable {
     static constexpr int kMaxRows = 128;
     PointwiseLoop pointwise[kMaxRows][kRegs] = {};
     // Two arithmetic operations as one loop on floats: outer(inner(a, b), c).
     PointwiseLoop pair[kOuters][kInners] = {};
+    // add, sub, mul, div of floats or doubles with one value for the first or second operand.
+    PointwiseLoop with_one[kScalarRows][2][kRegs] = {};
     PointwiseLoop convert[kRegs][kRegs] = {};  // from register type, to register type
     PointwiseLoop round[kDTypes] = {}; // to what the dtype can hold; null where nothing is lost
     LoadLoop load[kDTypes] = {};
     StoreLoop store[kDTypes] = {};
+    LoadRowsLoop load_rows[kDTypes] = {};
+    StoreRowsLoop store_rows[kDTypes] = {};
     ReduceLoop reduce_row[kReductions][kRegs] = {};
     ReduceLoop reduce_columns[kReductions][kRegs] = {};
+    ReduceRowsLoop reduce_rows[kReductions][kRegs] = {};
+    ReduceRowsLoop reduce_rows_columns[kReductions][kRegs] = {};
 };
 
 const LoopTable& loops();

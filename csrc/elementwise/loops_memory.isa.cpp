@@ -11,7 +11,7 @@ template <class T>
 using register_of = reg_type<reg_of(dtype_of<T>)>;
 
 template <class T>
-void load(void* dst, const std::byte* src, Index stride, Index n) {
+[[gnu::always_inline]] inline void load(void* dst, const std::byte* src, Index stride, Index n) {
     using R = register_of<T>;
     auto* d = static_cast<R*>(dst);
     if (stride == Index(sizeof(T))) {
@@ -27,7 +27,7 @@ void load(void* dst, const std::byte* src, Index stride, Index n) {
 }
 
 template <class T>
-void store(std::byte* dst, Index stride, const void* src, Index n) {
+[[gnu::always_inline]] inline void store(std::byte* dst, Index stride, const void* src, Index n) {
     using R = register_of<T>;
     auto* s = static_cast<const R*>(src);
     if (stride == Index(sizeof(T))) {
@@ -41,6 +41,18 @@ void store(std::byte* dst, Index stride, const void* src, Index n) {
         for (Index i = 0; i < n; ++i)
             *reinterpret_cast<T*>(dst + i * stride) = convert<T>(s[i]);
     }
+}
+
+template <class T>
+void load_rows(void* dst, const std::byte* src, Index row, Index rows, Index stride, Index n) {
+    for (Index r = 0; r < rows; ++r)
+        load<T>(static_cast<register_of<T>*>(dst) + r * n, src + r * row, stride, n);
+}
+
+template <class T>
+void store_rows(std::byte* dst, Index row, Index rows, Index stride, const void* src, Index n) {
+    for (Index r = 0; r < rows; ++r)
+        store<T>(dst + r * row, stride, static_cast<const register_of<T>*>(src) + r * n, n);
 }
 
 template <class From, class To>
@@ -97,7 +109,7 @@ T identity_of() {
 
 // Many running values side by side, joined in a fixed order at the end of the row.
 template <Reduction Kind, class T>
-void reduce_row(void* acc, const void* src, Index n) {
+[[gnu::always_inline]] inline void reduce_row(void* acc, const void* src, Index n) {
     using A = accumulator<Kind, T>;
     constexpr Index kLanes = 32;
     auto* s = static_cast<const T*>(src);
@@ -126,11 +138,43 @@ void reduce_columns(void* acc, const void* src, Index n) {
     for (Index i = 0; i < n; ++i) a[i] = combine<Kind, A>(a[i], A(s[i]));
 }
 
+template <Reduction Kind, class T>
+void reduce_rows(void* acc, Index step, const void* src, Index rows, Index n) {
+    using A = accumulator<Kind, T>;
+    auto* a = static_cast<A*>(acc);
+    auto* s = static_cast<const T*>(src);
+    for (Index r = 0; r < rows; ++r) reduce_row<Kind, T>(a + r * step, s + r * n, n);
+}
+
+// As many rows at once as make a long one, added up in lanes that then go to the columns.
+template <Reduction Kind, class T>
+void reduce_rows_columns(void* acc, Index, const void* src, Index rows, Index n) {
+    using A = accumulator<Kind, T>;
+    constexpr Index kLanes = 64;
+    auto* a = static_cast<A*>(acc);
+    auto* s = static_cast<const T*>(src);
+    const Index together = kLanes / n, width = together * n;
+    if (together >= 2 && rows >= 2 * together) {
+        A lanes[kLanes];
+        for (Index l = 0; l < width; ++l) lanes[l] = identity_of<Kind, A>();
+        for (; rows >= together; rows -= together, s += width) {
+#pragma GCC ivdep
+            for (Index l = 0; l < width; ++l) lanes[l] = combine<Kind, A>(lanes[l], A(s[l]));
+        }
+        for (Index l = 0; l < width; ++l) a[l % n] = combine<Kind, A>(a[l % n], lanes[l]);
+    }
+    for (; rows > 0; --rows, s += n) {
+        for (Index i = 0; i < n; ++i) a[i] = combine<Kind, A>(a[i], A(s[i]));
+    }
+}
+
 template <Reduction Kind, Reg R>
 void add_reduction(LoopTable& table) {
     using T = reg_type<R>;
     table.reduce_row[int(Kind)][int(R)] = &reduce_row<Kind, T>;
     table.reduce_columns[int(Kind)][int(R)] = &reduce_columns<Kind, T>;
+    table.reduce_rows[int(Kind)][int(R)] = &reduce_rows<Kind, T>;
+    table.reduce_rows_columns[int(Kind)][int(R)] = &reduce_rows_columns<Kind, T>;
 }
 
 template <Reg R>
@@ -175,6 +219,23 @@ void pair_loop(void* dst, const void* const* src, Index n) {
     for (Index i = 0; i < n; ++i) d[i] = outer<O>(inner<I>(a[i], b[i]), c[i]);
 }
 
+template <class Row, class T, int one>
+void one_loop(void* dst, const void* const* src, Index n) {
+    auto* d = static_cast<T*>(dst);
+    auto* x = static_cast<const T*>(src[1 - one]);
+    const T value = *static_cast<const T*>(src[one]);
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) d[i] = one ? Row::call(x[i], value) : Row::call(value, x[i]);
+}
+
+template <class Row>
+void add_one(LoopTable& table, int at) {
+    table.with_one[at][0][int(Reg::Float)] = &one_loop<Row, float, 0>;
+    table.with_one[at][1][int(Reg::Float)] = &one_loop<Row, float, 1>;
+    table.with_one[at][0][int(Reg::Double)] = &one_loop<Row, double, 0>;
+    table.with_one[at][1][int(Reg::Double)] = &one_loop<Row, double, 1>;
+}
+
 template <Outer O>
 void add_pairs(LoopTable& table) {
     table.pair[int(O)][int(Inner::Add)] = &pair_loop<O, Inner::Add>;
@@ -190,6 +251,10 @@ void add_memory_loops(LoopTable& table) {
     add_register<Reg::Float>(table);
     add_register<Reg::Double>(table);
     add_register<Reg::Complex>(table);
+    add_one<rows::Add>(table, 0);
+    add_one<rows::Sub>(table, 1);
+    add_one<rows::Mul>(table, 2);
+    add_one<rows::Div>(table, 3);
     add_pairs<Outer::Add>(table);
     add_pairs<Outer::Mul>(table);
     add_pairs<Outer::Sub>(table);
@@ -198,6 +263,8 @@ void add_memory_loops(LoopTable& table) {
         dispatch(DType(d), [&]<class T>() {
             table.load[d] = &load<T>;
             table.store[d] = &store<T>;
+            table.load_rows[d] = &load_rows<T>;
+            table.store_rows[d] = &store_rows<T>;
             if constexpr (sizeof(T) != sizeof(register_of<T>)) table.round[d] = &round_loop<T>;
         });
 }

@@ -1,12 +1,10 @@
-// The pointwise rows on blocks of bool, integers and complex numbers: one build serves all
-// instruction sets, since training spends no time here.
+// The pointwise rows on blocks of complex numbers: one build serves all instruction sets, since
+// training spends no time here.
 #include "elementwise/pointwise_loops.h"
 
 namespace rushlight {
 
 void add_plain_loops(LoopTable& table) {
-    add_pointwise<Reg::Bool>(table);
-    add_pointwise<Reg::Int>(table);
     add_pointwise<Reg::Complex>(table);
 }
 

@@ -1,5 +1,5 @@
-// How a Pass runs: collapse axes, give registers their place, cut the space into tiles, and run
-// the program block by block. Tiles depend on the space alone, never on the number of threads.
+// How a Pass is built and runs: the space is cut into tiles, and the program runs block by block.
+// Tiles depend on the space alone, never on the number of threads. pass_plan.cpp comes in between.
 #include "elementwise/pass.h"
 
 #include <chrono>
@@ -19,6 +19,7 @@ constexpr Index kTileElements = 32768;
 constexpr Index kMostTiles = 1 << 20;
 // After so many blocks, about a millisecond, a tile that long looks whether to stop; less one.
 constexpr Index kBlocksToStop = 1023;
+constexpr Index kShortRow = 32;  // columns up to which reductions down them take rows together
 constexpr Index kNarrowRows = 64;  // so many floats are added up in float before they go to double
 constexpr std::size_t kRegisterBudget = 26 * 1024;  // bytes of first-level cache for registers
 
@@ -26,9 +27,6 @@ Reg accumulator_of(Reduction kind, Reg reg) {
     const bool adds = kind == Reduction::Sum || kind == Reduction::Prod;
     return adds && reg == Reg::Float ? Reg::Double : reg;
 }
-
-// Whether a register of this dtype has the layout of memory.
-bool plain_layout(DType d) { return size_of(d) == reg_size(reg_of(d)); }
 
 template <class F>
 void with_reg_type(Reg reg, F&& f) {
@@ -112,7 +110,10 @@ int Pass::convert(int slot, DType from, DType to) {
 
 int Pass::round(int slot, DType dtype) {
     PointwiseLoop loop = loops().round[int(dtype)];
-    return loop ? step(loop, slot, reg_of(dtype)) : slot;
+    if (!loop) return slot;
+    const int rounded = step(loop, slot, reg_of(dtype));
+    program_.back().rounds_to = int(dtype);
+    return rounded;
 }
 
 int Pass::apply(int row, Reg reg, Reg result, std::span<const int> sources) {
@@ -120,6 +121,11 @@ int Pass::apply(int row, Reg reg, Reg result, std::span<const int> sources) {
     Instruction instruction{loops().pointwise[row][int(reg)], int(slots_.size()) - 1, {}, 0, 0.15};
     for (int s : sources) instruction.src[instruction.arity++] = s;
     if (reg == Reg::Float && instruction.arity == 2) instruction.row = row;
+    static const int scalars[kScalarRows] = {row_named("add"), row_named("sub"), row_named("mul"),
+                                             row_named("div")};
+    if (reg == Reg::Float || reg == Reg::Double)
+        instruction.scalar = int(std::find(scalars, scalars + kScalarRows, row) - scalars);
+    instruction.reg = reg;
     program_.push_back(instruction);
     return int(slots_.size()) - 1;
 }
@@ -142,161 +148,7 @@ void Pass::reduce(int slot, Reduction kind, std::uint64_t axes, bool mean, const
     reductions_.push_back(std::move(reduction));
 }
 
-// ---- planning
-
-// Drops axes of size 1 and joins neighbours that every access walks as one.
-void Pass::collapse() {
-    std::vector<Dims*> all;
-    for (auto& leaf : leaves_) all.push_back(&leaf.access.strides);
-    for (auto& output : outputs_) all.push_back(&output.access.strides);
-    for (auto& reduction : reductions_) all.push_back(&reduction.strides);
-    dims_ = space_;
-    for (int d = dims_.size() - 1; d >= 0; --d)
-        if (dims_[d] == 1) {
-            dims_.erase(d);
-            for (Dims* strides : all) strides->erase(d);
-        }
-    for (int d = dims_.size() - 2; d >= 0; --d) {
-        bool joins = true;
-        for (const Dims* strides : all)
-            joins &= (*strides)[d] == (*strides)[d + 1] * dims_[d + 1];
-        if (!joins) continue;
-        dims_[d + 1] *= dims_[d];
-        dims_.erase(d);
-        for (Dims* strides : all) strides->erase(d);
-    }
-    if (dims_.empty()) {
-        dims_.push_back(1);
-        for (Dims* strides : all) strides->push_back(0);
-    }
-    cols_ = dims_.back();
-    rows_ = 1;
-    for (int d = 0; d + 1 < dims_.size(); ++d) rows_ *= dims_[d];
-    auto mark_linear = [&](Access& access) {
-        Index expected = Index(size_of(access.dtype));
-        access.linear = true;
-        for (int d = dims_.size() - 1; d >= 0; --d) {
-            access.linear &= access.strides[d] == expected || dims_[d] == 1;
-            expected *= dims_[d];
-        }
-    };
-    for (auto& leaf : leaves_) mark_linear(leaf.access);
-    for (auto& output : outputs_) mark_linear(output.access);
-}
-
-// a * b + c and the like as one loop, where nothing else reads the first result: it never goes
-// through memory. Each operation still rounds, so values are the same.
-void Pass::join_pairs() {
-    std::vector<int> uses(slots_.size()), writer(slots_.size(), -1);
-    for (const auto& instruction : program_)
-        for (int s = 0; s < instruction.arity; ++s) ++uses[std::size_t(instruction.src[s])];
-    for (const auto& output : outputs_) uses[std::size_t(output.slot)] += 2;
-    for (const auto& reduction : reductions_) uses[std::size_t(reduction.slot)] += 2;
-    static const int add = row_named("add"), sub = row_named("sub"), mul = row_named("mul");
-    std::vector<bool> joined(program_.size());
-    for (std::size_t i = 0; i < program_.size(); ++i) {
-        Instruction& instruction = program_[i];
-        writer[std::size_t(instruction.dst)] = int(i);
-        const int row = instruction.row;
-        if (row != add && row != sub && row != mul) continue;
-        for (int s = 0; s < 2; ++s) {
-            const int source = instruction.src[s];
-            if (uses[std::size_t(source)] != 1 || writer[std::size_t(source)] < 0) continue;
-            const Instruction& first = program_[std::size_t(writer[std::size_t(source)])];
-            if (first.row != add && first.row != sub && first.row != mul) continue;
-            const Inner inner = first.row == add ? Inner::Add : first.row == mul ? Inner::Mul
-                                                                                : Inner::Sub;
-            const Outer outer = row == add   ? Outer::Add
-                                : row == mul ? Outer::Mul
-                                : s == 0     ? Outer::Sub
-                                             : Outer::SubFrom;
-            joined[std::size_t(writer[std::size_t(source)])] = true;
-            instruction = {loops().pair[int(outer)][int(inner)], instruction.dst,
-                           {first.src[0], first.src[1], instruction.src[1 - s]}, 3, 0.2};
-            break;
-        }
-    }
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < program_.size(); ++i)
-        if (!joined[i]) program_[kept++] = program_[i];
-    program_.resize(kept);
-}
-
-// Linear scan: a register is free again after the last instruction that reads it.
-void Pass::allocate_registers() {
-    const int end = int(program_.size());
-    for (int i = 0; i < end; ++i) {
-        for (int s = 0; s < program_[i].arity; ++s) slots_[program_[i].src[s]].last = i;
-        slots_[program_[i].dst].first = i;
-    }
-    for (auto& reduction : reductions_) slots_[reduction.slot].last = end;
-    const bool whole_rows = cols_ < block_;
-    for (auto& slot : slots_)
-        if (slot.kind == Slot::Leaf) {
-            const Access& access = leaves_[slot.index].access;
-            slot.uniform = std::ranges::all_of(access.strides, [](Index s) { return s == 0; });
-            slot.direct = !slot.uniform && plain_layout(access.dtype) &&
-                          (access.linear ||
-                           (!whole_rows && access.strides.back() == Index(size_of(access.dtype))));
-        }
-    for (std::size_t o = 0; o < outputs_.size(); ++o) {
-        Output& output = outputs_[o];
-        Slot& slot = slots_[output.slot];
-        output.direct = slot.kind == Slot::Temporary && slot.out < 0 &&
-                        plain_layout(output.access.dtype) &&
-                        (output.access.linear ||
-                         (!whole_rows &&
-                          output.access.strides.back() == Index(size_of(output.access.dtype))));
-        if (output.direct) slot.out = int(o);
-        else slot.last = end;  // stored when the block is done
-    }
-    std::vector<std::pair<int, std::size_t>> free;  // register, bytes of a value
-    std::vector<std::size_t> sizes;
-    auto take = [&](std::size_t size) {
-        for (auto it = free.begin(); it != free.end(); ++it)
-            if (it->second == size) {
-                const int physical = it->first;
-                free.erase(it);
-                return physical;
-            }
-        sizes.push_back(size);
-        return int(sizes.size()) - 1;
-    };
-    for (auto& slot : slots_)  // constants and gathered leaves live through the block
-        if (slot.kind == Slot::Constant || (slot.kind == Slot::Leaf && !slot.direct))
-            slot.physical = take(reg_size(slot.reg));
-    for (int i = 0; i < end; ++i) {
-        Slot& dst = slots_[program_[i].dst];
-        // Sources that end here may be overwritten in place when the widths agree.
-        std::vector<std::pair<int, std::size_t>> ending;
-        for (int s = 0; s < program_[i].arity; ++s) {
-            Slot& source = slots_[program_[i].src[s]];
-            if (source.kind != Slot::Temporary || source.last != i || source.physical < 0) continue;
-            ending.push_back({source.physical, reg_size(source.reg)});
-            source.last = -1;  // once, also where an instruction reads it twice
-        }
-        for (auto& reg : ending)
-            if (reg.second == reg_size(dst.reg)) free.push_back(reg);
-        if (dst.out < 0) dst.physical = take(reg_size(dst.reg));
-        for (auto& reg : ending)
-            if (reg.second != reg_size(dst.reg)) free.push_back(reg);
-        if (dst.last < 0 && dst.physical >= 0)  // nobody reads it
-            free.push_back({dst.physical, reg_size(dst.reg)});
-    }
-    moving_.clear();
-    for (std::size_t i = 0; i < slots_.size(); ++i)
-        if ((slots_[i].kind == Slot::Leaf && !slots_[i].uniform) || slots_[i].out >= 0)
-            moving_.push_back(int(i));
-    physical_ = int(sizes.size());
-    // One line apart from each other: registers at equal distances of 4 KiB would fight for the
-    // same lines of the cache.
-    offsets_.clear();
-    scratch_bytes_ = 0;
-    for (std::size_t size : sizes) {
-        offsets_.push_back(scratch_bytes_);
-        scratch_bytes_ += (std::size_t(block_) * size + 127) / 64 * 64;
-    }
-}
+// ---- tiles
 
 // Reductions down long columns: tiles take columns, so that no two share an accumulator.
 bool Pass::by_columns() const {
@@ -343,10 +195,16 @@ public:
         for (std::size_t i = 0; i < pass.slots_.size(); ++i)
             if (pass.slots_[i].physical >= 0)
                 pointers_[i] = scratch + pass.offsets_[std::size_t(pass.slots_[i].physical)];
+        const Index repeats = std::clamp<Index>(pass.block_ / pass.cols_, 1, pass.rows_);
         for (std::size_t i = 0; i < pass.slots_.size(); ++i)
-            if (pass.slots_[i].uniform) {
+            if (pass.slots_[i].fixed) {
                 const Access& access = pass.leaves_[std::size_t(pass.slots_[i].index)].access;
-                loops().load[int(access.dtype)](pointers_[i], access.base, 0, pass.block_);
+                const Index stride = access.strides.back();
+                if (stride == 0)
+                    loops().load[int(access.dtype)](pointers_[i], access.base, 0, pass.block_);
+                else
+                    loops().load_rows[int(access.dtype)](pointers_[i], access.base, 0, repeats,
+                                                         stride, pass.cols_);
             }
         for (const auto& constant : pass.constants_)
             with_reg_type(reg_of(constant.dtype), [&]<class T>() {
@@ -395,6 +253,20 @@ private:
         }
     }
 
+    // f(first, count, place) for `rows` rows from `at` on, in stretches along the axis of rows.
+    template <class F>
+    void each_stretch(Index rows, const Dims& at, F&& f) const {
+        Dims walk = at;
+        const int axis = at.size() - 1;
+        for (Index r = 0; r < rows;) {
+            const Index count = std::min(rows - r, pass_.dims_[axis] - walk[axis]);
+            f(r, count, walk);
+            r += count;
+            walk[axis] += count - 1;
+            advance(walk);
+        }
+    }
+
     static Index offset(const Dims& at, const Dims& strides) {
         Index sum = 0;
         for (int d = 0; d < at.size(); ++d) sum += at[d] * strides[d];
@@ -413,25 +285,27 @@ private:
         const LoopTable& table = loops();
         for (const int i : pass_.moving_) {
             const Slot& slot = pass_.slots_[std::size_t(i)];
-            if (slot.kind == Slot::Leaf) {
-                const Access& access = pass_.leaves_[slot.index].access;
-                if (slot.direct) {
-                    pointers_[i] = address(access, row, col, at);
-                    continue;
-                }
-                LoadLoop load = table.load[int(access.dtype)];
-                auto* dst = static_cast<std::byte*>(pointers_[i]);
-                if (rows == 1 || access.linear) {
-                    load(dst, address(access, row, col, at), access.strides.back(), n);
-                } else {
-                    Dims walk = at;
-                    for (Index r = 0; r < rows; ++r, advance(walk))
-                        load(dst + std::size_t(r * cols) * reg_size(slot.reg),
-                             address(access, row + r, col, walk), access.strides.back(), cols);
-                }
-            } else {
+            if (slot.out >= 0)
                 pointers_[i] = address(pass_.outputs_[slot.out].access, row, col, at);
+            if (slot.kind != Slot::Leaf) continue;
+            const Access& access = pass_.leaves_[slot.index].access;
+            if (slot.direct) {
+                pointers_[i] = address(access, row, col, at);
+                continue;
             }
+            auto* dst = static_cast<std::byte*>(pointers_[i]);
+            const Index stride = access.strides.back();
+            if (rows == 1 || access.linear) {
+                table.load[int(access.dtype)](dst, address(access, row, col, at), stride, n);
+                continue;
+            }
+            const Index bytes = cols * Index(reg_size(slot.reg));
+            each_stretch(rows, at, [&](Index r, Index count, const Dims& walk) {
+                table.load_rows[int(access.dtype)](dst + r * bytes,
+                                                   address(access, row + r, col, walk),
+                                                   access.strides[at.size() - 1], count, stride,
+                                                   cols);
+            });
         }
         for (const Instruction& instruction : pass_.program_) {
             const void* sources[3];
@@ -441,18 +315,19 @@ private:
         }
         for (const Output& output : pass_.outputs_) {
             if (output.direct) continue;
-            StoreLoop store = table.store[int(output.access.dtype)];
             auto* src = static_cast<const std::byte*>(pointers_[output.slot]);
             const Access& access = output.access;
+            const Index stride = access.strides.back();
             if (rows == 1 || access.linear) {
-                store(address(access, row, col, at), access.strides.back(), src, n);
-            } else {
-                Dims walk = at;
-                for (Index r = 0; r < rows; ++r, advance(walk))
-                    store(address(access, row + r, col, walk), access.strides.back(),
-                          src + std::size_t(r * cols) * reg_size(pass_.slots_[output.slot].reg),
-                          cols);
+                table.store[int(access.dtype)](address(access, row, col, at), stride, src, n);
+                continue;
             }
+            const Index bytes = cols * Index(reg_size(pass_.slots_[output.slot].reg));
+            each_stretch(rows, at, [&](Index r, Index count, const Dims& walk) {
+                table.store_rows[int(access.dtype)](address(access, row + r, col, walk),
+                                                    access.strides[at.size() - 1], count, stride,
+                                                    src + r * bytes, cols);
+            });
         }
         for (std::size_t k = 0; k < pass_.reductions_.size(); ++k)
             accumulate(pass_.reductions_[k], accumulators[k], rows, col, cols, at);
@@ -476,10 +351,21 @@ private:
             loop(accumulator + o * size, src, cols);
             return;
         }
-        Dims walk = at;
-        for (Index r = 0; r < rows; ++r, advance(walk))
-            loop(accumulator + offset(walk, reduction.strides) * size,
-                 src + std::size_t(r * cols) * reg_size(reg), cols);
+        // Stretches of rows whose results lie side by side, or are all the same.
+        const Index step = reduction.strides[at.size() - 1];
+        each_stretch(rows, at, [&](Index r, Index count, const Dims& walk) {
+            std::byte* first = accumulator + offset(walk, reduction.strides) * size;
+            const std::byte* from = src + r * cols * Index(reg_size(reg));
+            if (across) {
+                table.reduce_rows[int(reduction.kind)][int(reg)](first, step, from, count, cols);
+            } else if (step == 0) {
+                table.reduce_rows_columns[int(reduction.kind)][int(reg)](first, 0, from, count,
+                                                                         cols);
+            } else {
+                for (Index k = 0; k < count; ++k)
+                    loop(first + k * step * size, from + k * cols * Index(reg_size(reg)), cols);
+            }
+        });
     }
 
     void add_narrow(std::byte* accumulator, const std::byte* src, const Reduce& reduction,
@@ -560,14 +446,25 @@ void Pass::run() {
 void Pass::run_tiles() {
     collapse();
     // The longest blocks whose registers still fit the first-level cache.
+    drop_roundings();
     join_pairs();
+    single_.assign(slots_.size(), false);
+    const auto allocate_again = [this] {
+        for (auto& slot : slots_) slot = Slot{slot.reg, slot.kind, slot.index};
+        allocate_registers();
+    };
     block_ = 1024;
     allocate_registers();
     while (block_ > 128 && scratch_bytes_ > kRegisterBudget) {
         block_ /= 2;
-        for (auto& slot : slots_) slot = Slot{slot.reg, slot.kind, slot.index};
-        allocate_registers();
+        allocate_again();
     }
+    if (by_rows()) {
+        block_ = cols_;
+        allocate_again();
+    }
+    use_scalars();
+    if (std::ranges::find(single_, true) != single_.end()) allocate_again();
     for (auto& reduction : reductions_) {
         reduction.total.resize(std::size_t(reduction.outputs) * reg_size(reduction.accumulator));
         fill_identity(reduction.total.data(), reduction.accumulator, reduction.kind,
@@ -578,7 +475,7 @@ void Pass::run_tiles() {
     for (auto& reduction : reductions_)
         reduction.narrow = !shared && reduction.kind == Reduction::Sum &&
                            slots_[reduction.slot].reg == Reg::Float &&
-                           reduction.strides.back() != 0 &&
+                           reduction.strides.back() != 0 && cols_ >= kShortRow &&
                            tiles[0].row_end - tiles[0].row_begin <= kNarrowRows;
     double seconds = 0.05e-9 * double(leaves_.size() + outputs_.size() + 1);
     for (const auto& instruction : program_) seconds += 1e-9 * instruction.cost;
@@ -606,7 +503,8 @@ void Pass::run_tiles() {
             if (dims_.size() == 1 && reduction.strides[0] != 0) {
                 partial.first = tiles[t].col_begin;
                 partial.count = tiles[t].col_end - tiles[t].col_begin;
-            } else if (dims_.size() > 1 && reduction.strides[0] != 0) {
+            } else if (dims_.size() > 1 && reduction.strides[0] != 0 &&
+                       reduction.strides[0] == reduction.outputs / dims_[0]) {
                 const Index rows_each = rows_ / dims_[0], each = reduction.outputs / dims_[0];
                 const Index from = tiles[t].row_begin / rows_each;
                 const Index to = (tiles[t].row_end - 1) / rows_each + 1;
@@ -614,8 +512,8 @@ void Pass::run_tiles() {
                 partial.count = (to - from) * each;
             }
             partial.memory.resize(std::size_t(partial.count * size));
-            fill_identity(partial.memory.data(), reduction.narrow ? Reg::Float : reduction.accumulator,
-                          reduction.kind, partial.count);
+            const Reg reg = reduction.narrow ? Reg::Float : reduction.accumulator;
+            fill_identity(partial.memory.data(), reg, reduction.kind, partial.count);
             accumulators[k] = partial.memory.data() - partial.first * size;
         }
         Runner(*this, scratch(scratch_bytes_)).run(tiles[t], accumulators);

@@ -38,13 +38,16 @@ private:
         int physical = -1;
         int first = -1, last = -1;  // instructions that write and last read it
         bool direct = false;        // a leaf that can be read where it lies
-        bool uniform = false;       // a leaf of one value: read once
+        bool fixed = false;         // a leaf that is the same for every block: read once
     };
     struct Instruction {
         PointwiseLoop loop;
         int dst, src[3], arity;
         double cost;
         int row = -1;  // of the table, for float arithmetic that may pair up
+        int rounds_to = -1;  // the dtype whose rounding this is
+        int scalar = -1;     // its number in LoopTable::with_one
+        Reg reg = Reg::Float;
     };
     struct Access {  // how memory is walked: strides in bytes over the collapsed space
         std::byte* base;
@@ -88,11 +91,17 @@ private:
 
     void run_tiles();
     void collapse();
+    void order_axes(std::span<Dims* const> all);
+    void drop_roundings();
     void join_pairs();
+    void use_scalars();
     void allocate_registers();
     std::vector<Tile> make_tiles() const;
     void finish(Reduce& reduction) const;
     bool by_columns() const;
+    bool by_rows() const;
+    bool is_fixed(const Access& access) const;
+    bool is_column(const Slot& slot) const;
 
     Dims space_;
     std::vector<Slot> slots_;
@@ -105,11 +114,19 @@ private:
     Dims dims_;
     Index rows_ = 1, cols_ = 1;
     Index block_ = 256;
+    std::vector<bool> single_;  // slots of which a row's one value is read where it is
     std::vector<int> moving_;  // slots that lie elsewhere in memory for every block
     int physical_ = 0;
     std::vector<std::size_t> offsets_;  // of the registers in a thread's scratch memory
     std::size_t scratch_bytes_ = 0;
 };
+
+// Whether a register of this dtype has the layout of memory.
+inline bool plain_layout(DType d) { return size_of(d) == reg_size(reg_of(d)); }
+
+// The axis with stride 1, other than the last one, of an array that is better copied by squares
+// than walked along its last axis; -1 for none.
+int transposed_axis(const Dims& shape, const Dims& strides);
 
 // A row of the table in a pass, its result rounded to what `calc` can hold.
 int apply_row(Pass& pass, int row, const RowInfo& info, DType calc, std::span<const int> sources);

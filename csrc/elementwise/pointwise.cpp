@@ -129,8 +129,14 @@ bool run_direct(int row, std::span<const Operand> operands, DType calc, const Ar
     return true;
 }
 
-// Integer division has no infinity to answer with.
+// Integer division has no infinity to answer with, and an integer's reciprocal is none.
 void check_divisor(int row, DType calc, const Operand& divisor) {
+    if (row == row_of<rows::Pow> && !divisor.array && category_of(calc) < 2) {
+        check(divisor.scalar.to<double>() >= 0,
+              "pow: Integers to negative integer powers are not allowed; convert the base with "
+              ".float() first");
+        return;
+    }
     if (row != row_of<rows::FloorDivide> && row != row_of<rows::Remainder> &&
         row != row_of<rows::TruncDivide> && row != row_of<rows::Fmod>)
         return;
@@ -162,6 +168,15 @@ DType calc_dtype(int row, const RowInfo& info, std::span<const Operand> operands
     fail(ErrorKind::NotImplemented, info.name, ": not implemented for ", name_of(calc));
 }
 
+// The exponent of a power that is a product: x^2 or x^3 in the dtype of x; else 0.
+int small_exponent(int row, std::span<const Operand> operands) {
+    if (row != row_of<rows::Pow> || !operands[0].array || operands[1].array) return 0;
+    const DType dtype = operands[0].array.dtype();
+    if (dtype == DType::Bool || is_complex(dtype) || result_type(operands) != dtype) return 0;
+    const double exponent = operands[1].scalar.to<double>();
+    return exponent == 2 ? 2 : exponent == 3 ? 3 : 0;
+}
+
 }  // namespace
 
 const RowInfo& row_info(int row) { return kInfos[std::size_t(row)]; }
@@ -178,6 +193,13 @@ bool eager() noexcept { return g_eager; }
 void set_eager(bool on) noexcept { g_eager = on; }
 
 Array pointwise(int row, std::span<const Operand> operands) {
+    if (const int exponent = small_exponent(row, operands)) {
+        const Operand base[2] = {operands[0], operands[0]};
+        const Array square = pointwise(row_of<rows::Mul>, base);
+        if (exponent == 2) return square;
+        const Operand cube[2] = {{square, Scalar()}, operands[0]};
+        return pointwise(row_of<rows::Mul>, cube);
+    }
     const RowInfo& info = row_info(row);
     const DType calc = calc_dtype(row, info, operands);
     Dims shape;

@@ -173,32 +173,21 @@ inline Array as_index(const Array& index) { return contiguous(cast(index, DType:
 
 // Position of the first index outside [low, high), or -1.
 inline Index find_outside(const Index* index, Index count, Index low, Index high) {
+    // Of two differences one is negative where an index is outside: a block needs no comparisons.
     constexpr Index kBlock = 1024;
     for (Index begin = 0; begin < count; begin += kBlock) {
         const Index end = std::min(count, begin + kBlock);
-        bool outside = false;
-        for (Index i = begin; i < end; ++i) outside |= (index[i] < low) | (index[i] >= high);
-        if (!outside) continue;
+        std::uint64_t signs = 0;
+        for (Index i = begin; i < end; ++i) {
+            const auto place = std::uint64_t(index[i]);
+            signs |= (place - std::uint64_t(low)) | (std::uint64_t(high) - 1 - place);
+        }
+        if (signs >> 63 == 0) continue;
         for (Index i = begin;; ++i) {
             if (index[i] < low || index[i] >= high) return i;
         }
     }
     return -1;
-}
-
-inline constexpr Index kMaskBlock = 1 << 15;
-
-// How many flags are set before each block of kMaskBlock, and in all.
-inline std::vector<Index> counts_before(const std::uint8_t* flag, Index total) {
-    std::vector<Index> before(static_cast<std::size_t>((total + kMaskBlock - 1) / kMaskBlock) + 1,
-                              0);
-    for_ranges(total, kMaskBlock, 2e-10, [&](Index begin, Index end) {
-        Index count = 0;
-        for (Index i = begin; i < end; ++i) count += flag[i] != 0;
-        before[std::size_t(begin / kMaskBlock) + 1] = count;
-    });
-    for (std::size_t b = 1; b < before.size(); ++b) before[b] += before[b - 1];
-    return before;
 }
 
 // A write in place needs every element to have a place of its own.

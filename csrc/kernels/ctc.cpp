@@ -5,22 +5,23 @@
 #include <vector>
 
 #include "bind/casters.h"
+#include "kernels/ctc_loops.h"
 #include "runtime/parallel.h"
 
 namespace rushlight {
 namespace {
 
-constexpr double kSecondsPerCell = 15e-9;
+constexpr double kSecondsPerCell = 4e-9;
 
 template <class T>
 constexpr T kNever = -std::numeric_limits<T>::infinity();  // the logarithm of probability 0
 
-// log(e^a + e^b + e^c), where some or all may be -inf
+// log(e^a + e^b), where one or both may be -inf
 template <class T>
-T log_add(T a, T b, T c = kNever<T>) {
-    const T top = std::max(a, std::max(b, c));
+T log_add(T a, T b) {
+    const T top = std::max(a, b);
     if (top == kNever<T>) return top;
-    return top + std::log(std::exp(a - top) + std::exp(b - top) + std::exp(c - top));
+    return top + std::log(std::exp(a - top) + std::exp(b - top));
 }
 
 // The sizes of a batch, and where the labels of each item are.
@@ -106,9 +107,39 @@ struct Item {
     bool may_skip(Index state) const {
         return state % 2 && state > 1 && label(state) != label(state - 2);
     }
-    T log_prob(Index t, Index c) const {
-        return log_probs[(t * batch.items + number) * batch.classes + c];
+    const T* log_probs_at(Index t) const {
+        return log_probs + (t * batch.items + number) * batch.classes;
     }
+    // The log-probabilities of the states' labels at a step.
+    void read_states(Index t, T* log_prob) const {
+        const T* from = log_probs_at(t);
+        const Index* labels_here = batch.first[std::size_t(number)];
+        const T blank = from[batch.blank];
+        for (Index s = 0; s < labels; ++s) {
+            log_prob[2 * s] = blank;
+            log_prob[2 * s + 1] = from[labels_here[s]];
+        }
+        log_prob[states - 1] = blank;
+    }
+    // 0 for the states that may be reached past a blank, -inf for the others; two more at the end.
+    std::vector<T> skips() const {
+        std::vector<T> allowed(std::size_t(states + 2), kNever<T>);
+        for (Index s = 0; s < states; ++s) {
+            if (may_skip(s)) allowed[std::size_t(s)] = T(0);
+        }
+        return allowed;
+    }
+};
+
+// A value for each state, with two that are never reached on either side.
+template <class T>
+class Row {
+public:
+    explicit Row(Index states) : values_(std::size_t(states + 4), kNever<T>) {}
+    T* data() { return values_.data() + 2; }
+
+private:
+    std::vector<T> values_;
 };
 
 // alpha[t][s]: the log-probability of all ways to be in state s after step t. Returns minus the
@@ -118,16 +149,19 @@ T run_forward(const Item<T>& item, T* alpha) {
     const Index width = item.batch.states();
     std::fill(alpha, alpha + item.batch.steps * width, kNever<T>);
     if (item.steps == 0) return item.labels == 0 ? T(0) : -kNever<T>;
-    alpha[0] = item.log_prob(0, item.batch.blank);
-    if (item.labels > 0) alpha[1] = item.log_prob(0, item.label(1));
-    for (Index t = 1; t < item.steps; ++t) {
-        const T* before = alpha + (t - 1) * width;
-        T* now = alpha + t * width;
-        for (Index s = 0; s < item.states; ++s) {
-            const T step = s > 0 ? before[s - 1] : kNever<T>;
-            const T skip = item.may_skip(s) ? before[s - 2] : kNever<T>;
-            now[s] = log_add(before[s], step, skip) + item.log_prob(t, item.label(s));
-        }
+    const std::vector<T> allowed = item.skips();
+    std::vector<T> log_prob(std::size_t(item.states));
+    Row<T> rows[2] = {Row<T>(item.states), Row<T>(item.states)};
+    T *before = rows[0].data(), *now = rows[1].data();
+    item.read_states(0, log_prob.data());
+    std::copy_n(log_prob.data(), std::min<Index>(2, item.states), now);
+    for (Index t = 0;;) {
+        std::copy_n(now, item.states, alpha + t * width);
+        if (++t == item.steps) break;
+        std::swap(before, now);
+        item.read_states(t, log_prob.data());
+        ctc_table().get<T>().advance(item.states, before, before - 1, before - 2, allowed.data(),
+                                     log_prob.data(), now);
     }
     const T* last = alpha + (item.steps - 1) * width;
     const T label_end = item.labels > 0 ? last[item.states - 2] : kNever<T>;
@@ -137,34 +171,33 @@ T run_forward(const Item<T>& item, T* alpha) {
 // The gradient of the logits whose log_softmax the log_probs are, which is what PyTorch returns
 // too: probability minus the share of the alignments that have the class at this step.
 template <class T>
-void run_backward(const Item<T>& item, const T* alpha, T loss, T grad, T* beta, T* out) {
-    const Index width = item.batch.states(), classes = item.batch.classes;
+void run_backward(const Item<T>& item, const T* alpha, T loss, T grad, T* out) {
+    const Index width = item.batch.states(), classes = item.batch.classes, states = item.states;
+    const CtcLoops<T>& loops = ctc_table().get<T>();
     const auto row = [&](Index t) { return out + (t * item.batch.items + item.number) * classes; };
-    for (Index t = 0; t < item.batch.steps; ++t) {
-        std::fill(row(t), row(t) + classes, t < item.steps ? kNever<T> : T(0));
-    }
-    // beta[s], as alpha but from step t to the end; held for one step at a time.
-    std::vector<T> later(std::size_t(width), kNever<T>);
+    for (Index t = item.steps; t < item.batch.steps; ++t) std::fill_n(row(t), classes, T(0));
+    const std::vector<T> allowed = item.skips();
+    std::vector<T> log_prob(static_cast<std::size_t>(states));
+    std::vector<T> share(static_cast<std::size_t>(states));
+    // beta[s], as alpha but from step t to the end; held for two steps at a time.
+    Row<T> rows[2] = {Row<T>(states), Row<T>(states)};
+    T *later = rows[0].data(), *beta = rows[1].data();
     for (Index t = item.steps - 1; t >= 0; --t) {
-        std::copy(beta, beta + width, later.begin());
-        for (Index s = 0; s < item.states; ++s) {
-            T ways;
-            if (t == item.steps - 1) {
-                ways = s >= item.states - 2 ? T(0) : kNever<T>;
-            } else {
-                const T step = s + 1 < item.states ? later[std::size_t(s + 1)] : kNever<T>;
-                const bool skips = s + 2 < item.states && item.may_skip(s + 2);
-                ways = log_add(later[std::size_t(s)], step,
-                               skips ? later[std::size_t(s + 2)] : kNever<T>);
+        item.read_states(t, log_prob.data());
+        if (t == item.steps - 1) {
+            for (Index s = std::max<Index>(0, states - 2); s < states; ++s) {
+                beta[s] = log_prob[std::size_t(s)];
             }
-            beta[s] = ways + item.log_prob(t, item.label(s));
-            T& sum = row(t)[item.label(s)];
-            sum = log_add(sum, alpha[t * width + s] + beta[s]);
+        } else {
+            loops.advance(states, later, later + 1, later + 2, allowed.data() + 2, log_prob.data(),
+                          beta);
         }
-        for (Index c = 0; c < classes; ++c) {
-            const T log_prob = item.log_prob(t, c);
-            row(t)[c] = (std::exp(log_prob) - std::exp(row(t)[c] + loss - log_prob)) * grad;
-        }
+        loops.shares(states, alpha + t * width, beta, log_prob.data(), loss, share.data());
+        T* sums = row(t);
+        std::fill_n(sums, classes, T(0));
+        for (Index s = 0; s < states; ++s) sums[item.label(s)] += share[std::size_t(s)];
+        loops.gradient(classes, item.log_probs_at(t), loss, grad, sums);
+        std::swap(later, beta);
     }
 }
 
@@ -219,9 +252,7 @@ Array ctc_loss_backward(const Array& grad, const Array& log_probs, const Array& 
                 }
                 return;
             }
-            std::vector<T> beta(std::size_t(batch.states()), kNever<T>);
-            run_backward(Item<T>{batch, i, from}, alpha + i * cells, loss[i], g[i], beta.data(),
-                         out);
+            run_backward(Item<T>{batch, i, from}, alpha + i * cells, loss[i], g[i], out);
         });
     });
     return cast(result, log_probs.dtype());

@@ -189,6 +189,15 @@ template <class Visit>
 void for_each_scatter(const Lanes& lanes, const Index* position, const LaneTables& to,
                       const LaneTables& from, Visit visit) {
     const auto lane_block = [&](Index o, Index begin, Index end) {
+        if (lanes.inner == 1) {
+            const Index* place = position + o * lanes.length;
+            const Index x_base = to.outer[std::size_t(o)], s_base = from.outer[std::size_t(o)];
+            const Index x_step = to.stride, s_step = from.stride, length = lanes.length;
+            for (Index l = 0; l < length; ++l) {
+                visit(x_base + place[l] * x_step, s_base + l * s_step);
+            }
+            return;
+        }
         for (Index l = 0; l < lanes.length; ++l) {
             const Index* place = position + (o * lanes.length + l) * lanes.inner;
             const Index x_base = to.outer[std::size_t(o)];

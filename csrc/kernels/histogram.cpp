@@ -1,12 +1,36 @@
 // Counting into bins and finding the bin: bincount, histc, searchsorted, bucketize.
 #include <cmath>
+#include <limits>
 
 #include "bind/casters.h"
+#include "elementwise/pending.h"
 #include "kernels/axis_walk.h"
 
 namespace rushlight {
 
 namespace {
+
+// How often each number occurs: ranges count for themselves where there are few bins.
+Array count_numbers(const Index* number, Index count, const Dims& shape) {
+    const Array result = Array::zeros(shape, DType::I64);
+    auto* bin = result.data<Index>();
+    const Index bins = shape[0], grain = std::max<Index>(1 << 15, 4 * bins);
+    if (count < 2 * grain) {
+        for (Index i = 0; i < count; ++i) ++bin[number[i]];
+        return result;
+    }
+    const Index parts = std::min<Index>(32, count / grain), each = (count + parts - 1) / parts;
+    std::vector<Index> counts(std::size_t(parts * bins), 0);
+    parallel_for(parts, 5e-10 * double(each), [&](Index part) {
+        Index* own = counts.data() + part * bins;
+        const Index end = std::min(count, (part + 1) * each);
+        for (Index i = part * each; i < end; ++i) ++own[number[i]];
+    });
+    for (Index part = 0; part < parts; ++part) {
+        for (Index b = 0; b < bins; ++b) bin[b] += counts[std::size_t(part * bins + b)];
+    }
+    return result;
+}
 
 // How often each number occurs, or the sum of its weights: (max(max(x) + 1, minlength),).
 Array bincount(const Array& x, std::optional<Array> weights, Index minlength) {
@@ -19,19 +43,17 @@ Array bincount(const Array& x, std::optional<Array> weights, Index minlength) {
     const Array numbers = as_index(x);
     const auto* number = numbers.data<Index>();
     const Index count = x.numel();
-    Index largest = 0;
-    for (Index i = 0; i < count; ++i) {
-        check(number[i] >= 0, "bincount only supports 1-d non-negative integral inputs, got ",
-              number[i], " at position ", i);
-        largest = std::max(largest, number[i]);
+    const auto extreme = [&](Reduction kind) {
+        return *reduce(kind, numbers, 1, false, false, DType::I64).data<Index>();
+    };
+    if (extreme(Reduction::Min) < 0) {
+        const Index wrong = find_outside(number, count, 0, std::numeric_limits<Index>::max());
+        fail(ErrorKind::Runtime, "bincount only supports 1-d non-negative integral inputs, got ",
+             number[wrong], " at position ", wrong);
     }
+    const Index largest = extreme(Reduction::Max);
     const Dims shape{std::max(largest + 1, minlength)};
-    if (!weights) {
-        const Array result = Array::zeros(shape, DType::I64);
-        auto* bin = result.data<Index>();
-        for (Index i = 0; i < count; ++i) ++bin[number[i]];
-        return result;
-    }
+    if (!weights) return count_numbers(number, count, shape);
     check(weights->ndim() == 1 && weights->numel() == count,
           "bincount: weights should be 1-d and have the same length as input, got ",
           weights->shape(), " for an input of shape ", x.shape());
@@ -118,18 +140,26 @@ void check_searchable(const Array& sorted, const Array& values,
           " and got sorter tensor ", sorter->shape());
 }
 
-// The first place of a sorted row for which before(element) no longer holds. Without branches on
-// the data, which nothing could predict.
-template <class T, class Before>
-Index first_place(const T* row, const Index* order, Index length, Before before) {
-    Index start = 0, rest = length;
-    while (rest > 0) {
-        const Index half = rest / 2, middle = start + half;
-        const bool further = before(Compute<T>(row[order ? order[middle] : middle]));
-        start += further * (half + 1);
-        rest = further ? rest - half - 1 : half;
+// For each of n values the first place of a sorted row for which before(element, value) no longer
+// holds. Without branches on the data, which nothing could predict, and several values at once,
+// since each step of a search waits for the one before.
+template <Index n, class T, class Before>
+void first_places(const T* row, const Index* order, Index length, const T* value, Index* found,
+                  Before before) {
+    Index rest[n];
+    std::fill_n(found, n, Index(0));
+    std::fill_n(rest, n, length);
+    for (Index longest = length; longest > 0; longest /= 2) {
+        for (Index k = 0; k < n; ++k) {
+            // A search that is done stays where it is.
+            const Index half = rest[k] / 2, middle = std::min(found[k] + half, length - 1);
+            const Index there = order ? order[middle] : middle;
+            const Index further = Index(rest[k] > 0) &
+                                  Index(before(Compute<T>(row[there]), Compute<T>(value[k])));
+            found[k] += -further & (half + 1);
+            rest[k] = half - (further & ~rest[k] & 1);  // further: rest - half - 1
+        }
     }
-    return start;
 }
 
 // For each value the first position of its row of `sorted` (or of the one row for all) at which it
@@ -158,16 +188,26 @@ Array searchsorted(const Array& sorted, const Array& values, bool right, bool ou
             const auto search_all = [&](auto&& before) {
                 const double seconds = 2e-9 * std::log2(double(length) + 2);
                 for_ranges(values.numel(), 4096, seconds, [&](Index begin, Index end) {
-                    for (Index i = begin; i < end; ++i) {
-                        const Index base = i / per_row * length;
+                    constexpr Index kTogether = 8;
+                    Index found[kTogether];
+                    for (Index i = begin; i < end;) {
+                        const Index row = i / per_row, base = row * length;
                         const Index* order_of_row = place ? place + base : nullptr;
-                        const Index found = first_place(
-                            in + base, order_of_row, length,
-                            [&](Compute<T> there) { return before(there, Compute<T>(value[i])); });
-                        if (out_int32) {
-                            result.data<std::int32_t>()[i] = std::int32_t(found);
+                        const bool together =
+                            i + kTogether <= std::min(end, (row + 1) * per_row);
+                        if (together) {
+                            first_places<kTogether>(in + base, order_of_row, length, value + i,
+                                                    found, before);
                         } else {
-                            result.data<Index>()[i] = found;
+                            first_places<1>(in + base, order_of_row, length, value + i, found,
+                                            before);
+                        }
+                        for (Index k = 0; k < (together ? kTogether : 1); ++k, ++i) {
+                            if (out_int32) {
+                                result.data<std::int32_t>()[i] = std::int32_t(found[k]);
+                            } else {
+                                result.data<Index>()[i] = found[k];
+                            }
                         }
                     }
                 });

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "bind/casters.h"
+#include "elementwise/pending.h"
+#include "kernels/mask.h"
 
 namespace rushlight {
 
@@ -12,6 +14,7 @@ namespace {
 using Indices = std::vector<std::optional<Array>>;
 
 constexpr double kSecondsPerByte = 2e-10;
+constexpr Index kLongRun = 16;  // elements from which on a row is worth a call
 
 bool is_mask(const Array& index) {
     return index.dtype() == DType::Bool || index.dtype() == DType::U8;
@@ -20,25 +23,24 @@ bool is_mask(const Array& index) {
 // The places where a mask over axes [axis, axis + mask.ndim()) of x is set.
 Pick pick_mask(const Array& x, int axis, const Array& mask) {
     Pick pick{axis, mask.ndim(), {}, {}};
-    const Array flags = contiguous(mask);
-    const auto* flag = flags.data<std::uint8_t>();
-    const std::vector<Index> before = counts_before(flag, flags.numel());
-    pick.shape = {before.back()};
-    pick.offsets.resize(std::size_t(before.back()));
-    if (before.back() == 0) return pick;
+    const Mask places(mask);
+    pick.shape = {places.count()};
+    pick.offsets.resize(std::size_t(places.count()));
+    if (places.count() == 0) return pick;
     const int last = axis + mask.ndim() - 1;
     const std::vector<Index> rows =
         element_offsets(span_of(x.shape(), axis, last), span_of(x.strides(), axis, last));
     const Index width = x.size(last), step = x.stride(last);
-    for_ranges(flags.numel(), kMaskBlock, 1e-9, [&](Index begin, Index end) {
-        Index* out = pick.offsets.data() + before[std::size_t(begin / kMaskBlock)];
-        const Index* stop = pick.offsets.data() + before[std::size_t(begin / kMaskBlock) + 1];
+    for_ranges(mask.numel(), kMaskBlock, 1e-9, [&](Index begin, Index end) {
+        const std::size_t block = std::size_t(begin / kMaskBlock);
+        Index* out = pick.offsets.data() + places.before[block];
+        const Index* stop = pick.offsets.data() + places.before[block + 1];
         for (Index i = begin; i < end;) {
             const Index row = i / width, base = rows[std::size_t(row)] - row * width * step;
             const Index row_end = std::min(end, (row + 1) * width);
             for (; i < row_end && out < stop; ++i) {
                 *out = base + i * step;  // stays only if the flag is set
-                out += flag[i] != 0;
+                out += places.flag[i] != 0;
             }
             i = row_end;
         }
@@ -58,6 +60,12 @@ Pick pick_integers(const Array& x, int axis, const Array& index) {
              " with size ", size);
     }
     return pick_along(x, axis, positions);
+}
+
+// The mask over all axes of x that is the one index, or null.
+const Array* whole_mask(const Dims& shape, const Indices& indices) {
+    if (indices.size() != 1 || !indices[0] || !is_mask(*indices[0])) return nullptr;
+    return indices[0]->shape() == shape && !shape.empty() ? &*indices[0] : nullptr;
 }
 
 PickPlan plan_indices(const Array& x, const Indices& indices) {
@@ -156,14 +164,24 @@ void write_each(T* x, const PickPlan& plan, const T* values, Index from_step, Wr
         }
     };
     const Index before = Index(plan.before.size());
+    const auto write_rows = [&](Index p) {
+        if (row != 1) {
+            for (Index b = 0; b < picked; ++b) write_row(p, b);
+            return;
+        }
+        T* base = x + plan.before[std::size_t(p)];
+        const T* from = values + p * picked * from_step;
+        const Index* place = plan.picked.data();
+        for (Index b = 0; b < picked; ++b, from += from_step) {
+            if (place[b] >= 0) write(base + place[b], from, 1);
+        }
+    };
     const double seconds_per_row = double(row) * sizeof(T) * kSecondsPerByte + 3e-9;
     const Index rows = before * picked;
     if (before >= 8 || double(rows) * seconds_per_row < 1e-4 || picked < 64) {
         for_ranges(before, grain_for(picked * row), seconds_per_row * double(picked),
                    [&](Index begin, Index end) {
-                       for (Index p = begin; p < end; ++p) {
-                           for (Index b = 0; b < picked; ++b) write_row(p, b);
-                       }
+                       for (Index p = begin; p < end; ++p) write_rows(p);
                    });
         return;
     }
@@ -313,31 +331,51 @@ Array read_picks(const Array& x, const PickPlan& plan) {
 void write_picks(const Array& x, const PickPlan& plan, const Array& values, bool accumulate) {
     if (plan.shape.product() == 0) return;
     const bool one = values.numel() == 1 && plan.shape.product() != 1;
+    const Index step = one ? 0 : 1;
+    // The loops of pointwise operations, where rows are as registers are and long.
+    const DType dtype = x.dtype();
+    const bool vectors = plan.run >= kLongRun && dtype != DType::Bool &&
+                         size_of(dtype) == reg_size(reg_of(dtype));
     if (!accumulate) {
         dispatch_size(x.itemsize(), [&]<class T>() {
-            if (one) {
-                write_each(x.data<T>(), plan, values.data<T>(), 0,
-                           [](T* to, const T* from, Index n) { std::fill_n(to, n, *from); });
+            const auto write = [&](auto to_row) {
+                write_each(x.data<T>(), plan, values.data<T>(), step, to_row);
+            };
+            if (one && vectors) {
+                const LoadLoop fill = loops().load[int(dtype)];
+                write([fill](T* to, const T* from, Index n) {
+                    fill(to, reinterpret_cast<const std::byte*>(from), 0, n);
+                });
+            } else if (one) {
+                write([](T* to, const T* from, Index n) { std::fill_n(to, n, *from); });
             } else {
-                write_each(x.data<T>(), plan, values.data<T>(), 1,
-                           [](T* to, const T* from, Index n) {
-                               copy_bytes(to, from, std::size_t(n) * sizeof(T));
-                           });
+                write([](T* to, const T* from, Index n) {
+                    copy_bytes(to, from, std::size_t(n) * sizeof(T));
+                });
             }
         });
         return;
     }
-    dispatch(x.dtype(), [&]<class T>() {
+    dispatch(dtype, [&]<class T>() {
+        const auto write = [&](auto to_row) {
+            write_each(x.data<T>(), plan, values.data<T>(), step, to_row);
+        };
         if (one) {
-            write_each(x.data<T>(), plan, values.data<T>(), 0, [](T* to, const T* from, Index n) {
+            write([](T* to, const T* from, Index n) {
                 const T value = *from;
                 for (Index i = 0; i < n; ++i) accumulate_one(to[i], value);
             });
+        } else if (vectors) {
+            static const int row = row_named("add");
+            const PointwiseLoop add = loops().pointwise[row][int(reg_of(dtype))];
+            write([add](T* to, const T* from, Index n) {
+                const void* sources[2] = {to, from};
+                add(to, sources, n);
+            });
         } else {
-            write_each(x.data<T>(), plan, values.data<T>(), 1,
-                       [](T* __restrict to, const T* __restrict from, Index n) {
-                           for (Index i = 0; i < n; ++i) accumulate_one(to[i], from[i]);
-                       });
+            write([](T* __restrict to, const T* __restrict from, Index n) {
+                for (Index i = 0; i < n; ++i) accumulate_one(to[i], from[i]);
+            });
         }
     });
 }
@@ -346,12 +384,32 @@ namespace {
 
 Array index_get(const Array& x, const Indices& indices) {
     x.bytes();
+    if (const Array* mask = whole_mask(x.shape(), indices)) return pack_masked(x, Mask(*mask));
     return read_picks(x, plan_indices(x, indices));
+}
+
+// x[mask] = values: one value for all, or as many as the mask picks.
+void put_masked(const Array& x, const Array& mask, const Array& values) {
+    if (values.numel() == 1 && values.ndim() <= 1 && values.dtype() == x.dtype()) {
+        const Array value = fit_values("index_put_", x, values, values.shape());
+        value.bytes();
+        prepare_write(x);
+        fill_masked(x, mask, value);
+        return;
+    }
+    const Mask places(&mask.storage() == &x.storage() ? clone(mask) : mask);
+    const Array fitted = fit_values("index_put_", x, values, Dims{places.count()});
+    prepare_write(x);
+    spread_masked(x, places, fitted, false);
 }
 
 Array index_put_(const Array& x, const Indices& indices, const Array& values, bool accumulate) {
     check_writable("index_put_", x);
     x.bytes();
+    if (const Array* mask = whole_mask(x.shape(), indices); mask && !accumulate) {
+        put_masked(x, *mask, values);
+        return x;
+    }
     const PickPlan plan = plan_indices(x, indices);
     const Array fitted = fit_values("index_put_", x, values, plan.shape);
     prepare_write(x);
@@ -361,6 +419,13 @@ Array index_put_(const Array& x, const Indices& indices, const Array& values, bo
 
 // The gradient of index_get: zeros of the input's shape plus the rows of grad at their places.
 Array index_get_backward(const Array& grad, const Dims& shape, const Indices& indices) {
+    if (const Array* mask = whole_mask(shape, indices)) {
+        const Mask places(*mask);
+        const Array result = Array::empty(shape, grad.dtype());
+        spread_masked(result, places, fit_values("index", result, grad, Dims{places.count()}),
+                      true);
+        return result;
+    }
     const bool half = is_half(grad.dtype());  // sums of halves run in float
     const Array summed = half ? cast(grad, DType::F32) : grad;
     const Array result = Array::zeros(shape, summed.dtype());

@@ -41,6 +41,44 @@ void join_parts(std::byte* to, Index outer, std::size_t row, const std::vector<P
     });
 }
 
+// The parts of a result along one axis, in their order. What lies side by side is copied with the
+// others; what does not, or has another dtype, goes straight to its place if rows there are long.
+class Joining {
+public:
+    Joining(const Array& result, int axis, std::size_t parts)
+        : result_(result), axis_(axis), lanes_(lanes_of(result.shape(), axis)) {
+        sources_.reserve(parts);
+        parts_.reserve(parts);
+    }
+
+    // A tensor for the next `width` places along the axis.
+    void add(const Array& tensor, Index width, bool has_axis) {
+        const std::size_t bytes = std::size_t(width * lanes_.inner) * result_.itemsize();
+        const bool plain = tensor.dtype() == result_.dtype() && tensor.is_contiguous();
+        if (!plain && !tensor.is_pending() && bytes >= 256) {
+            assign(has_axis ? result_.slice(axis_, begin_, begin_ + width, 1)
+                            : result_.select(axis_, begin_),
+                   tensor);
+        } else {
+            sources_.push_back(contiguous(cast(tensor, result_.dtype())));
+            parts_.push_back({sources_.back().bytes(), bytes, at_});
+        }
+        begin_ += width;
+        at_ += bytes;
+    }
+
+    void run() { join_parts(result_.bytes(), lanes_.outer, at_, parts_); }
+
+private:
+    Array result_;
+    int axis_;
+    Lanes lanes_;
+    Index begin_ = 0;
+    std::size_t at_ = 0;
+    std::vector<Array> sources_;  // keeps converted copies alive
+    std::vector<Part> parts_;
+};
+
 // A 1-D tensor without elements fits anywhere, as it always did in PyTorch.
 bool is_skipped(const Array& part) { return part.ndim() == 1 && part.numel() == 0; }
 
@@ -75,21 +113,11 @@ Array cat(const std::vector<Array>& tensors, Index dim) {
     }
     const Array result = Array::empty(shape, dtype);
     if (result.numel() == 0) return result;
-    const Lanes lanes = lanes_of(shape, axis);
-    const std::size_t unit = std::size_t(lanes.inner) * result.itemsize();
-    std::vector<Array> sources;  // keeps converted copies alive
-    std::vector<Part> parts;
-    sources.reserve(tensors.size());
-    parts.reserve(tensors.size());
-    std::size_t at = 0;
+    Joining joining(result, axis, tensors.size());
     for (const Array& tensor : tensors) {
-        if (tensor.numel() == 0) continue;
-        sources.push_back(contiguous(cast(tensor, dtype)));
-        const std::size_t bytes = std::size_t(tensor.size(axis)) * unit;
-        parts.push_back({sources.back().bytes(), bytes, at});
-        at += bytes;
+        if (tensor.numel() > 0) joining.add(tensor, tensor.size(axis), true);
     }
-    join_parts(result.bytes(), lanes.outer, std::size_t(lanes.length) * unit, parts);
+    joining.run();
     return result;
 }
 
@@ -107,17 +135,9 @@ Array stack(const std::vector<Array>& tensors, Index dim) {
     shape.insert(axis, Index(tensors.size()));
     const Array result = Array::empty(shape, dtype);
     if (result.numel() == 0) return result;
-    const Lanes lanes = lanes_of(shape, axis);
-    const std::size_t bytes = std::size_t(lanes.inner) * result.itemsize();
-    std::vector<Array> sources;
-    std::vector<Part> parts;
-    sources.reserve(tensors.size());
-    parts.reserve(tensors.size());
-    for (const Array& tensor : tensors) {
-        sources.push_back(contiguous(cast(tensor, dtype)));
-        parts.push_back({sources.back().bytes(), bytes, parts.size() * bytes});
-    }
-    join_parts(result.bytes(), lanes.outer, parts.size() * bytes, parts);
+    Joining joining(result, axis, tensors.size());
+    for (const Array& tensor : tensors) joining.add(tensor, 1, false);
+    joining.run();
     return result;
 }
 
@@ -300,6 +320,43 @@ Array repeat_positions(const Array& repeats, std::optional<Index> output_size) {
     return cast(result, repeats.dtype());
 }
 
+// All ways to take r of the positions below n in their order, each but once unless `again`: (ways,
+// r).
+Array combination_positions(Index n, Index r, bool again) {
+    check(n >= 0 && r > 0, "combinations: expected a size and a positive number, got ", n, " and ",
+          r);
+    // The number of ways is (n over r); with repetition as if there were r - 1 elements more.
+    const Index from = again && n > 0 ? n + r - 1 : n;
+    Index ways = from < r ? 0 : 1;
+    for (Index i = 0; i < std::min(r, from - r) && ways > 0; ++i) {
+        const __int128 wider = __int128(ways) * (from - i) / (i + 1);
+        check(wider < (__int128(1) << 62), "combinations: ", r, " of ", n,
+              " elements are more ways than a tensor can have");
+        ways = Index(wider);
+    }
+    const Array result = Array::empty(Dims{ways, r}, DType::I64);
+    if (ways == 0) return result;
+    auto* out = result.data<Index>();
+    std::vector<Index> place(static_cast<std::size_t>(r));
+    const Index step = again ? 0 : 1;
+    for (Index i = 0; i < r; ++i) place[std::size_t(i)] = i * step;
+    for (;;) {
+        // All values of the last position behind the others.
+        for (Index last = place.back(); last < n; ++last, out += r) {
+            for (Index i = 0; i + 1 < r; ++i) out[i] = place[std::size_t(i)];
+            out[r - 1] = last;
+        }
+        // The rightmost of the others that may still rise, and what follows it as low as it goes.
+        Index at = r - 2;
+        while (at >= 0 && place[std::size_t(at)] + (r - 1 - at) * step >= n - 1) --at;
+        if (at < 0) return result;
+        ++place[std::size_t(at)];
+        for (Index i = at + 1; i < r; ++i) {
+            place[std::size_t(i)] = place[std::size_t(i - 1)] + step;
+        }
+    }
+}
+
 // --- triangles and diagonals --------------------------------------------------------------------
 
 Array triangle(std::string_view what, const Array& x, Index diagonal, bool lower) {
@@ -378,6 +435,7 @@ void bind_join(nanobind::module_& m) {
     m.def("roll", &roll, "x"_a, "shifts"_a, "dims"_a);
     m.def("repeat", &repeat, "x"_a, "repeats"_a);
     m.def("repeat_positions", &repeat_positions, "repeats"_a, "output_size"_a = nanobind::none());
+    m.def("combination_positions", &combination_positions, "n"_a, "r"_a, "again"_a = false);
     m.def("tril", &tril, "x"_a, "diagonal"_a = 0);
     m.def("triu", &triu, "x"_a, "diagonal"_a = 0);
     m.def("diag_embed", &diag_embed, "x"_a, "offset"_a = 0, "dim1"_a = -2, "dim2"_a = -1);

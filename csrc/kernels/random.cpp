@@ -346,22 +346,26 @@ void bind_generator(nb::module_& m) {
                 generator.manual_seed(value);
                 return self;
             },
-            "seed"_a)
+            "seed"_a,
+            "Starts the stream that belongs to a seed, from -2^63 to 2^64 - 1; returns itself.")
         .def("seed",
              [](Generator& self) {
                  const std::lock_guard lock(self.mutex());
                  return self.seed();
-             })
-        .def("initial_seed", &Generator::initial_seed)
-        .def("get_state", &state_of)
+             },
+             "Starts from a seed of the operating system, and returns that seed.")
+        .def("initial_seed", &Generator::initial_seed, "The seed that the stream started from.")
+        .def("get_state", &state_of, "The state, uint8 (5056), as PyTorch's generator has it.")
         .def(
             "set_state",
             [](nb::object self, nb::handle state) {
                 restore(nb::cast<Generator&>(self), state);
                 return self;
             },
-            "new_state"_a)
-        .def("clone_state", [](const Generator& self) { return new Generator(self); })
+            "new_state"_a,
+            "Goes on from a state of `get_state`; returns itself. RuntimeError for others.")
+        .def("clone_state", [](const Generator& self) { return new Generator(self); },
+             "Another generator in the same state.")
         .def("__getstate__",
              [](const Generator& self) {
                  const Generator::State state = self.get_state();

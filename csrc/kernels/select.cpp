@@ -1,7 +1,7 @@
 // Choosing elements by their value: argmax and argmin, max and min with positions, nonzero,
 // masked_select and masked_scatter.
 #include "bind/casters.h"
-#include "kernels/axis_walk.h"
+#include "kernels/mask.h"
 
 namespace rushlight {
 
@@ -231,33 +231,55 @@ Array argmin(const Array& x, std::optional<Index> dim, bool keepdim) {
 
 // --- masks -----------------------------------------------------------------------------------
 
-// The coordinates of the elements that are not zero, in row-major order: (count, ndim).
-Array nonzero(const Array& x) {
-    const Array flags = contiguous(cast(x, DType::Bool));
-    const auto* flag = flags.data<std::uint8_t>();
-    const std::vector<Index> before = counts_before(flag, x.numel());
-    const int rank = x.ndim();
-    const Array result = Array::empty(Dims{before.back(), rank}, DType::I64);
-    if (result.numel() == 0) return result;
-    auto* out = result.data<Index>();
-    const Dims& shape = x.shape();
+// The coordinates of the set flags [begin, end) of a mask of this shape, from `to` on. Every place
+// is written, and only those that are set stay; kRank is 0 where it is not known before.
+template <int kRank>
+void write_places(const Dims& shape, const std::uint8_t* flag, Index begin, Index end, Index* to,
+                  const Index* to_end) {
+    const int rank = kRank ? kRank : shape.size();
     const Index width = shape.back();
-    for_ranges(x.numel(), kMaskBlock, 1e-9, [&](Index begin, Index end) {
-        Index* to = out + before[std::size_t(begin / kMaskBlock)] * rank;
-        Dims place(rank);
-        for (Index i = begin; i < end;) {
-            Index row = i / width;
-            const Index start = row * width, stop = std::min(end, start + width);
-            for (int d = rank - 2; d >= 0; --d) {
-                place[d] = row % shape[d];
-                row /= shape[d];
+    Dims place(rank);
+    for (Index i = begin; i < end && to < to_end;) {
+        Index row = i / width;
+        const Index start = row * width, stop = std::min(end, start + width);
+        for (int d = rank - 2; d >= 0; --d) {
+            place[d] = row % shape[d];
+            row /= shape[d];
+        }
+        while (i < stop && to < to_end) {
+            std::uint64_t eight = 1;
+            if (i + 8 <= stop) std::memcpy(&eight, flag + i, 8);
+            if (eight == 0) {
+                i += 8;
+                continue;
             }
-            for (; i < stop; ++i) {
-                if (!flag[i]) continue;
+            const Index near = std::min(i + 8, stop);
+            for (; i < near && to < to_end; ++i) {
                 for (int d = 0; d + 1 < rank; ++d) to[d] = place[d];
                 to[rank - 1] = i - start;
-                to += rank;
+                to += flag[i] ? rank : 0;
             }
+        }
+    }
+}
+
+// The coordinates of the elements that are not zero, in row-major order: (count, ndim).
+Array nonzero(const Array& x) {
+    const Mask mask(cast(x, DType::Bool));
+    const int rank = x.ndim();
+    const Array result = Array::empty(Dims{mask.count(), rank}, DType::I64);
+    if (result.numel() == 0) return result;
+    auto* out = result.data<Index>();
+    for_ranges(x.numel(), kMaskBlock, 1e-9, [&](Index begin, Index end) {
+        const std::size_t block = std::size_t(begin / kMaskBlock);
+        Index* to = out + mask.before[block] * rank;
+        const Index* to_end = out + mask.before[block + 1] * rank;
+        if (rank == 1) {
+            write_places<1>(x.shape(), mask.flag, begin, end, to, to_end);
+        } else if (rank == 2) {
+            write_places<2>(x.shape(), mask.flag, begin, end, to, to_end);
+        } else {
+            write_places<0>(x.shape(), mask.flag, begin, end, to, to_end);
         }
     });
     return result;
@@ -269,74 +291,35 @@ void check_mask(std::string_view what, const Array& mask) {
 }
 
 Array spread(const Array& x, const Dims& shape) {
-    return contiguous(x.shape() == shape ? x : x.expand(shape));
+    return x.shape() == shape ? x : x.expand(shape);
 }
 
 // The elements where the mask, broadcast against x, is set: (count,).
 Array masked_select(const Array& x, const Array& mask) {
     check_mask("masked_select", mask);
     const Dims shape = broadcast_shapes("masked_select", x.shape(), mask.shape());
-    const Array flags = spread(mask, shape), source = spread(x, shape);
-    const auto* flag = flags.data<std::uint8_t>();
-    const std::vector<Index> before = counts_before(flag, flags.numel());
-    const Array result = Array::empty(Dims{before.back()}, x.dtype());
-    if (result.numel() == 0) return result;
-    dispatch_size(x.itemsize(), [&]<class T>() {
-        const T* from = source.data<T>();
-        T* to = result.data<T>();
-        for_ranges(flags.numel(), kMaskBlock, 1e-9, [&](Index begin, Index end) {
-            // Through a buffer: every element is written, and only those that are chosen stay.
-            T* out = to + before[std::size_t(begin / kMaskBlock)];
-            constexpr Index kBuffer = 512;
-            T chosen[kBuffer];
-            for (Index start = begin; start < end; start += kBuffer) {
-                const Index stop = std::min(end, start + kBuffer);
-                Index held = 0;
-                for (Index i = start; i < stop; ++i) {
-                    chosen[held] = from[i];
-                    held += flag[i] != 0;
-                }
-                std::memcpy(out, chosen, std::size_t(held) * sizeof(T));
-                out += held;
-            }
-        });
-    });
-    return result;
+    return pack_masked(spread(x, shape), Mask(spread(mask, shape)));
 }
 
 // x[mask] = the first elements of source, in row-major order; in place.
 Array masked_scatter_(const Array& x, const Array& mask, const Array& source) {
-    check(mask.dtype() == DType::Bool, "masked_scatter_: expected a mask of dtype bool, got ",
-          name_of(mask.dtype()));
+    check_mask("masked_scatter_", mask);
     check(x.dtype() == source.dtype(), "masked_scatter_: the input has dtype ", name_of(x.dtype()),
           " but the source has ", name_of(source.dtype()), "; they must be the same");
     check_writable("masked_scatter_", x);
     const Dims shape = broadcast_shapes("masked_scatter_", x.shape(), mask.shape());
     check(shape == x.shape(), "masked_scatter_: a mask of shape ", mask.shape(),
           " does not broadcast to the input's shape ", x.shape());
-    const Array flags = spread(mask, shape);
-    const auto* flag = flags.data<std::uint8_t>();
-    const std::vector<Index> before = counts_before(flag, flags.numel());
-    check(source.numel() >= before.back(), "masked_scatter_: Number of elements of source (",
-          source.numel(), ") < number of ones in mask (", before.back(), ")");
-    if (before.back() == 0) return x;
+    const bool shared = &mask.storage() == &x.storage();
+    const Mask places(shared ? clone(spread(mask, shape)) : spread(mask, shape));
+    check(source.numel() >= places.count(), "masked_scatter_: Number of elements of source (",
+          source.numel(), ") < number of ones in mask (", places.count(), ")");
+    if (places.count() == 0) return x;
     const Array values = &source.storage() == &x.storage() ? clone(source) : contiguous(source);
     values.bytes();
     x.bytes();
     prepare_write(x);
-    const bool packed = x.is_contiguous();
-    const std::vector<Index> places =
-        packed ? std::vector<Index>() : element_offsets(x.shape(), x.strides());
-    dispatch_size(x.itemsize(), [&]<class T>() {
-        T* to = x.data<T>();
-        const T* from = values.data<T>();
-        for_ranges(flags.numel(), kMaskBlock, 1e-9, [&](Index begin, Index end) {
-            const T* in = from + before[std::size_t(begin / kMaskBlock)];
-            for (Index i = begin; i < end; ++i) {
-                if (flag[i]) to[packed ? i : places[std::size_t(i)]] = *in++;
-            }
-        });
-    });
+    spread_masked(x, places, values, false);
     return x;
 }
 

@@ -46,9 +46,8 @@ int position_of(const OpSpec& spec, PyObject* keyword) {
         for (int i = 0; i < spec.count; ++i)
             if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), "keepdim") == 0)
                 return i;
-    if (spec.count > 0 && (PyUnicode_CompareWithASCIIString(keyword, "x") == 0 ||
-                           PyUnicode_CompareWithASCIIString(keyword, "a") == 0))
-        return 0;
+    for (const char* first : {"x", "a", "x1"})
+        if (spec.count > 0 && PyUnicode_CompareWithASCIIString(keyword, first) == 0) return 0;
     if (spec.count > 1 && PyUnicode_CompareWithASCIIString(keyword, "x2") == 0) return 1;
     return -1;
 }

@@ -27,8 +27,53 @@ from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Generic, ParamSpec, Protocol, TypeVar, overload
 
     from rushlight._core import Op
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+    R_co = TypeVar("R_co", covariant=True)
+
+    class Declared(Op, Generic[P, R]):
+        """An op for editors and type checkers: called as its `def` says, or with `out`."""
+
+        @overload
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+        @overload
+        def __call__(self, *args: Any, **kwargs: Any) -> R: ...
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+        def vjp(self, **formulas: Callable[..., Any]) -> None: ...
+        def vjp_all(self, inputs: tuple[str, ...], formula: Callable[..., Any]) -> None: ...
+
+    class Composed(Protocol[P, R_co]):
+        """A composed function for editors and type checkers."""
+
+        @overload
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+        @overload
+        def __call__(self, *args: Any, **kwargs: Any) -> R_co: ...
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    # Editors that do not follow the generic classes (jedi) take Any and with it the `def` itself.
+    class Declaration(Protocol):
+        if TYPE_CHECKING:
+
+            def __call__(self, function: Callable[P, R], /) -> Declared[P, R]: ...
+
+        else:
+            __call__: Any
+
+    class Composition(Protocol):
+        if TYPE_CHECKING:
+
+            def __call__(self, function: Callable[P, R], /) -> Composed[P, R]: ...
+
+        else:
+            __call__: Any
+
 
 # Every op and composition by name, in order of declaration: tests and docs are made from it.
 OPS: dict[str, Op] = {}
@@ -50,7 +95,7 @@ def op(
     public: bool = True,
     variadic: str | None = None,
     node: str | Callable[..., str] | None = None,
-) -> Callable[[Callable[..., Any]], Op]:
+) -> Declaration:
     """Declares the decorated function as an op.
 
     Args:
@@ -69,7 +114,7 @@ def op(
             `recorded` (which inputs want a gradient). It runs when somebody looks.
     """
 
-    def declare(function: Callable[..., Any]) -> Op:
+    def declare(function: Callable[..., Any]) -> Any:
         code = function.__code__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         if "from_" in names:  # PyTorch's name is a keyword of Python
@@ -125,7 +170,8 @@ def composed(
     out: bool = False,
     public: bool = True,
     float32: bool = False,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    numpy_names: bool = False,
+) -> Composition:
     """Registers a plain function over other ops: its derivative is theirs.
 
     Args:
@@ -134,13 +180,16 @@ def composed(
         out: as of `op`.
         public: as of `op`.
         float32: autocast gives it float32 (rushlight/amp).
+        numpy_names: `axis` and `keepdims` are taken for `dim` and `keepdim`, as ops do.
     """
 
-    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+    def declare(function: Callable[..., Any]) -> Any:
         name = function.__name__
         declared = _in_float32(function) if float32 else function
         if out:
             declared = _taking_out(declared, function)
+        if numpy_names:
+            declared = _by_numpy_names(declared, function)
         COMPOSED[name] = declared
         own = method if isinstance(method, str) else name
         if method:
@@ -201,6 +250,19 @@ def _taking_out(run: Callable[..., Any], function: Callable[..., Any]) -> Callab
     def call(*args: Any, out: Any = None, **kwargs: Any) -> Any:
         result = run(*args, **kwargs)
         return result if out is None else _core.write_out(function.__name__, result, out)
+
+    _describe(call, function, function.__name__)
+    return call
+
+
+def _by_numpy_names(run: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            if "axis" in kwargs:
+                kwargs.setdefault("dim", kwargs.pop("axis"))
+            if "keepdims" in kwargs:
+                kwargs.setdefault("keepdim", kwargs.pop("keepdims"))
+        return run(*args, **kwargs)
 
     _describe(call, function, function.__name__)
     return call

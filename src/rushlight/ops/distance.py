@@ -19,7 +19,7 @@ def _held(length: Tensor, eps: float) -> Tensor:
     return length + (fixed.clamp(min=eps) - fixed)
 
 
-@composed()
+@composed(numpy_names=True)
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors.
 
@@ -28,6 +28,9 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         x2: the same, of a shape that broadcasts with that of `x1`.
         dim: counted in the broadcast shape.
         eps: what the length of a vector is at least.
+
+    Raises:
+        RuntimeError: the shapes do not broadcast.
     """
     if not (x1.dtype.is_floating_point or x1.dtype.is_complex) or not (
         x2.dtype.is_floating_point or x2.dtype.is_complex
@@ -55,6 +58,9 @@ def pairwise_distance(
         p: of the norm.
         eps: added to each difference, so that the norm has a gradient everywhere.
         keepdim: keep the last axis with size 1.
+
+    Raises:
+        RuntimeError: the shapes do not broadcast.
     """
     return vector_norm(x1 - x2 + eps, p, -1, keepdim)
 
@@ -69,6 +75,11 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
 
     Returns:
         N (N - 1) / 2 distances: of rows 0 and 1, 0 and 2, ..., 1 and 2, ...
+
+    The derivative at distance 0 is 0.
+
+    Raises:
+        RuntimeError: the input is no matrix, or `p` is negative.
     """
     if input.ndim != 2:
         raise RuntimeError(
@@ -111,6 +122,11 @@ def cdist(
 
     Returns:
         Distances of shape (*, P, R).
+
+    The derivative at distance 0 is 0.
+
+    Raises:
+        RuntimeError: the numbers of columns differ, or `p` is negative.
     """
     if x1.ndim < 2 or x2.ndim < 2:
         raise RuntimeError(

@@ -15,7 +15,8 @@ from rushlight.tensor import Tensor
 
 
 def _zeros(like: Tensor, shape: Any) -> Tensor:
-    return _core.full(tuple(shape), 0, like.dtype)
+    """One zero, expanded: what is written to is a copy (see `writes`), and made only then."""
+    return _core.expand(_core.full((), 0, like.dtype), tuple(shape))
 
 
 # ---- one element for each index
@@ -27,6 +28,9 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
     index: int64 or int32, as many dimensions as input, nowhere larger than it but along `dim`.
     The result has its shape.
+
+    The gradient adds up where an element is picked twice. Raises RuntimeError for an index outside,
+    of another dtype or with another number of dimensions.
     """
 
 
@@ -37,13 +41,15 @@ gather.vjp(
 )
 
 
-@composed(method=True)
+@composed(method=True, numpy_names=True)
 def take_along_dim(
     input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """The elements at `indices` along `dim`, the other dimensions broadcast.
 
     Without `dim`, of the flattened input. What argsort and argmax return fits here.
+
+    Raises RuntimeError for an index outside.
     """
     if indices.dtype is not _core.int64:
         raise RuntimeError(
@@ -71,7 +77,10 @@ def take_along_dim(
 
 @op(_core.take, out=True)
 def take(input: Tensor, index: Tensor) -> Tensor:
-    """The elements at `index` (int64) of the flattened input, in the shape of the index."""
+    """The elements at `index` (int64) of the flattened input, in the shape of the index.
+
+    Negative ones count from the end. Raises IndexError outside.
+    """
 
 
 take.vjp(
@@ -237,6 +246,8 @@ def scatter(
 
     Where indices meet, the last one stays; with reduce="add" or "multiply", all of them count.
     index: int64 or int32, no larger than src, nor than input but along `dim`.
+
+    Raises RuntimeError for an index outside, or another `reduce`.
     """
     result = _scatter_call(input, dim, index, _source("scatter", src, value), reduce, False)
     return result if out is None else _core.write_out("scatter", result, out)
@@ -257,7 +268,11 @@ Tensor.scatter_ = _scatter_method
 def scatter_add(
     input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None
 ) -> Tensor:
-    """input plus src[i][j] at [index[i][j]][j], for dim 0; in the order of src."""
+    """input plus src[i][j] at [index[i][j]][j], for dim 0; sums in the order of `src`.
+
+    `index` (int64) has input's number of dimensions and is nowhere larger than `src`. Both get
+    gradients. Raises RuntimeError for an index outside, or shapes or dtypes that do not fit.
+    """
     result = _scatter_add(input, dim, index, src)
     return result if out is None else _core.write_out("scatter_add", result, out)
 
@@ -282,6 +297,9 @@ def scatter_reduce(
     """All of src that goes to one place, reduced there: "sum", "prod", "mean", "amax" or "amin".
 
     With `include_self` the value of input at the place takes part.
+
+    Equal extremes share the gradient evenly. Raises RuntimeError for an index outside, or another
+    `reduce`.
     """
     _check_reduction(reduce)
     result = _scatter_reduce(input, dim, index, src, reduce, include_self)
@@ -303,7 +321,10 @@ Tensor.scatter_reduce_ = _scatter_reduce_method
 
 @op(_core.index_select, out=True)
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The slices of `dim` at `index` (a vector of int64 or int32), in its order."""
+    """The slices of `dim` at `index` (a vector of int64 or int32), in its order: a copy.
+
+    Raises IndexError for an index outside or that is no vector.
+    """
 
 
 index_select.vjp(
@@ -334,7 +355,11 @@ def index_add(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """input with `alpha` times the slices of `source` added to those at `index` along `dim`."""
+    """input with `alpha` times the slices of `source` added to those at `index` along `dim`.
+
+    Indices (a vector of int64 or int32) may repeat: sums are in their order. `source` has input's
+    shape but for `dim`, which is as long as `index`. Raises RuntimeError for an index outside.
+    """
     result = _index_add(input, dim, index, source, alpha)
     return result if out is None else _core.write_out("index_add", result, out)
 
@@ -364,7 +389,10 @@ def _index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tenso
 def index_copy(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None
 ) -> Tensor:
-    """input with the slices of `source` in the place of those at `index` along `dim`."""
+    """input with the slices of `source` in the place of those at `index` along `dim`.
+
+    `index` is a vector of int64; where it repeats the last one stays. Raises IndexError outside.
+    """
     result = _index_copy(input, dim, index, source)
     return result if out is None else _core.write_out("index_copy", result, out)
 
@@ -401,7 +429,10 @@ def _index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 
 @composed(method=True)
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """input with a number (or 0-dim tensor) in the slices at `index` (int64) along `dim`."""
+    """input with a number (or 0-dim tensor) in the slices at `index` (int64) along `dim`.
+
+    Raises IndexError for an index outside, RuntimeError for a value with dimensions.
+    """
     return _index_fill(input, dim, index, value)
 
 
@@ -448,7 +479,10 @@ def index_reduce(
     input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *,
     include_self: bool = True, out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """The slices of `source` that go to one index, reduced: "prod", "mean", "amax" or "amin"."""
+    """The slices of `source` that go to one index, reduced: "prod", "mean", "amax" or "amin".
+
+    `include_self`: with those of input. Raises RuntimeError for another `reduce`.
+    """
     result = _index_reduce(input, dim, index, source, reduce, include_self, False)
     return result if out is None else _core.write_out("index_reduce", result, out)
 
@@ -480,7 +514,10 @@ def _put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False)
 
 @composed(method=True)
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
-    """input with the elements of `source` at `index` (int64) of the flattened tensor, or added."""
+    """input with the elements of `source` at `index` (int64) of the flattened tensor, or added.
+
+    Negative ones count from the end. Raises IndexError outside, or where the two differ in number.
+    """
     return _put(input, index, source, accumulate)
 
 
@@ -499,7 +536,10 @@ def _check_fits(name: str, src: Tensor, part: Tensor) -> None:
 
 @op()
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
-    """A copy of input with `src` as the part at one index of `dim`."""
+    """A copy of input with `src` as the part at one index of `dim`: the opposite of :func:`select`.
+
+    Both get gradients. Raises RuntimeError where `src` has another shape.
+    """
     result = _core.clone(input)
     part = _core.select(result, dim, index)
     _check_fits("select_scatter", src, part)
@@ -520,7 +560,10 @@ def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
     step: int = 1,
 ) -> Tensor:  # fmt: skip
-    """A copy of input with `src` as input[start:end:step] along `dim`."""
+    """A copy of input with `src` as input[start:end:step] along `dim`; both get gradients.
+
+    Raises RuntimeError where `src` has another shape.
+    """
     result = _core.clone(input)
     part = _core.slice(result, dim, start, end, step)
     _check_fits("slice_scatter", src, part)
@@ -540,7 +583,10 @@ slice_scatter.vjp(
 def diagonal_scatter(
     input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
 ) -> Tensor:
-    """A copy of input with `src` as the diagonal of two dimensions."""
+    """A copy of input with `src` as the diagonal of two dimensions; both get gradients.
+
+    Raises RuntimeError where `src` has another shape.
+    """
     result = _core.clone(input)
     part = diagonal(result, offset, dim1, dim2)
     _check_fits("diagonal_scatter", src, part)

@@ -65,6 +65,8 @@ def cat(
     """The tensors one after the other along `dim`; their other sizes are equal.
 
     The dtype is the one that all of them promote to. Tensors of shape (0,) are left out.
+
+    Raises RuntimeError where the other sizes differ, ValueError where there is no tensor.
     """
     tensors = _sequence("cat", tensors)
     shapes = tuple([tensor.shape for tensor in tensors]) if _core.is_grad_enabled() else ()
@@ -72,21 +74,24 @@ def cat(
     return result if out is None else _core.write_out("cat", result, out)
 
 
-@composed()
+@composed(numpy_names=True)
 def concat(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
-    """cat under another name."""
+    """Another name of :func:`cat`."""
     return cat(tensors, dim, out=out)
 
 
-@composed()
+@composed(numpy_names=True)
 def concatenate(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
-    """cat under NumPy's name."""
+    """Another name of :func:`cat`, NumPy's."""
     return cat(tensors, dim, out=out)
 
 
 @op(_core.stack, method=False, out=True)
 def stack(tensors: Any, dim: int = 0) -> Tensor:
-    """The tensors, all of one shape, side by side along a new dimension."""
+    """The tensors, all of one shape, side by side along a new dimension `dim`; dtypes promote.
+
+    n tensors (*) give (*, n, *). Raises RuntimeError where shapes differ or there is no tensor.
+    """
 
 
 stack.vjp(tensors=lambda grad, dim: list(grad.unbind(dim)))
@@ -123,19 +128,22 @@ def _to_3d(input: Tensor) -> Tensor:
 
 @composed()
 def atleast_1d(*tensors: Any) -> Any:
-    """Views with at least one dimension."""
+    """Views with at least one dimension; a tuple for several tensors."""
     return _each(_to_1d, tensors)
 
 
 @composed()
 def atleast_2d(*tensors: Any) -> Any:
-    """Views with at least two dimensions; new ones come in front."""
+    """Views with at least two dimensions, new ones in front; a tuple for several tensors."""
     return _each(_to_2d, tensors)
 
 
 @composed()
 def atleast_3d(*tensors: Any) -> Any:
-    """Views with at least three dimensions: (n,) becomes (1, n, 1), (m, n) becomes (m, n, 1)."""
+    """Views with at least three dimensions: (n,) becomes (1, n, 1), (m, n) becomes (m, n, 1).
+
+    A tuple for several tensors.
+    """
     return _each(_to_3d, tensors)
 
 
@@ -147,32 +155,41 @@ def _some(name: str, tensors: Any) -> Any:
 
 @composed()
 def hstack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
-    """The tensors joined along the second dimension; vectors along their only one."""
+    """The tensors joined along the second dimension; vectors along their only one.
+
+    As :func:`cat`.
+    """
     parts = [_to_1d(tensor) for tensor in _some("hstack", tensors)]
     return cat(parts, 0 if parts[0].ndim == 1 else 1, out=out)
 
 
 @composed()
 def vstack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
-    """The tensors below each other: vectors count as rows."""
+    """The tensors below each other: vectors count as rows.
+
+    As :func:`cat` along the first dimension.
+    """
     return cat([_to_2d(tensor) for tensor in _some("vstack", tensors)], 0, out=out)
 
 
 @composed()
 def row_stack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
-    """vstack under another name."""
+    """Another name of :func:`vstack`."""
     return vstack(tensors, out=out)
 
 
 @composed()
 def dstack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
-    """The tensors joined along the third dimension."""
+    """The tensors joined along the third dimension, after `atleast_3d`. As :func:`cat`."""
     return cat([_to_3d(tensor) for tensor in _some("dstack", tensors)], 2, out=out)
 
 
 @composed()
 def column_stack(tensors: Any, *, out: Tensor | None = None) -> Tensor:
-    """The tensors side by side: vectors count as columns."""
+    """The tensors side by side: vectors count as columns.
+
+    As :func:`cat` along the second dimension.
+    """
     tensors = _some("column_stack", tensors)
     parts = [reshape(t, (t.numel(), 1)) if t.ndim <= 1 else t for t in tensors]
     return cat(parts, 1, out=out)
@@ -194,44 +211,51 @@ def _split_along(name: str, input: Tensor, sections: Any, dim: int, least: int) 
 
 @composed(method=True)
 def hsplit(input: Tensor, indices_or_sections: Any) -> tuple:
-    """Views of parts along the second dimension, of a vector along its only one."""
+    """Views of parts along the second dimension, of a vector along its only one.
+
+    An int is the number of equal parts, a sequence the indices between them. Raises RuntimeError
+    where the parts do not come out even, or for a 0-dim tensor.
+    """
     dim = 0 if input.ndim == 1 else 1
     return _split_along("hsplit", input, indices_or_sections, dim, 1)
 
 
 @composed(method=True)
 def vsplit(input: Tensor, indices_or_sections: Any) -> tuple:
-    """Views of parts along the first dimension of at least two."""
+    """Views of parts along the first dimension of at least two; otherwise as :func:`hsplit`."""
     return _split_along("vsplit", input, indices_or_sections, 0, 2)
 
 
 @composed(method=True)
 def dsplit(input: Tensor, indices_or_sections: Any) -> tuple:
-    """Views of parts along the third dimension."""
+    """Views of parts along the third dimension; otherwise as :func:`hsplit`."""
     return _split_along("dsplit", input, indices_or_sections, 2, 3)
 
 
 @composed(method=True)
 def unsafe_split(input: Tensor, split_size: int, dim: int = 0) -> tuple:
-    """split under another name."""
+    """Another name of :func:`split`."""
     return input.split(split_size, dim)
 
 
 @composed(method=True)
 def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple:
-    """split_with_sizes under another name."""
+    """Another name of :func:`split_with_sizes`."""
     return input.split_with_sizes(split_sizes, dim)
 
 
 @composed(method=True)
 def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple:
-    """chunk under another name."""
+    """Another name of :func:`chunk`."""
     return input.chunk(chunks, dim)
 
 
 @composed()
 def block_diag(*tensors: Tensor) -> Tensor:
-    """A matrix with the given ones (vectors as rows, numbers as 1 x 1) along its diagonal."""
+    """A matrix with the given ones along its diagonal, 0 elsewhere; dtypes promote.
+
+    Vectors count as rows, numbers as 1 x 1. Raises RuntimeError for more than 2 dimensions.
+    """
     blocks = [_to_2d(tensor) for tensor in _listed(tensors)]
     for i, block in enumerate(blocks):
         if block.ndim > 2:
@@ -258,6 +282,8 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
     """Views of vectors spread over the grid that they span: one dimension for each vector.
 
     indexing: "ij" (matrix order) or "xy", which exchanges the first two dimensions.
+
+    Raises RuntimeError for what has more than 1 dimension, or another `indexing`.
     """
     vectors = _listed(tensors)
     if not vectors:
@@ -297,7 +323,11 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
 
 @composed()
 def cartesian_prod(*tensors: Any) -> Tensor:
-    """All ways to take one element of each vector: (product of the lengths, vectors)."""
+    """All ways to take one element of each vector: (product of the lengths, vectors).
+
+    The last vector varies fastest; one vector alone is returned as it is. Raises RuntimeError for
+    what is no vector.
+    """
     vectors = _listed(tensors)
     for vector in vectors:
         if vector.ndim != 1:
@@ -310,21 +340,18 @@ def cartesian_prod(*tensors: Any) -> Tensor:
 
 @composed()
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
-    """All ways to take `r` elements of a vector in their order: (number of ways, r)."""
+    """All ways to take `r` elements of a vector in their order: (number of ways, r).
+
+    As itertools.combinations (_with_replacement). Raises RuntimeError for what is no vector or r <
+    0.
+    """
     if input.ndim != 1:
         raise RuntimeError(f"Expect a 1D vector, but got shape {list(input.shape)}")
     if r < 0:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return _core.empty((0,), input.dtype)
-    from itertools import combinations as choose
-    from itertools import combinations_with_replacement as choose_again
-
-    ways = (choose_again if with_replacement else choose)(range(input.shape[0]), r)
-    places = [place for way in ways for place in way]
-    int64 = _core.int64
-    index = _core.tensor_from_data(places, int64) if places else _core.empty((0,), int64)
-    return input[_core.view(index, (len(places) // r, r))]
+    return input[_core.combination_positions(input.shape[0], r, with_replacement)]
 
 
 # ---- one tensor in another layout
@@ -349,7 +376,11 @@ def _repeat_gradient(grad: Tensor, input_shape: Any, repeats: Any) -> Tensor:
 
 @op(_core.repeat, public=False, variadic="repeats")
 def repeat(input: Tensor, repeats: Any) -> Tensor:
-    """A copy with each dimension (new ones in front) repeated as a whole as often as given."""
+    """A copy with each dimension (new ones in front) repeated as a whole as often as given.
+
+    The gradient is the sum over the repetitions. Raises RuntimeError for fewer numbers than
+    dimensions.
+    """
 
 
 repeat.vjp(input=_repeat_gradient)
@@ -357,12 +388,12 @@ repeat.vjp(input=_repeat_gradient)
 
 @composed(method=True)
 def tile(input: Tensor, dims: Any, *rest: int) -> Tensor:
-    """repeat, with dimensions that `dims` leaves out repeated once."""
+    """:func:`repeat`, with leading dimensions that `dims` leaves out repeated once."""
     counts = (dims, *rest) if isinstance(dims, int) else tuple(dims)
     return repeat(input, (1,) * (input.ndim - len(counts)) + counts)
 
 
-@composed(method=True)
+@composed(method=True, numpy_names=True)
 def repeat_interleave(
     input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
@@ -370,6 +401,8 @@ def repeat_interleave(
 
     repeats: a number, or int64 counts, one for each. With one argument that is these counts, and
     the result has position i as often as count i says.
+
+    Raises RuntimeError for negative counts, or as many as there are no elements.
     """
     if repeats is None:
         return _core.repeat_positions(input, output_size)
@@ -408,7 +441,10 @@ def repeat_interleave(
 
 @op(_core.flip, variadic="dims")
 def flip(input: Tensor, dims: Any) -> Tensor:
-    """A copy with the order of the given dimensions reversed."""
+    """A copy with the order of the given dimensions reversed.
+
+    Raises RuntimeError for one named twice, IndexError for one that is not there.
+    """
 
 
 flip.vjp(input=lambda grad, dims: flip(grad, dims))
@@ -416,7 +452,10 @@ flip.vjp(input=lambda grad, dims: flip(grad, dims))
 
 @composed(method=True)
 def fliplr(input: Tensor) -> Tensor:
-    """A copy with the second dimension reversed."""
+    """A copy with the second dimension reversed.
+
+    Raises RuntimeError for fewer than 2 dimensions.
+    """
     if input.ndim < 2:
         raise RuntimeError("Input must be >= 2-d.")
     return flip(input, (1,))
@@ -424,7 +463,7 @@ def fliplr(input: Tensor) -> Tensor:
 
 @composed(method=True)
 def flipud(input: Tensor) -> Tensor:
-    """A copy with the first dimension reversed."""
+    """A copy with the first dimension reversed. Raises RuntimeError for a 0-dim tensor."""
     if input.ndim < 1:
         raise RuntimeError("Input must be >= 1-d.")
     return flip(input, (0,))
@@ -439,6 +478,8 @@ def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
     """A copy with elements moved along `dims` by `shifts`, those that leave coming in again.
 
     Without `dims` the flattened tensor is rolled.
+
+    Raises RuntimeError where there are not as many shifts as dimensions.
     """
     return _core.roll(input, _whole(shifts), _whole(dims))
 
@@ -450,7 +491,10 @@ roll.vjp(
 
 @composed(method=True)
 def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
-    """A copy turned by k quarters in the plane of two dimensions, from the first to the second."""
+    """A copy turned by `k` quarters in the plane of two dimensions, from the first to the second.
+
+    Raises RuntimeError unless `dims` are two different ones.
+    """
     dims = tuple(dims)
     if len(dims) != 2:
         raise RuntimeError(
@@ -478,7 +522,10 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
 
 @op(_core.tril, inplace=True, out=True)
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
-    """Matrices with zeros above the given diagonal."""
+    """The lower triangles of matrices (*, m, n): 0 above the given diagonal, of the same shape.
+
+    `diagonal`: how far above the main one, below if negative. Raises RuntimeError for a vector.
+    """
 
 
 tril.vjp(input=lambda grad, diagonal: tril(grad, diagonal))
@@ -486,7 +533,10 @@ tril.vjp(input=lambda grad, diagonal: tril(grad, diagonal))
 
 @op(_core.triu, inplace=True, out=True)
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
-    """Matrices with zeros below the given diagonal."""
+    """The upper triangles of matrices (*, m, n): 0 below the given diagonal, of the same shape.
+
+    `diagonal`: how far above the main one, below if negative. Raises RuntimeError for a vector.
+    """
 
 
 triu.vjp(input=lambda grad, diagonal: triu(grad, diagonal))
@@ -507,7 +557,10 @@ def tril_indices(
     row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
     layout: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Rows and columns of the lower triangle of a (row, col) matrix: (2, number of places)."""
+    """Rows and columns of the lower triangle of a (row, col) matrix, row by row: (2, places).
+
+    int64 by default. `offset`: the last diagonal that belongs to it, as of :func:`tril`.
+    """
     return _triangle_indices(row, col, offset, dtype, True)
 
 
@@ -516,13 +569,19 @@ def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
     layout: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Rows and columns of the upper triangle of a (row, col) matrix: (2, number of places)."""
+    """Rows and columns of the upper triangle of a (row, col) matrix, row by row: (2, places).
+
+    int64 by default. `offset`: the first diagonal that belongs to it, as of :func:`triu`.
+    """
     return _triangle_indices(row, col, offset, dtype, False)
 
 
 @op(_core.diag_embed)
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Matrices over two new dimensions, with the last dimension of input as a diagonal."""
+    """Matrices with the last dimension of input as a diagonal, 0 elsewhere: (*, n) -> (*, m, m).
+
+    m is n + |offset|; `dim1` and `dim2` say where the two new dimensions come.
+    """
 
 
 diag_embed.vjp(
@@ -532,7 +591,10 @@ diag_embed.vjp(
 
 @composed(method=True)
 def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
-    """The matrix with a vector as its diagonal, or (a copy of) the diagonal of a matrix."""
+    """The matrix with a vector as its diagonal, or (a copy of) the diagonal of a matrix.
+
+    `diagonal`: how far above the main one, below if negative. Raises RuntimeError for other inputs.
+    """
     if input.ndim == 1:
         result = diag_embed(input, diagonal)
     elif input.ndim == 2:
@@ -546,13 +608,16 @@ def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
 
 @composed(method=True)
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
-    """The matrix with the flattened input as its diagonal."""
+    """The matrix with the flattened input as its diagonal; `offset` as of :func:`diag`."""
     return diag_embed(reshape(input, (-1,)), offset)
 
 
 @composed(method=True, float32=True)
 def trace(input: Tensor) -> Tensor:
-    """The sum of the diagonal of a matrix."""
+    """The sum of the diagonal of a matrix, 0-dim; of integers as int64.
+
+    Raises RuntimeError for what is no matrix.
+    """
     if input.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
     return diagonal_of(input).sum()
@@ -587,7 +652,10 @@ Tensor.fill_diagonal_ = _fill_diagonal
 
 @composed()
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
-    """The powers of a vector's elements as columns, the highest first unless `increasing`."""
+    """The powers of a vector's elements as columns, the highest first unless `increasing`: (n, N).
+
+    `N` is n by default. Raises RuntimeError for what is no vector or a negative `N`.
+    """
     if x.ndim != 1:
         raise RuntimeError(f"vander: expected a 1-D tensor, got shape {list(x.shape)}")
     count = x.shape[0] if N is None else N

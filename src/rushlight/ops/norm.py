@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rushlight import _core
 from rushlight.autograd.op import composed, op
 from rushlight.ops.padding import constant_pad_nd
+from rushlight.ops.pool import avg_pool2d
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,11 @@ def layer_norm(
         weight: of that shape; 1 if left out.
         bias: of that shape; 0 if left out.
         eps: added to the variance.
+
+    The variance is the biased one. Shape: that of the input.
+
+    Raises:
+        RuntimeError: the last axes of the input are not `normalized_shape`.
     """
     return _layer_norm(input, normalized_shape, weight, bias, eps)[0]
 
@@ -111,6 +117,11 @@ def rms_norm(
         normalized_shape: the sizes of the axes that the mean is taken over.
         weight: of that shape; 1 if left out.
         eps: added to the mean of the squares; the machine epsilon if left out.
+
+    Shape: that of the input.
+
+    Raises:
+        RuntimeError: the last axes of the input are not `normalized_shape`.
     """
     if input.dtype.is_complex:
         small = 2.0**-52 if input.dtype is _core.complex128 else 2.0**-23
@@ -168,6 +179,11 @@ def group_norm(
         weight: one factor for each channel; 1 if left out.
         bias: one summand for each channel; 0 if left out.
         eps: added to the variance.
+
+    Shape: that of the input.
+
+    Raises:
+        RuntimeError: `num_groups` does not divide the channels.
     """
     if input.ndim < 2:
         raise RuntimeError(
@@ -227,6 +243,11 @@ def local_response_norm(
         alpha: factor of the mean.
         beta: exponent.
         k: summand.
+
+    Shape: that of the input.
+
+    Raises:
+        ValueError: the input has less than 3 axes.
     """
     if input.ndim < 3:
         raise ValueError(
@@ -235,9 +256,14 @@ def local_response_norm(
     if input.numel() == 0:
         return input
     before = size // 2
-    padding = (0, 0) * (input.ndim - 2) + (before, size - 1 - before)
-    squares = constant_pad_nd(input * input, padding, 0.0)
-    total = squares.unfold(1, size, 1).sum(-1)
+    squares = input * input
     if not input.dtype.is_floating_point:  # the mean of integers is one
+        padding = (0, 0) * (input.ndim - 2) + (before, size - 1 - before)
+        total = constant_pad_nd(squares, padding, 0.0).unfold(1, size, 1).sum(-1)
         return input / (total // size * alpha + k) ** beta
-    return input / (total * (alpha / size) + k) ** beta
+    # A window that slides over the channels, which lie in the place of rows.
+    rows = squares.reshape((input.shape[0], 1, input.shape[1], -1))
+    if size % 2 == 0:
+        rows, before = constant_pad_nd(rows, (0, 0, before, before - 1), 0.0), 0
+    mean = avg_pool2d(rows, (size, 1), 1, (before, 0)).reshape(input.shape)
+    return input / (mean * alpha + k) ** beta

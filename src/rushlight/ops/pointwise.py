@@ -195,8 +195,9 @@ def _pow_name(input_ndim: int | None, exponent_ndim: int | None) -> str:
 def pow(input: Any, exponent: Any) -> Tensor:
     """input^exponent, elementwise; one of them may be a number.
 
-    Shapes broadcast, dtypes promote. Of integers the result is one too, and with a negative
-    exponent 0 except for 1 and -1. 0^0 = 1. The derivative in `input` is 0 where the exponent is 0.
+    Shapes broadcast, dtypes promote. Of integers the result is one too, and with a tensor of
+    negative exponents 0 except for 1 and -1. 0^0 = 1. The derivative in `input` is 0 where the
+    exponent is 0. Raises RuntimeError for integers and a negative number as exponent.
     """
 
 

@@ -58,7 +58,13 @@ def _all_or_some(name: str) -> Any:
 
 @op(_core.sum, out=True, node=_all_or_some("Sum"))
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The sum over `dim` (all dimensions by default); integers are summed as int64."""
+    """The sum over `dim`, an int or several; over all dimensions for None or ().
+
+    The result lacks `dim`, or has 1 there with `keepdim`. bool and integers are summed as int64;
+    `dtype` converts first. The sum of nothing is 0. float32 is summed in lanes and blocks of a
+    fixed order, so the bits do not depend on the number of threads. Raises IndexError for a
+    dimension that is not there, RuntimeError for one named twice.
+    """
 
 
 sum.vjp(
@@ -70,7 +76,11 @@ sum.vjp(
 
 @op(_core.mean, out=True, node=_all_or_some("Mean"))
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The mean over `dim` (all dimensions by default)."""
+    """sum(input) / count over `dim`, an int or several; over all dimensions for None or ().
+
+    The result lacks `dim`, or has 1 there with `keepdim`. The mean of nothing is nan. Raises
+    RuntimeError for bool and integers unless `dtype` names a float or complex dtype.
+    """
 
 
 mean.vjp(
@@ -106,7 +116,11 @@ def _prod_gradient(grad: Tensor, input: Tensor, dim: Any, keepdim: bool, result:
 
 @op(_core.prod, out=True, node=_all_or_some("Prod"))
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """The product over `dim`, or of all elements."""
+    """The product over `dim`, or of all elements for None; 1 for nothing.
+
+    The result lacks `dim`, or has 1 there with `keepdim`. bool and integers multiply as int64. The
+    derivative is exact where elements are 0: the product of all the others.
+    """
 
 
 prod.vjp(input=_prod_gradient)
@@ -121,7 +135,12 @@ def _extreme_gradient(grad: Tensor, input: Tensor, dim: Any, keepdim: bool, resu
 
 @op(_core.amax, out=True)
 def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
-    """The largest value over `dim`; equal ones share the gradient."""
+    """The largest value over `dim`, an int or several; over all dimensions for ().
+
+    nan if one is nan. Elements that are equally large share the gradient evenly, where `max` with
+    `dim` gives all of it to the one whose index it returns. Raises IndexError where nothing is
+    reduced to one value, RuntimeError for complex numbers.
+    """
 
 
 amax.vjp(input=_extreme_gradient)
@@ -129,7 +148,11 @@ amax.vjp(input=_extreme_gradient)
 
 @op(_core.amin, out=True)
 def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
-    """The smallest value over `dim`; equal ones share the gradient."""
+    """The smallest value over `dim`, an int or several; over all dimensions for ().
+
+    nan if one is nan. Elements that are equally small share the gradient evenly. Raises IndexError
+    where nothing is reduced to one value, RuntimeError for complex numbers.
+    """
 
 
 amin.vjp(input=_extreme_gradient)
@@ -137,17 +160,27 @@ amin.vjp(input=_extreme_gradient)
 
 @op(_core.any, out=True)
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """Whether one element is not 0."""
+    """Whether one element over `dim` (an int, several, or all for None) is not 0; nan is not 0.
+
+    The result is bool, for uint8 it is uint8. False for nothing. Without a derivative.
+    """
 
 
 @op(_core.all, out=True)
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """Whether no element is 0."""
+    """Whether no element over `dim` (an int, several, or all for None) is 0; nan is not 0.
+
+    The result is bool, for uint8 it is uint8. True for nothing. Without a derivative.
+    """
 
 
 @op(out=True)
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
-    """log(sum(exp(input))) over `dim`, without overflow."""
+    """log(sum(exp(input))) over `dim`, an int or several; the largest element is taken out first.
+
+    So it neither overflows nor, where all is -inf, gives nan; -inf for nothing. Integers give the
+    default float dtype. The derivative is softmax(input).
+    """
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         input = _core.to_dtype(input, _core.get_default_dtype())
     if input.numel() == 0:
@@ -178,7 +211,12 @@ def norm(
     input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None,
     dtype: Any = None,
 ) -> Tensor:  # fmt: skip
-    """The p-norm over `dim` (all elements by default); "fro" is the 2-norm, "nuc" the nuclear."""
+    """The p-norm over `dim`: (sum of |input|^p)^(1/p). All elements by default, as one vector.
+
+    `p`: a number, inf, -inf, "fro" (2) or "nuc", the sum of the singular values over two
+    dimensions. The result is real. Derivative 0 at 0. Raises RuntimeError for integers; `dtype`
+    converts first. `torch.linalg.vector_norm` and `matrix_norm` say the same without guessing.
+    """
     if dtype is not None:
         input = input.to(dtype)
     if p == "nuc":
@@ -191,7 +229,11 @@ def norm(
 
 @op(public=False, method=False, node="LinalgVectorNormBackward0")
 def vector_norm(input: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """(sum of |input|^ord)^(1/ord) over `dim`; inf, -inf and 0 are the limits of it."""
+    """(sum of |input|^ord)^(1/ord) over `dim`; inf, -inf and 0 (a count) are the limits of it.
+
+    The result is real. Derivative 0 at 0; for ord = inf, equal elements share it. Raises
+    RuntimeError for integers.
+    """
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         raise RuntimeError(
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
@@ -239,13 +281,21 @@ vector_norm.vjp(input=_norm_gradient)
 
 @composed(method=True)
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
-    """The p-norm of input - other."""
+    """The p-norm of input - other, over all elements: a 0-dim tensor.
+
+    The shapes broadcast. The derivative is 0 where the two are equal.
+    """
     return vector_norm(input - other, p)
 
 
-@composed(method=True, inplace=True, out=True)
+@composed(method=True, inplace=True, out=True, numpy_names=True)
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
-    """The parts along `dim` scaled so that the p-norm of none is above maxnorm."""
+    """The slices along `dim`, scaled so that the p-norm of none is above `maxnorm`.
+
+    Those below it stay as they are. Shapes: at least 2 dimensions, and the result has the input's.
+    Raises RuntimeError for p <= 0, maxnorm < 0 or a vector; IndexError for a `dim` that is not
+    there.
+    """
     if p <= 0:
         raise RuntimeError(f"renorm: non-positive-norm not supported, got p={p}")
     if maxnorm < 0:
@@ -264,22 +314,31 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     return input * where(size > maxnorm, maxnorm / (size + 1e-7), 1.0)
 
 
-@composed(method=True)
+@composed(method=True, numpy_names=True)
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
-    """How many elements are not 0."""
+    """How many elements over `dim` (an int, several, or all for None) are not 0, as int64.
+
+    nan counts as not 0.
+    """
     return (input != 0).sum(dim)
 
 
-@composed(method=True, out=True)
+@composed(method=True, out=True, numpy_names=True)
 def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The sum, nan counted as 0."""
+    """The sum over `dim`, nan counted as 0; dtypes and shapes as of :func:`sum`.
+
+    The gradient of nan elements is 0.
+    """
     if not input.dtype.is_floating_point:
         return sum(input, dim, keepdim, dtype=dtype)
     return sum(where(input != input, 0.0, input), dim, keepdim, dtype=dtype)
 
 
-@composed(method=True, out=True)
+@composed(method=True, out=True, numpy_names=True)
 def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The mean of the elements that are not nan."""
+    """The mean over `dim` of the elements that are not nan; nan where all are.
+
+    The gradient of nan elements is 0. Integers give the default float dtype.
+    """
     present = (input == input).sum(dim, keepdim)
     return nansum(input, dim, keepdim, dtype=dtype) / present

@@ -16,7 +16,11 @@ from rushlight.tensor import Tensor
 
 @op(_core.cumsum, inplace=True, out=True)
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    """The sums of the elements of `dim` up to each one; of integers as int64."""
+    """The sums of the elements of `dim` up to each one, itself included; of input's shape.
+
+    bool and integers are summed as int64; `dtype` converts first. Raises IndexError for a `dim`
+    that is not there.
+    """
 
 
 cumsum.vjp(input=lambda grad, dim: _sums_from_end(grad, dim))
@@ -58,7 +62,11 @@ def _cumprod_gradient(grad: Tensor, input: Tensor, dim: int, result: Tensor) -> 
 
 @op(_core.cumprod, inplace=True, out=True)
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    """The products of the elements of `dim` up to each one; of integers as int64."""
+    """The products of the elements of `dim` up to each one, itself included; of input's shape.
+
+    bool and integers multiply as int64; `dtype` converts first. The derivative is exact where
+    elements are 0.
+    """
 
 
 cumprod.vjp(input=_cumprod_gradient)
@@ -69,8 +77,11 @@ def _extreme_gradient(grads: tuple, input_shape: Any, dim: int, result: tuple) -
 
 
 @op(out=True)
-def cummax(input: Tensor, dim: int) -> Any:
-    """The largest element of `dim` up to each one, and where it last was; nan is the largest."""
+def cummax(input: Tensor, dim: int) -> return_types.cummax:
+    """(values, indices): the largest element of `dim` up to each one, and where it last was.
+
+    nan is the largest. The gradient goes to the element at the index.
+    """
     return return_types.cummax(_core.cummax(input, dim))
 
 
@@ -78,8 +89,11 @@ cummax.vjp(input=_extreme_gradient)
 
 
 @op(out=True)
-def cummin(input: Tensor, dim: int) -> Any:
-    """The smallest element of `dim` up to each one, and where it last was; nan is the smallest."""
+def cummin(input: Tensor, dim: int) -> return_types.cummin:
+    """(values, indices): the smallest element of `dim` up to each one, and where it last was.
+
+    nan is the smallest. The gradient goes to the element at the index.
+    """
     return return_types.cummin(_core.cummin(input, dim))
 
 
@@ -106,7 +120,10 @@ def _log_sums_from_end(input: Tensor, dim: int) -> Tensor:
 
 @op(_core.logcumsumexp, out=True)
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
-    """log(cumsum(exp(input))) along `dim`, without overflow."""
+    """log(cumsum(exp(input))) along `dim`, without overflow; of input's shape.
+
+    Raises NotImplementedError for integers.
+    """
 
 
 logcumsumexp.vjp(input=_logcumsumexp_gradient)
@@ -114,7 +131,7 @@ logcumsumexp.vjp(input=_logcumsumexp_gradient)
 # ---- differences and areas
 
 
-@composed(method=True)
+@composed(method=True, numpy_names=True)
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None,
     append: Tensor | None = None, *, out: Tensor | None = None,
@@ -187,16 +204,21 @@ def _areas(name: str, y: Tensor, x: Tensor | None, dx: Any, dim: int) -> tuple[T
     return narrow(y, axis, length - count, count) + narrow(y, axis, 0, count), step
 
 
-@composed()
+@composed(numpy_names=True)
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = -1) -> Tensor:
-    """The integral of `y` along `dim` by the trapezoidal rule, at the places `x`, or `dx` apart."""
+    """The integral of `y` along `dim` by the trapezoidal rule: sum of (y[i] + y[i + 1]) / 2 * step.
+
+    `x`: the places of the samples, a vector or of y's shape; or else they are `dx` (1) apart. The
+    result lacks `dim`, and is 0 for a single sample. Raises RuntimeError where `x` has another
+    length.
+    """
     doubled, step = _areas("trapezoid", y, x, dx, dim)
     return (doubled * step).sum(dim) / 2.0
 
 
-@composed()
+@composed(numpy_names=True)
 def trapz(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = -1) -> Tensor:
-    """trapezoid under an older name."""
+    """Another name of :func:`trapezoid`."""
     return trapezoid(y, x, dx=dx, dim=dim)
 
 
@@ -204,7 +226,10 @@ def trapz(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = -1) 
 def cumulative_trapezoid(
     y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = -1
 ) -> Tensor:
-    """The integrals from the start to each place but the first, by the trapezoidal rule."""
+    """The integrals from the first sample to each later one, as of :func:`trapezoid`.
+
+    `dim` becomes shorter by one.
+    """
     doubled, step = _areas("cumulative_trapezoid", y, x, dx, dim)
     return cumsum(doubled * step, dim) / 2.0
 
@@ -264,7 +289,7 @@ def _gradient_along(
     return cat([first, inside, last], axis)
 
 
-@composed()
+@composed(numpy_names=True)
 def gradient(
     input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1
 ) -> tuple:

@@ -34,7 +34,7 @@ def _selected_gradient(
 
 
 @op(out=True, method=False, public=False, node="MaxBackward0")
-def _max_dim(input: Tensor, dim: int, keepdim: bool = False) -> Any:
+def _max_dim(input: Tensor, dim: int, keepdim: bool = False) -> return_types.max:
     """The largest values of `dim` and where they are; nan is the largest of all."""
     return return_types.max(_core.max_with_index(input, dim, keepdim))
 
@@ -43,7 +43,7 @@ _max_dim.vjp(input=_selected_gradient)
 
 
 @op(out=True, method=False, public=False, node="MinBackward0")
-def _min_dim(input: Tensor, dim: int, keepdim: bool = False) -> Any:
+def _min_dim(input: Tensor, dim: int, keepdim: bool = False) -> return_types.min:
     """The smallest values of `dim` and where they are; nan is the smallest of all."""
     return return_types.min(_core.min_with_index(input, dim, keepdim))
 
@@ -94,16 +94,17 @@ def _pair(name: str, input: Any, other: Any) -> tuple[Tensor, Tensor]:
     return input, other
 
 
-@composed(method=True)
+@composed(method=True, numpy_names=True)
 def max(
     input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None,
-    axis: int | None = None, out: Any = None,
+    out: Any = None,
 ) -> Any:  # fmt: skip
     """The largest element; with `dim`, (values, indices) along it; of two tensors, the larger ones.
 
-    nan counts as the largest. Of equal elements the first is the one whose index is given.
+    nan counts as the largest. Of equal elements the first is the one whose index (int64) is given
+    and that gets the gradient along `dim`; without `dim` they share it evenly. Raises IndexError
+    for an empty `dim`, RuntimeError for an empty input without one.
     """
-    dim = axis if dim is None else dim
     if isinstance(dim, Tensor) or other is not None:
         return maximum(*_pair("max", input, dim if other is None else other), out=out)
     if dim is None:
@@ -111,16 +112,17 @@ def max(
     return _max_dim(input, dim, keepdim, out=out)
 
 
-@composed(method=True)
+@composed(method=True, numpy_names=True)
 def min(
     input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None,
-    axis: int | None = None, out: Any = None,
+    out: Any = None,
 ) -> Any:  # fmt: skip
     """The smallest element; with `dim`, (values, indices) along it; of two tensors, the smaller.
 
-    nan counts as the smallest. Of equal elements the first is the one whose index is given.
+    nan counts as the smallest. Of equal elements the first is the one whose index (int64) is given
+    and that gets the gradient along `dim`; without `dim` they share it evenly. Raises IndexError
+    for an empty `dim`, RuntimeError for an empty input without one.
     """
-    dim = axis if dim is None else dim
     if isinstance(dim, Tensor) or other is not None:
         return minimum(*_pair("min", input, dim if other is None else other), out=out)
     if dim is None:
@@ -130,17 +132,30 @@ def min(
 
 @op(_core.argmax, out=True)
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Where the largest element is, along `dim` or in the flattened input; the first of equals."""
+    """The index (int64) of the largest element along `dim`, or in the flattened input for None.
+
+    Of equal elements the first; nan counts as the largest. Without a derivative. Raises IndexError
+    where there is nothing to choose from, RuntimeError for bool and complex numbers.
+    """
 
 
 @op(_core.argmin, out=True)
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Where the smallest element is, along `dim` or in the flattened input; the first of equals."""
+    """The index (int64) of the smallest element along `dim`, or in the flattened input for None.
+
+    Of equal elements the first; nan counts as the smallest. Without a derivative. Raises IndexError
+    where there is nothing to choose from, RuntimeError for bool and complex numbers.
+    """
 
 
 @op(out=True)
-def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The smallest and the largest value, of all elements or along `dim`."""
+def aminmax(
+    input: Tensor, *, dim: int | None = None, keepdim: bool = False
+) -> return_types.aminmax:
+    """(min, max) of all elements, or along `dim`, in one pass.
+
+    nan if one is nan; equal elements share the gradient. Raises RuntimeError where there are none.
+    """
     if input.numel() == 0 and (dim is None or input.shape[dim] == 0):
         raise RuntimeError(
             "aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
@@ -192,7 +207,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
 
 @composed(method=True)
 def argwhere(input: Tensor) -> Tensor:
-    """The places of the elements that are not zero: (count, dimensions)."""
+    """The places of the elements that are not 0, in row-major order: int64 (count, dimensions)."""
     return _nonzero(input)
 
 
@@ -200,7 +215,10 @@ def argwhere(input: Tensor) -> Tensor:
 def nonzero_static(
     input: Tensor, *, size: int, fill_value: int = -1, out: Tensor | None = None
 ) -> Tensor:
-    """nonzero with exactly `size` rows: cut off, or filled up with `fill_value`."""
+    """:func:`nonzero` with exactly `size` rows: cut off, or filled up with rows of `fill_value`.
+
+    int64 (size, dimensions), whatever the values are. Raises RuntimeError for a negative `size`.
+    """
     if size < 0:
         raise RuntimeError(f"nonzero_static: 'size' must be an non-negative integer, got {size}")
     places = _core.nonzero(input)
@@ -212,7 +230,11 @@ def nonzero_static(
 
 @composed()
 def unravel_index(indices: Tensor, shape: Any) -> tuple:
-    """The coordinates, in a tensor of `shape`, of positions in it flattened: one per dimension."""
+    """The coordinates, in a tensor of `shape`, of positions in it flattened.
+
+    One int64 tensor per dimension, in the shape of `indices`. Positions are not checked. Raises
+    TypeError unless `indices` is a tensor of integers.
+    """
     if not isinstance(indices, Tensor) or indices.dtype.is_floating_point:
         raise TypeError("expected 'indices' to be an integer tensor")
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
@@ -229,7 +251,11 @@ def isin(
     elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """Whether each element is one of `test_elements` (or, with `invert`, is not)."""
+    """Whether each element is one of `test_elements` (or, with `invert`, is not).
+
+    Either may be a number. The result is bool in the shape of `elements`; nan is never found.
+    `assume_unique` changes nothing. Raises TypeError if neither is a tensor.
+    """
     like = elements if isinstance(elements, Tensor) else test_elements
     if not isinstance(like, Tensor):
         raise TypeError("isin() takes a Tensor as elements or as test_elements")
@@ -257,7 +283,11 @@ def isin(
 
 @op(_core.masked_select, out=True)
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    """The elements where a boolean mask holds, in row-major order: (count,)."""
+    """The elements where a boolean mask holds, in row-major order: a vector of as many.
+
+    `input` and `mask` broadcast. Other elements get gradient 0. Raises RuntimeError for a mask that
+    is not bool.
+    """
 
 
 def _masked_select_gradient(grad: Tensor, input_shape: Any, mask: Tensor) -> Tensor:
@@ -283,7 +313,11 @@ def _masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 
 @composed(method=True)
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
-    """The elements of `source`, in order, where a boolean mask holds, else input."""
+    """The elements of `source`, in order, where a boolean mask holds, else those of input.
+
+    The mask broadcasts; `source` has any shape and at least as many elements as the mask holds, of
+    the input's dtype, else RuntimeError is raised.
+    """
     shape = broadcast_shapes(input.shape, mask.shape)
     return _masked_scatter(expand(input, shape) if input.shape != shape else input, mask, source)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
-from rushlight.dtypes import check_device
 from rushlight.tensor import Tensor
 
 
@@ -34,7 +33,12 @@ def _axis(input: Tensor, dim: int, extra: int = 0) -> int:
 
 @op(_core.as_strided, view=True)
 def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
-    """A view with any sizes and strides that stay inside the storage."""
+    """A view with any sizes and strides, in elements, that stay inside the storage.
+
+    `storage_offset` counts from the storage's start; the tensor's own by default. Where elements
+    overlap, gradients are added up and shared. Raises RuntimeError where the view would leave the
+    storage.
+    """
 
 
 def _as_strided_gradient(
@@ -68,7 +72,7 @@ as_strided.vjp(input=_as_strided_gradient)
 def as_strided_scatter(
     input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
 ) -> Tensor:
-    """A copy of input in which the strided part has the values of `src`."""
+    """A copy of input in which the part that `as_strided` would show has the values of `src`."""
     result = input.clone()
     as_strided(result, size, stride, storage_offset).copy_(src)
     return result
@@ -94,8 +98,13 @@ def _tensor_view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None)
     return _view(self, shape)
 
 
+def _view_as(self: Tensor, other: Tensor) -> Tensor:
+    """`view` to the shape of another tensor."""
+    return _view(self, other.shape)
+
+
 Tensor.view = _tensor_view
-Tensor.view_as = lambda self, other: _view(self, other.shape)
+Tensor.view_as = _view_as
 
 
 def _view_dtype(input: Tensor, dtype: Any) -> Tensor:
@@ -137,20 +146,36 @@ _unsafe_view.vjp(input=lambda grad, input_shape: reshape(grad, input_shape))
 
 @composed()
 def reshape(input: Tensor, shape: Any) -> Tensor:
-    """The same elements in another shape: a view where possible, else a copy."""
+    """The same elements, in row-major order, in another shape: a view where possible, else a copy.
+
+    One size may be -1: what is left. Raises RuntimeError where the number of elements does not fit.
+    """
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if _core.can_view(input, shape):
         return _view(input, shape)
     return _unsafe_view(input.contiguous(), shape)
 
 
-Tensor.reshape = lambda self, *shape: reshape(self, _sizes(shape))
-Tensor.reshape_as = lambda self, other: reshape(self, other.shape)
+def _tensor_reshape(self: Tensor, *shape: Any) -> Tensor:
+    """The same elements in another shape (-1: what is left): a view where possible, else a copy."""
+    return reshape(self, _sizes(shape))
+
+
+def _reshape_as(self: Tensor, other: Tensor) -> Tensor:
+    """`reshape` to the shape of another tensor."""
+    return reshape(self, other.shape)
+
+
+Tensor.reshape = _tensor_reshape
+Tensor.reshape_as = _reshape_as
 
 
 @op(_core.permute, view=True, variadic="dims")
 def permute(input: Tensor, dims: Any) -> Tensor:
-    """A view with the dimensions in another order."""
+    """A view with the dimensions in the order `dims`, which names each of them once.
+
+    Raises RuntimeError where it does not, IndexError for a dimension that is not there.
+    """
 
 
 def _inverse(dims: tuple) -> tuple:
@@ -165,7 +190,7 @@ permute.vjp(input=lambda grad, dims: permute(grad, _inverse(dims)))
 
 @op(_core.transpose, view=True)
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """A view with two dimensions exchanged."""
+    """A view with two dimensions exchanged. Raises IndexError for one that is not there."""
 
 
 transpose.vjp(input=lambda grad, dim0, dim1: transpose(grad, dim0, dim1))
@@ -181,7 +206,10 @@ _t.vjp(input=lambda grad, dim0, dim1: _t(grad, dim0, dim1))
 
 @composed(method=True)
 def t(input: Tensor) -> Tensor:
-    """The transpose of a matrix; vectors stay as they are."""
+    """The transpose of a matrix, as a view; vectors and numbers stay as they are.
+
+    Raises RuntimeError for more than 2 dimensions.
+    """
     if input.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
     return _t(input, 0, 1) if input.ndim == 2 else _t(input, 0, 0)
@@ -189,29 +217,55 @@ def t(input: Tensor) -> Tensor:
 
 @composed(method=True)
 def adjoint(input: Tensor) -> Tensor:
-    """The last two dimensions exchanged, complex numbers conjugated."""
+    """The last two dimensions exchanged, complex numbers conjugated: (*, m, n) -> (*, n, m)."""
     return transpose(input, -2, -1).conj()
 
 
-Tensor.T = property(lambda self: permute(self, tuple(range(self.ndim - 1, -1, -1))))
-Tensor.mT = property(lambda self: transpose(self, -2, -1))
-Tensor.H = property(adjoint)
-Tensor.mH = property(adjoint)
+
+
+def _T(self: Tensor) -> Tensor:
+    """A view with the dimensions in reverse order."""
+    return permute(self, tuple(range(self.ndim - 1, -1, -1)))
+
+
+def _mT(self: Tensor) -> Tensor:
+    """A view with the last two dimensions exchanged: each matrix transposed."""
+    return transpose(self, -2, -1)
+
+
+Tensor.T = property(_T)  # type: ignore[assignment]
+Tensor.mT = property(_mT)  # type: ignore[assignment]
+Tensor.H = property(adjoint)  # type: ignore[assignment]
+Tensor.mH = property(adjoint)  # type: ignore[assignment]
 swapaxes = swapdims = Tensor.swapaxes = Tensor.swapdims = transpose
 
 
 @op(_core.expand, view=True, public=False, variadic="size")
 def expand(input: Tensor, size: Any) -> Tensor:
-    """A view with dimensions of size 1 repeated (-1: as they are), without a copy."""
+    """A view with dimensions of size 1 repeated, without a copy; -1 leaves a size as it is.
+
+    New dimensions come in front. Elements share memory, so do not write to the result. The gradient
+    is the sum over what was repeated. Raises RuntimeError where another size would have to change.
+    """
 
 
 expand.vjp(input=lambda grad, input_shape: sum_to_size(grad, input_shape))
-Tensor.expand_as = lambda self, other: expand(self, other.shape)
+
+
+def _expand_as(self: Tensor, other: Tensor) -> Tensor:
+    """`expand` to the shape of another tensor."""
+    return expand(self, other.shape)
+
+
+Tensor.expand_as = _expand_as
 
 
 @op(_core.sum_to_size, public=False, variadic="size")
 def sum_to_size(input: Tensor, size: Any) -> Tensor:
-    """The sum over the dimensions along which `size` would have been broadcast."""
+    """The sum over the dimensions along which `size` would have been broadcast: undoes `expand`.
+
+    Raises RuntimeError where `size` does not broadcast to the input's shape.
+    """
 
 
 sum_to_size.vjp(input=lambda grad, input_shape: expand(grad, input_shape))
@@ -219,13 +273,16 @@ sum_to_size.vjp(input=lambda grad, input_shape: expand(grad, input_shape))
 
 @composed(method=True)
 def broadcast_to(input: Tensor, size: Any) -> Tensor:
-    """expand under NumPy's name."""
+    """Another name of `expand`, NumPy's, with the sizes as one sequence."""
     return expand(input, tuple(size))
 
 
 @composed()
 def broadcast_tensors(*tensors: Tensor) -> tuple:
-    """Views of the tensors in the shape that they broadcast to."""
+    """Views of the tensors in the shape that they broadcast to, as a tuple.
+
+    Raises RuntimeError where they do not.
+    """
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
     shape = broadcast_shapes(*(t.shape for t in tensors))
@@ -234,7 +291,10 @@ def broadcast_tensors(*tensors: Tensor) -> tuple:
 
 @composed()
 def broadcast_shapes(*shapes: Any) -> Any:
-    """The shape that tensors of these shapes broadcast to."""
+    """The shape that tensors of these shapes broadcast to.
+
+    An int counts as a shape of one dimension. Raises RuntimeError where they do not.
+    """
     from rushlight.dtypes import Size
 
     result: list[int] = []
@@ -258,7 +318,7 @@ def broadcast_shapes(*shapes: Any) -> Any:
 def slice(
     input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Tensor:
-    """input[start:end:step] along `dim`."""
+    """input[start:end:step] along `dim`, as a view; ends outside are moved inside, as Python's."""
 
 
 slice.vjp(
@@ -285,7 +345,11 @@ slice_backward.vjp(
 
 @op(_core.select, view=True)
 def select(input: Tensor, dim: int, index: int) -> Tensor:
-    """The part at one index of a dimension, which goes."""
+    """The part at one index of a dimension, which goes, as a view.
+
+    Negative ones count from the end. Raises IndexError for an index or a dimension that is not
+    there.
+    """
 
 
 select.vjp(
@@ -304,9 +368,12 @@ def select_backward(grad_output: Tensor, size: Any, dim: int, index: int) -> Ten
 select_backward.vjp(grad_output=lambda grad, dim, index: select(grad, dim, index))
 
 
-@composed(method=True)
+@composed(method=True, numpy_names=True)
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """The part of a dimension from `start`, `length` long."""
+    """input[start : start + length] along `dim`, as a view; `start` may be negative.
+
+    Raises RuntimeError where the part goes beyond the end, IndexError where it starts there.
+    """
     size = input.shape[_axis(input, dim)] if input.ndim else 0
     if input.ndim == 0:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
@@ -333,7 +400,10 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
 
 @op(_core.unsqueeze, view=True)
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
-    """A view with one more dimension, of size 1, at `dim`."""
+    """A view with one more dimension, of size 1, at `dim`, from -ndim - 1 to ndim.
+
+    Raises IndexError for another one.
+    """
 
 
 unsqueeze.vjp(input=lambda grad, input_shape: reshape(grad, input_shape))
@@ -345,7 +415,10 @@ def _squeeze_name(dim: Any) -> str:
 
 @op(_core.squeeze, view=True, node=_squeeze_name)
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
-    """A view without the dimensions of size 1 (all, or those of `dim`)."""
+    """A view without the dimensions of size 1: all of them, or those of `dim` (an int or several).
+
+    A dimension of another size stays, without an error.
+    """
 
 
 squeeze.vjp(input=lambda grad, input_shape: reshape(grad, input_shape))
@@ -353,7 +426,10 @@ squeeze.vjp(input=lambda grad, input_shape: reshape(grad, input_shape))
 
 @composed(method=True)
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Some neighbouring dimensions (by default all) made one."""
+    """The dimensions from `start_dim` to `end_dim`, both included, made one: a view where possible.
+
+    A 0-dim tensor becomes a vector of 1. Raises RuntimeError where the first lies behind the last.
+    """
     if input.ndim == 0:
         return reshape(input, (1,))
     first, last = _axis(input, start_dim), _axis(input, end_dim)
@@ -369,13 +445,16 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 @composed(method=True)
 def ravel(input: Tensor) -> Tensor:
-    """All elements in one row."""
+    """All elements in one row: a view where possible, else a copy."""
     return reshape(input, (-1,))
 
 
 @composed(method=True)
 def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
-    """One dimension split into several."""
+    """One dimension split into several, whose product it is; one may be -1. A view.
+
+    Raises RuntimeError where the sizes do not multiply to it.
+    """
     axis = _axis(input, dim)
     sizes = (sizes,) if isinstance(sizes, int) else tuple(sizes)
     if not sizes:
@@ -394,7 +473,11 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
 
 @composed(method=True)
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
-    """Some dimensions moved to other places; the others keep their order."""
+    """Some dimensions moved to other places, as a view; the others keep their order.
+
+    `source` and `destination` are ints or sequences of one length. Raises RuntimeError where one is
+    named twice, IndexError where it is not there.
+    """
     sources = (source,) if isinstance(source, int) else tuple(source)
     targets = (destination,) if isinstance(destination, int) else tuple(destination)
     if len(sources) != len(targets):
@@ -449,7 +532,10 @@ _split.vjp(input=_split_gradient)
 
 @composed(method=True)
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple:
-    """Views of parts of one size (the last may be smaller), or of the sizes given."""
+    """Views of parts of one size (the last may be smaller), or of the sizes given, as a tuple.
+
+    Raises RuntimeError for negative sizes, or such that do not add up to the dimension's.
+    """
     if isinstance(split_size_or_sections, int):
         return _split_even(tensor, split_size_or_sections, dim)
     return split_with_sizes(tensor, split_size_or_sections, dim)
@@ -475,7 +561,10 @@ def _split_even(tensor: Tensor, size: int, dim: int) -> tuple:
 
 @composed(method=True)
 def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple:
-    """Views of parts with the sizes given, which add up to the dimension's."""
+    """Views of parts with the sizes given, as a tuple.
+
+    Raises RuntimeError where one is negative or they do not add up to the dimension's.
+    """
     if input.ndim == 0:
         raise RuntimeError("split_with_sizes expects at least a 1-dimensional tensor")
     axis = _axis(input, dim)
@@ -496,9 +585,12 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple:
     return _split(input, sizes, axis)
 
 
-@composed(method=True)
+@composed(method=True, numpy_names=True)
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple:
-    """At most `chunks` views of equal parts (the last may be smaller)."""
+    """At most `chunks` views of parts of size ceil(size / chunks); the last may be smaller.
+
+    5 elements in 4 chunks are 2 + 2 + 1: three. Raises RuntimeError for `chunks` <= 0.
+    """
     if input.ndim == 0:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
@@ -512,7 +604,11 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple:
 
 @composed(method=True)
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple:
-    """Views of nearly equal parts, or of the parts between the indices given."""
+    """Views of exactly that many nearly equal parts, or of the parts between the indices given.
+
+    The first ones are larger by one where they do not come out even. Raises RuntimeError for a
+    number of parts <= 0, or a tensor that is not int64 with at most one dimension.
+    """
     if input.ndim == 0:
         raise RuntimeError(
             "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
@@ -541,7 +637,10 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
 
 @op(view=True)
 def unbind(input: Tensor, dim: int = 0) -> tuple:
-    """Views of all parts along a dimension, which goes."""
+    """Views of all parts along a dimension, which goes, as a tuple.
+
+    Raises IndexError for a 0-dim tensor.
+    """
     axis = _axis(input, dim)
     if input.ndim == 0:
         raise IndexError("unbind(): cannot be applied to a 0-dim tensor")
@@ -564,7 +663,11 @@ unbind.vjp(input=_unbind_gradient)
 
 @op(view=True, public=False)
 def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """A view of all windows of `size` along a dimension, `step` apart, as a new last dimension."""
+    """A view of all windows of `size` along a dimension, `step` apart, as a new last dimension.
+
+    The dimension becomes (length - size) // step + 1 long. Gradients of windows that overlap add
+    up. Raises RuntimeError where `size` is more than there is or `step` <= 0.
+    """
     axis = _axis(input, dimension)
     length = input.shape[axis] if input.ndim else 1
     if size < 0:
@@ -585,16 +688,29 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return _core.as_strided(input, shape, stride, input.storage_offset())
 
 
+@op(_core.overlap_add, method=False, public=False)
+def _overlap_add(windows: Tensor, step: int, length: int) -> Tensor:
+    """Windows (..., windows, size) added up, `step` apart: (..., length)."""
+
+
+_overlap_add.vjp(
+    windows=lambda grad, windows_shape, step: _windows(grad, windows_shape, step)
+)
+
+
+def _windows(grad: Tensor, shape: Any, step: int) -> Tensor:
+    # There may be more elements than the windows cover.
+    used = (shape[-2] - 1) * step + shape[-1] if shape[-2] else 0
+    return unfold(grad.narrow(-1, 0, used), -1, shape[-1], step) if used else grad.new_zeros(shape)
+
+
 def _unfold_gradient(
     grad: Tensor, input_shape: Any, dimension: int, size: int, step: int
 ) -> Tensor:
     if not input_shape:
         return grad.reshape(())
     axis = dimension + len(input_shape) if dimension < 0 else dimension
-    length = input_shape[axis]
-    windows = unfold(_core.arange(0, length, 1, _core.int64), 0, size, step).reshape(-1)
-    moved = grad.movedim(-1, axis + 1).flatten(axis, axis + 1)
-    return grad.new_zeros(input_shape).index_add(axis, windows, moved)
+    return _overlap_add(grad.movedim(axis, -2), step, input_shape[axis]).movedim(-1, axis)
 
 
 unfold.vjp(input=_unfold_gradient)
@@ -602,7 +718,11 @@ unfold.vjp(input=_unfold_gradient)
 
 @op(view=True)
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """A view of the diagonal of two dimensions, as a new last dimension."""
+    """A view of the diagonal of two dimensions, as a new last dimension.
+
+    `offset`: how far above the main one, below if negative. Raises RuntimeError where `dim1` is
+    `dim2`.
+    """
     a, b = _axis(input, dim1), _axis(input, dim2)
     if a == b:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
@@ -628,139 +748,6 @@ def _diagonal_gradient(
 
 diagonal.vjp(input=_diagonal_gradient)
 
-# ---- copies and casts
 
-
-@op(inplace=False)
-def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy with memory of its own."""
-    return _core.clone(input)
-
-
-clone.vjp(input=lambda grad: grad)
-
-
-def _tensor_contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself if its rows follow each other, else a copy that does."""
-    return self if self._is_contiguous() else clone(self)
-
-
-Tensor.contiguous = _tensor_contiguous
-
-
-@op(_core.to_dtype, method=False, public=False, node="ToCopyBackward0")
-def to_dtype(input: Tensor, dtype: Any) -> Tensor:
-    """The values in another dtype."""
-
-
-to_dtype.vjp(input=lambda grad, input_dtype: to_dtype(grad, input_dtype))
-
-
-def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """The tensor in another dtype; `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`.
-
-    Returns the tensor itself when nothing changes and `copy` is False.
-    """
-    dtype, copy = kwargs.pop("dtype", None), kwargs.pop("copy", False)
-    check_device(kwargs.pop("device", None))
-    other = kwargs.pop("other", None)
-    rest = list(args)
-    if rest and isinstance(rest[0], Tensor):
-        other = rest.pop(0)
-    elif rest and (rest[0] is None or isinstance(rest[0], (str,)) or hasattr(rest[0], "index")):
-        check_device(rest.pop(0))
-    if rest and (isinstance(rest[0], _core.dtype) or rest[0] in (float, int, bool, complex)):
-        dtype = rest.pop(0)
-    elif rest and rest[0] is None:
-        rest.pop(0)
-    if rest:
-        rest.pop(0)  # non_blocking
-    if rest:
-        copy = rest.pop(0)
-    if other is not None:
-        dtype = other.dtype
-    if dtype is not None and not isinstance(dtype, _core.dtype):
-        dtype = _core.result_type([dtype()]) if dtype is not float else _core.float64
-    if dtype is not None and dtype is not self.dtype:
-        return to_dtype(self, dtype)
-    return clone(self) if copy else self
-
-
-Tensor.to = _to
-Tensor.cpu = lambda self, memory_format=None: self
-
-
-def _cuda(self: Tensor, device: Any = None, *args: Any, **kwargs: Any) -> Tensor:
-    """Raises: there is no CUDA device."""
-    check_device("cuda")
-    return self
-
-
-Tensor.cuda = _cuda
-for _name, _dtype in {
-    "float": _core.float32, "double": _core.float64, "half": _core.float16,
-    "bfloat16": _core.bfloat16, "int": _core.int32, "long": _core.int64, "short": _core.int16,
-    "char": _core.int8, "byte": _core.uint8, "bool": _core.bool, "cfloat": _core.complex64,
-    "cdouble": _core.complex128,
-}.items():  # fmt: skip
-    setattr(
-        Tensor,
-        _name,
-        (lambda d: lambda self, memory_format=None: self if self.dtype is d else to_dtype(self, d))(
-            _dtype
-        ),
-    )
-
-
-def _type_as(self: Tensor, other: Tensor) -> Tensor:
-    """The values in the dtype of `other`."""
-    return self if self.dtype is other.dtype else to_dtype(self, other.dtype)
-
-
-Tensor.type_as = _type_as
-
-# ---- writing
-
-
-def _no_gradient(grad: Tensor) -> Tensor:
-    """Zeros: nothing of the old values is left."""
-    return _core.full(grad.shape, 0, grad.dtype)
-
-
-@op(inplace=True, public=False, method=False, node="CopyBackwards")
-def copy(input: Tensor, src: Tensor | complex, non_blocking: bool = False) -> Tensor:
-    """The values of `src` in the shape and dtype of input."""
-    if not isinstance(src, Tensor):
-        return _core.full(tuple(input.shape), src, input.dtype)
-    return _core.to_dtype(_core.expand(src, tuple(input.shape)), input.dtype)
-
-
-copy.vjp(input=_no_gradient, src=lambda grad: grad)
-
-
-@op(inplace=True, method=False, node="FillBackward2")
-def fill(input: Tensor, value: Any) -> Tensor:
-    """One value everywhere."""
-    if isinstance(value, Tensor):
-        if value.ndim:
-            raise RuntimeError(
-                "fill_ only supports 0-dimension value tensor but got tensor with "
-                f"{value.ndim} dimensions."
-            )
-        return _core.to_dtype(_core.expand(value, tuple(input.shape)), input.dtype)
-    return _core.full(tuple(input.shape), value, input.dtype)
-
-
-fill.vjp(input=_no_gradient, value=lambda grad: grad.sum())
-
-
-@op(inplace="only")
-def zero_(input: Tensor) -> Tensor:
-    """0 everywhere, in place."""
-    return _core.full(input.shape, 0, input.dtype)
-
-
-zero_.vjp(input=_no_gradient)
-
-_core.set_callbacks(as_strided=as_strided, sum_to=sum_to_size, cast=to_dtype)
+_core.set_callbacks(as_strided=as_strided, sum_to=sum_to_size)
 __all__ += ["swapaxes", "swapdims", "moveaxis"]  # type: ignore[name-defined]  # noqa: F821

@@ -20,10 +20,14 @@ def _several_gradient(grads: tuple, input_shape: Any, dim: int, result: tuple) -
 
 
 @op(out=True)
-def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False
+) -> return_types.sort:
     """The elements of `dim` in rising order, and the indices that they had.
 
     nan comes last, first with `descending`. Equal elements always keep their order.
+
+    Raises RuntimeError for complex numbers.
     """
     return return_types.sort(_core.sort(input, dim, descending, stable))
 
@@ -31,17 +35,21 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool
 sort.vjp(input=_several_gradient)
 
 
-@composed(method=True)
+@composed(method=True, numpy_names=True)
 def argsort(
     input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False
 ) -> Tensor:
-    """The indices that would sort `dim`."""
+    """The indices (int64) that put `dim` in rising order, or falling with `descending`.
+
+    nan comes last, first with `descending`; equal elements keep their order, with or without
+    `stable`. Without a derivative. Raises RuntimeError for complex numbers.
+    """
     return sort(input.detach(), dim, descending, stable=stable)[1]
 
 
 @composed(method=True)
 def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The values of the first dimension in rising order."""
+    """The first dimension in rising order: `sort(input, 0)` without the indices."""
     result = sort(input, 0)[0]
     return result if out is None else _core.write_out("msort", result, out)
 
@@ -49,10 +57,11 @@ def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 @op(out=True)
 def topk(
     input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> Any:
+) -> return_types.topk:
     """The `k` largest (or smallest) elements of `dim`, in order, and their indices.
 
-    nan is the largest of all. Of equal elements the first ones are taken.
+    `dim` becomes `k` long. nan is the largest of all; of equal elements the first ones are taken.
+    Raises RuntimeError where `k` is negative or more than there are.
     """
     return return_types.topk(_core.topk(input, int(k), dim, largest, sorted))
 
@@ -61,8 +70,11 @@ topk.vjp(input=_several_gradient)
 
 
 @op(out=True)
-def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
-    """The k-th smallest value of `dim`, counted from 1, and its index."""
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> return_types.kthvalue:
+    """(values, indices) of the k-th smallest elements of `dim`, `k` counted from 1.
+
+    nan is the largest. Raises RuntimeError unless 1 <= k <= the size of `dim`.
+    """
     return return_types.kthvalue(_core.kthvalue(input, int(k), dim, keepdim))
 
 
@@ -70,8 +82,11 @@ kthvalue.vjp(input=_selected_gradient)
 
 
 @op(out=True)
-def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
-    """The most frequent value of `dim`, the smallest of several, and its last index."""
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> return_types.mode:
+    """(values, indices) of the most frequent elements of `dim`; of several, the smallest.
+
+    The index is that of its last occurrence. Raises IndexError for an empty `dim`.
+    """
     return return_types.mode(_core.mode(input, dim, keepdim))
 
 
@@ -81,7 +96,7 @@ mode.vjp(input=_selected_gradient)
 
 
 @op(out=True, method=False, public=False, node="MedianBackward1")
-def _median_dim(input: Tensor, dim: int, keepdim: bool = False) -> Any:
+def _median_dim(input: Tensor, dim: int, keepdim: bool = False) -> return_types.median:
     """The lower medians of `dim`; nan if there is one."""
     return return_types.median(_core.median_with_index(input, dim, keepdim, False))
 
@@ -90,7 +105,7 @@ _median_dim.vjp(input=_selected_gradient)
 
 
 @op(out=True, method=False, public=False, node="NanmedianBackward1")
-def _nanmedian_dim(input: Tensor, dim: int, keepdim: bool = False) -> Any:
+def _nanmedian_dim(input: Tensor, dim: int, keepdim: bool = False) -> return_types.nanmedian:
     """The lower medians of `dim` without nan."""
     return return_types.nanmedian(_core.median_with_index(input, dim, keepdim, True))
 
@@ -123,25 +138,28 @@ def _nanmedian_all(input: Tensor) -> Tensor:
 _nanmedian_all.vjp(input=_median_gradient)
 
 
-@composed(method=True)
+@composed(method=True, numpy_names=True)
 def median(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None,
-    out: Any = None,
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None,
 ) -> Any:  # fmt: skip
-    """The median, of two the lower; with `dim`, (values, indices) along it. nan if there is one."""
-    dim = axis if dim is None else dim
+    """The median of all elements, of two the lower; with `dim`, (values, indices) along it.
+
+    nan if one is nan, or if there are no elements at all. Equal elements share the gradient, except
+    along `dim`. Raises NotImplementedError for complex numbers, IndexError for an empty `dim`.
+    """
     if dim is None:
         return _median_all(input, out=out)
     return _median_dim(input, dim, keepdim, out=out)
 
 
-@composed(method=True)
+@composed(method=True, numpy_names=True)
 def nanmedian(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None,
-    out: Any = None,
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None,
 ) -> Any:  # fmt: skip
-    """The median of what is not nan, of two the lower; with `dim`, (values, indices) along it."""
-    dim = axis if dim is None else dim
+    """The median of what is not nan, of two the lower; with `dim`, (values, indices) along it.
+
+    nan where all is nan. Otherwise as :func:`median`.
+    """
     if dim is None:
         return _nanmedian_all(input, out=out)
     return _nanmedian_dim(input, dim, keepdim, out=out)
@@ -222,7 +240,7 @@ def _quantile(
     return result.reshape([*q.shape, *shape])
 
 
-@composed(method=True, float32=True)
+@composed(method=True, float32=True, numpy_names=True)
 def quantile(
     input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *,
     interpolation: str = "linear", out: Tensor | None = None,
@@ -232,16 +250,19 @@ def quantile(
     q: a number in [0, 1], or a vector of such, which becomes the first dimension of the result.
     Between two elements the value is interpolated: "linear", or the "lower", "higher", "nearest"
     one, or their "midpoint". A row with nan has the quantile nan.
+
+    Raises RuntimeError for `q` outside [0, 1] or of another dtype, an empty input, and dtypes other
+    than float32 and float64.
     """
     result = _quantile("quantile", input, q, dim, keepdim, interpolation, False)
     return result if out is None else _core.write_out("quantile", result, out)
 
 
-@composed(method=True, float32=True)
+@composed(method=True, float32=True, numpy_names=True)
 def nanquantile(
     input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *,
     interpolation: str = "linear", out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """quantile of the elements that are not nan."""
+    """:func:`quantile` of the elements that are not nan; nan where all are."""
     result = _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
     return result if out is None else _core.write_out("nanquantile", result, out)

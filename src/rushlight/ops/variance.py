@@ -134,47 +134,54 @@ def _count_checked(input: Tensor, dims: tuple) -> int:
     return _count(input.shape, dims)
 
 
-@composed(method=True)
+@composed(method=True, numpy_names=True)
 def var(
     input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
-    correction: Any = None, axis: Any = None, out: Tensor | None = None,
+    correction: Any = None, out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """The variance over `dim` (all dimensions by default): squares over the count - correction.
 
     correction: 1 by default; `unbiased` says 1 or 0.
+
+    The derivative is 2 (input - mean) / (count - correction). nan, with a warning, where count <=
+    `correction`. Raises RuntimeError for integers.
     """
-    dims, correction = _arguments("var", input, dim if axis is None else axis, unbiased, correction)
+    dims, correction = _arguments("var", input, dim, unbiased, correction)
     result = _var(input, dims, correction, keepdim)
     return result if out is None else _core.write_out("var", result, out)
 
 
-@composed(method=True)
+@composed(method=True, numpy_names=True)
 def std(
     input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
-    correction: Any = None, axis: Any = None, out: Tensor | None = None,
+    correction: Any = None, out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """The standard deviation over `dim`: the root of :func:`var`."""
-    dims, correction = _arguments("std", input, dim if axis is None else axis, unbiased, correction)
+    """The standard deviation over `dim` (an int, several, None for all): the root of :func:`var`.
+
+    Divides by count - `correction`, by default 1 (Bessel's). The gradient is 0 where all are equal.
+    nan, with a warning, where count <= `correction`. Raises as :func:`var`.
+    """
+    dims, correction = _arguments("std", input, dim, unbiased, correction)
     result = _std(input, dims, correction, keepdim)
     return result if out is None else _core.write_out("std", result, out)
 
 
-@composed()
+@composed(numpy_names=True)
 def var_mean(
     input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
     correction: Any = None,
 ) -> tuple:  # fmt: skip
-    """The variance and the mean over `dim`."""
+    """(variance, mean) over `dim`, in one pass; as :func:`var` and :func:`mean`."""
     dims, correction = _arguments("var_mean", input, dim, unbiased, correction)
     return _var_mean(input, dims, correction, keepdim)
 
 
-@composed()
+@composed(numpy_names=True)
 def std_mean(
     input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
     correction: Any = None,
 ) -> tuple:  # fmt: skip
-    """The standard deviation and the mean over `dim`."""
+    """(standard deviation, mean) over `dim`, in one pass; as :func:`std` and :func:`mean`."""
     dims, correction = _arguments("std_mean", input, dim, unbiased, correction)
     return _std_mean(input, dims, correction, keepdim)
 
@@ -202,6 +209,9 @@ def cov(
     """The covariances of variables (rows) over observations (columns).
 
     fweights: how often each observation counts (integers). aweights: how much it counts.
+
+    Shapes: (variables, observations) -> (variables, variables); a vector is one variable and gives
+    a 0-dim tensor. Raises RuntimeError for more than 2 dimensions, or weights that do not fit.
     """
     if input.ndim > 2:
         raise RuntimeError(
@@ -246,7 +256,11 @@ def cov(
 
 @composed(method=True)
 def corrcoef(input: Tensor) -> Tensor:
-    """The correlations of variables (rows) over observations (columns), within [-1, 1]."""
+    """The correlations of variables (rows) over observations (columns), within [-1, 1].
+
+    Shapes: (variables, observations) -> (variables, variables); a vector is one variable and gives
+    a 0-dim 1. nan for a variable that is constant. Raises RuntimeError for more than 2 dimensions.
+    """
     if input.ndim > 2:
         raise RuntimeError(
             "corrcoef(): expected input to have two or fewer dimensions but got an input with "

@@ -1,0 +1,225 @@
+// Common rows on blocks of complex numbers, in place of those of loops_plain.cpp: part by part, so
+// that the compiler vectorises them. Products and quotients are the plain formulas; infinite
+// operands give what these give, as in PyTorch.
+#include "elementwise/pointwise_loops.h"
+
+namespace rushlight::RUSHLIGHT_ISA {
+namespace {
+
+using Index = std::int64_t;
+
+// Real and imaginary part.
+struct Parts {
+    double re, im;
+};
+
+template <class F>
+[[gnu::always_inline]] inline void each(void* dst, const void* const* src, Index n, F f) {
+    auto* d = static_cast<double*>(dst);
+    auto* a = static_cast<const double*>(src[0]);
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) {
+        const Parts r = f(Parts{a[2 * i], a[2 * i + 1]});
+        d[2 * i] = r.re;
+        d[2 * i + 1] = r.im;
+    }
+}
+
+template <class F>
+[[gnu::always_inline]] inline void each_pair(void* dst, const void* const* src, Index n, F f) {
+    auto* d = static_cast<double*>(dst);
+    auto* a = static_cast<const double*>(src[0]);
+    auto* b = static_cast<const double*>(src[1]);
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) {
+        const Parts r = f(Parts{a[2 * i], a[2 * i + 1]}, Parts{b[2 * i], b[2 * i + 1]});
+        d[2 * i] = r.re;
+        d[2 * i + 1] = r.im;
+    }
+}
+
+inline Parts product(Parts a, Parts b) {
+    return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
+}
+
+// Smith's division (1962): by the larger part first, so that nothing overflows on the way.
+inline Parts quotient(Parts a, Parts b) {
+    const bool real = std::abs(b.re) >= std::abs(b.im);
+    const double large = real ? b.re : b.im, small = real ? b.im : b.re;
+    const double ratio = small / large, scale = 1 / (large + small * ratio);
+    const double one = real ? a.re : a.im, two = real ? a.im : a.re;
+    const double re = (one + two * ratio) * scale, im = (two - one * ratio) * scale;
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    const bool zero = (b.re == 0) & (b.im == 0);
+    return {zero ? a.re * kInfinity : re, zero ? a.im * kInfinity : real ? im : -im};
+}
+
+// A power of two with which the squares of both parts are in range, and what undoes it.
+struct Scale {
+    double down, up;
+};
+inline Scale scale_of(Parts a) {
+    constexpr double kLarge = 0x1p500, kSmall = 0x1p-500, kUp = 0x1p600, kDown = 0x1p-600;
+    const double re = std::abs(a.re), im = std::abs(a.im), most = re > im ? re : im;
+    const bool large = most > kLarge, small = most < kSmall;
+    return {large ? kDown : small ? kUp : 1.0, large ? kUp : small ? kDown : 1.0};
+}
+inline double scaled_size(Parts a, double scale) {
+    const double re = a.re * scale, im = a.im * scale;
+    return math::sqrt(re * re + im * im);
+}
+inline double size_of(Parts a) {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    const Scale scale = scale_of(a);
+    const double size = scaled_size(a, scale.down) * scale.up;
+    const bool infinite = (std::abs(a.re) == kInfinity) | (std::abs(a.im) == kInfinity);
+    return infinite ? kInfinity : size;
+}
+
+void add(void* d, const void* const* s, Index n) {
+    each_pair(d, s, n, [](Parts a, Parts b) { return Parts{a.re + b.re, a.im + b.im}; });
+}
+void sub(void* d, const void* const* s, Index n) {
+    each_pair(d, s, n, [](Parts a, Parts b) { return Parts{a.re - b.re, a.im - b.im}; });
+}
+void mul(void* d, const void* const* s, Index n) { each_pair(d, s, n, product); }
+void div(void* d, const void* const* s, Index n) { each_pair(d, s, n, quotient); }
+void neg(void* d, const void* const* s, Index n) {
+    each(d, s, n, [](Parts a) { return Parts{-a.re, -a.im}; });
+}
+void conj(void* d, const void* const* s, Index n) {
+    each(d, s, n, [](Parts a) { return Parts{a.re, -a.im}; });
+}
+void imag(void* d, const void* const* s, Index n) {
+    each(d, s, n, [](Parts a) { return Parts{a.im, 0.0}; });
+}
+void square(void* d, const void* const* s, Index n) {
+    each(d, s, n, [](Parts a) { return product(a, a); });
+}
+void reciprocal(void* d, const void* const* s, Index n) {
+    each(d, s, n, [](Parts a) { return quotient({1.0, 0.0}, a); });
+}
+void abs(void* d, const void* const* s, Index n) {
+    each(d, s, n, [](Parts a) { return Parts{size_of(a), 0.0}; });
+}
+void sgn(void* d, const void* const* s, Index n) {
+    each(d, s, n, [](Parts a) {
+        const double down = scale_of(a).down, size = scaled_size(a, down);
+        const bool zero = size == 0;
+        return Parts{zero ? 0.0 : a.re * down / size, zero ? 0.0 : a.im * down / size};
+    });
+}
+void angle(void* d, const void* const* s, Index n) {
+    each(d, s, n, [](Parts a) { return Parts{math::atan2(a.im, a.re), 0.0}; });
+}
+void pow(void* dst, const void* const* src, Index n) {
+    auto* d = static_cast<Complex128*>(dst);
+    auto* a = static_cast<const Complex128*>(src[0]);
+    auto* b = static_cast<const Complex128*>(src[1]);
+    bool squares = true;  // the one power that is common
+    for (Index i = 0; i < n && squares; ++i) squares = b[i] == 2.0;
+    if (squares) return square(dst, src, n);
+    for (Index i = 0; i < n; ++i) d[i] = rows::Pow::call(a[i], b[i]);
+}
+
+void load_pairs(void* dst, const std::byte* src, Index stride, Index n) {
+    auto* d = static_cast<double*>(dst);
+    if (stride == Index(sizeof(Complex64))) {
+        auto* s = reinterpret_cast<const float*>(src);
+#pragma GCC ivdep
+        for (Index i = 0; i < 2 * n; ++i) d[i] = double(s[i]);
+    } else {
+        for (Index i = 0; i < n; ++i) {
+            auto* s = reinterpret_cast<const float*>(src + i * stride);
+            d[2 * i] = double(s[0]);
+            d[2 * i + 1] = double(s[1]);
+        }
+    }
+}
+
+void store_pairs(std::byte* dst, Index stride, const void* src, Index n) {
+    auto* s = static_cast<const double*>(src);
+    if (stride == Index(sizeof(Complex64))) {
+        auto* d = reinterpret_cast<float*>(dst);
+#pragma GCC ivdep
+        for (Index i = 0; i < 2 * n; ++i) d[i] = float(s[i]);
+    } else {
+        for (Index i = 0; i < n; ++i) {
+            auto* d = reinterpret_cast<float*>(dst + i * stride);
+            d[0] = float(s[2 * i]);
+            d[1] = float(s[2 * i + 1]);
+        }
+    }
+}
+
+void load_pair_rows(void* dst, const std::byte* src, Index row, Index rows, Index stride, Index n) {
+    for (Index r = 0; r < rows; ++r) {
+        load_pairs(static_cast<Complex128*>(dst) + r * n, src + r * row, stride, n);
+    }
+}
+
+void store_pair_rows(std::byte* dst, Index row, Index rows, Index stride, const void* src,
+                     Index n) {
+    for (Index r = 0; r < rows; ++r) {
+        store_pairs(dst + r * row, stride, static_cast<const Complex128*>(src) + r * n, n);
+    }
+}
+
+// Running sums side by side, joined in a fixed order at the end of the row.
+void sum_row(void* acc, const void* src, Index n) {
+    constexpr Index kLanes = 64;
+    auto* s = static_cast<const double*>(src);
+    auto* total = static_cast<double*>(acc);
+    Index i = 0;
+    if (2 * n >= kLanes) {
+        double lanes[kLanes] = {};
+        for (; i + kLanes <= 2 * n; i += kLanes)
+            for (Index l = 0; l < kLanes; ++l) lanes[l] += s[i + l];
+        for (Index width = kLanes / 2; width > 1; width /= 2)
+            for (Index l = 0; l < width; ++l) lanes[l] += lanes[l + width];
+        total[0] += lanes[0];
+        total[1] += lanes[1];
+    }
+    for (; i < 2 * n; i += 2) {
+        total[0] += s[i];
+        total[1] += s[i + 1];
+    }
+}
+
+void sum_columns(void* acc, const void* src, Index n) {
+    auto* a = static_cast<double*>(acc);
+    auto* s = static_cast<const double*>(src);
+#pragma GCC ivdep
+    for (Index i = 0; i < 2 * n; ++i) a[i] += s[i];
+}
+
+template <class Row>
+void set(LoopTable& table, PointwiseLoop loop) {
+    table.pointwise[row_of<Row>][int(Reg::Complex)] = loop;
+}
+
+}  // namespace
+
+void add_complex_loops(LoopTable& table) {
+    set<rows::Add>(table, add);
+    set<rows::Sub>(table, sub);
+    set<rows::Mul>(table, mul);
+    set<rows::Div>(table, div);
+    set<rows::Neg>(table, neg);
+    set<rows::Conj>(table, conj);
+    set<rows::Imag>(table, imag);
+    set<rows::Square>(table, square);
+    set<rows::Reciprocal>(table, reciprocal);
+    set<rows::Abs>(table, abs);
+    set<rows::Sgn>(table, sgn);
+    set<rows::Angle>(table, angle);
+    set<rows::Pow>(table, pow);
+    table.load[int(DType::C64)] = load_pairs;
+    table.store[int(DType::C64)] = store_pairs;
+    table.load_rows[int(DType::C64)] = load_pair_rows;
+    table.store_rows[int(DType::C64)] = store_pair_rows;
+    table.reduce_row[int(Reduction::Sum)][int(Reg::Complex)] = sum_row;
+    table.reduce_columns[int(Reduction::Sum)][int(Reg::Complex)] = sum_columns;
+}
+
+}  // namespace rushlight::RUSHLIGHT_ISA

@@ -1,0 +1,289 @@
+// What a Pass decides before it runs: the order of its axes, which instructions it can save, and
+// which registers its values take.
+#include <algorithm>
+#include <limits>
+
+#include "elementwise/pass.h"
+#include "elementwise/pending.h"
+
+namespace rushlight {
+
+namespace {
+
+constexpr Index kLongRow = 192;  // columns from which a row may be a block of its own
+constexpr Index kReorderFrom = 4096;  // elements from which the order of the axes counts
+
+}  // namespace
+
+// Walks the axes in the order in which memory is written or, by reductions alone, read. What then
+// is read across its rows is transposed first: whole lines of the cache at a time.
+void Pass::order_axes(std::span<Dims* const> all) {
+    dims_ = space_;
+    const int rank = dims_.size();
+    const Dims* key = outputs_.empty() ? nullptr : &outputs_[0].access.strides;
+    for (const auto& leaf : leaves_) {
+        const Dims& strides = leaf.access.strides;
+        bool whole = true;  // not broadcast
+        for (int d = 0; d < rank; ++d) whole &= strides[d] != 0 || space_[d] == 1;
+        if (!key && whole) key = &strides;
+    }
+    if (!key || rank < 2 || dims_.product() < kReorderFrom) return;
+    Dims order(rank);
+    for (int d = 0; d < rank; ++d) order[d] = d;
+    const auto distance = [&](Index d) {  // axes of size 1 come first
+        return space_[int(d)] == 1 ? std::numeric_limits<Index>::max() : (*key)[int(d)];
+    };
+    std::stable_sort(order.begin(), order.end(),
+                     [&](Index a, Index b) { return distance(a) > distance(b); });
+    // Results of a reduction lie side by side along the last axis, unless it is reduced.
+    for (const auto& reduction : reductions_)
+        if (reduction.strides[int(order.back())] > 1) return;
+    const auto ordered = [&](const Dims& values) {
+        Dims result(rank);
+        for (int d = 0; d < rank; ++d) result[d] = values[int(order[d])];
+        return result;
+    };
+    dims_ = ordered(dims_);
+    for (Dims* strides : all) *strides = ordered(*strides);
+    for (auto& leaf : leaves_) {
+        if (leaf.array.shape() != space_) continue;
+        const Array there = leaf.array.permute(order);
+        if (transposed_axis(there.shape(), there.strides()) < 0) continue;
+        const Index size = Index(leaf.array.itemsize());
+        leaf.array = clone(there);
+        leaf.access.base = leaf.array.bytes();
+        for (int d = 0; d < rank; ++d) leaf.access.strides[d] = leaf.array.stride(d) * size;
+    }
+}
+
+// Drops axes of size 1 and joins neighbours that every access walks as one.
+void Pass::collapse() {
+    std::vector<Dims*> all;
+    for (auto& leaf : leaves_) all.push_back(&leaf.access.strides);
+    for (auto& output : outputs_) all.push_back(&output.access.strides);
+    for (auto& reduction : reductions_) all.push_back(&reduction.strides);
+    order_axes(all);
+    for (int d = dims_.size() - 1; d >= 0; --d)
+        if (dims_[d] == 1) {
+            dims_.erase(d);
+            for (Dims* strides : all) strides->erase(d);
+        }
+    for (int d = dims_.size() - 2; d >= 0; --d) {
+        bool joins = true;
+        for (const Dims* strides : all)
+            joins &= (*strides)[d] == (*strides)[d + 1] * dims_[d + 1];
+        if (!joins) continue;
+        dims_[d + 1] *= dims_[d];
+        dims_.erase(d);
+        for (Dims* strides : all) strides->erase(d);
+    }
+    if (dims_.empty()) {
+        dims_.push_back(1);
+        for (Dims* strides : all) strides->push_back(0);
+    }
+    cols_ = dims_.back();
+    rows_ = 1;
+    for (int d = 0; d + 1 < dims_.size(); ++d) rows_ *= dims_[d];
+    auto mark_linear = [&](Access& access) {
+        Index expected = Index(size_of(access.dtype));
+        access.linear = true;
+        for (int d = dims_.size() - 1; d >= 0; --d) {
+            access.linear &= access.strides[d] == expected || dims_[d] == 1;
+            expected *= dims_[d];
+        }
+    };
+    for (auto& leaf : leaves_) mark_linear(leaf.access);
+    for (auto& output : outputs_) mark_linear(output.access);
+}
+
+// A store rounds: what is only stored need not be rounded before.
+void Pass::drop_roundings() {
+    std::vector<bool> read(slots_.size());
+    for (const auto& instruction : program_)
+        for (int s = 0; s < instruction.arity; ++s) read[std::size_t(instruction.src[s])] = true;
+    for (const auto& reduction : reductions_) read[std::size_t(reduction.slot)] = true;
+    std::erase_if(program_, [&](const Instruction& instruction) {
+        if (instruction.rounds_to < 0 || read[std::size_t(instruction.dst)]) return false;
+        for (const auto& output : outputs_)
+            if (output.slot == instruction.dst && int(output.access.dtype) != instruction.rounds_to)
+                return false;
+        for (auto& output : outputs_)
+            if (output.slot == instruction.dst) output.slot = instruction.src[0];
+        return true;
+    });
+}
+
+// a * b + c and the like as one loop, where nothing else reads the first result: it never goes
+// through memory. Each operation still rounds, so values are the same.
+void Pass::join_pairs() {
+    std::vector<int> uses(slots_.size()), writer(slots_.size(), -1);
+    for (const auto& instruction : program_)
+        for (int s = 0; s < instruction.arity; ++s) ++uses[std::size_t(instruction.src[s])];
+    for (const auto& output : outputs_) uses[std::size_t(output.slot)] += 2;
+    for (const auto& reduction : reductions_) uses[std::size_t(reduction.slot)] += 2;
+    static const int add = row_named("add"), sub = row_named("sub"), mul = row_named("mul");
+    const auto column = [this](int slot) {  // read once for a row, unless by a pair
+        return slots_[slot].kind == Slot::Leaf && cols_ >= kLongRow &&
+               leaves_[std::size_t(slots_[slot].index)].access.strides.back() == 0;
+    };
+    std::vector<bool> joined(program_.size());
+    for (std::size_t i = 0; i < program_.size(); ++i) {
+        Instruction& instruction = program_[i];
+        writer[std::size_t(instruction.dst)] = int(i);
+        const int row = instruction.row;
+        if (row != add && row != sub && row != mul) continue;
+        for (int s = 0; s < 2; ++s) {
+            const int source = instruction.src[s];
+            if (uses[std::size_t(source)] != 1 || writer[std::size_t(source)] < 0) continue;
+            const Instruction& first = program_[std::size_t(writer[std::size_t(source)])];
+            if (first.row != add && first.row != sub && first.row != mul) continue;
+            if (column(first.src[0]) || column(first.src[1]) || column(instruction.src[1 - s]))
+                continue;
+            const Inner inner = first.row == add ? Inner::Add : first.row == mul ? Inner::Mul
+                                                                                : Inner::Sub;
+            const Outer outer = row == add   ? Outer::Add
+                                : row == mul ? Outer::Mul
+                                : s == 0     ? Outer::Sub
+                                             : Outer::SubFrom;
+            joined[std::size_t(writer[std::size_t(source)])] = true;
+            instruction = {loops().pair[int(outer)][int(inner)], instruction.dst,
+                           {first.src[0], first.src[1], instruction.src[1 - s]}, 3, 0.2};
+            break;
+        }
+    }
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < program_.size(); ++i)
+        if (!joined[i]) program_[kept++] = program_[i];
+    program_.resize(kept);
+}
+
+// Whether a leaf is the same for every block: one value, or a row for all rows where blocks are
+// whole rows.
+bool Pass::is_fixed(const Access& access) const {
+    const auto& strides = access.strides;
+    return std::all_of(strides.begin(), strides.end() - 1, [](Index s) { return s == 0; }) &&
+           (strides.back() == 0 || (cols_ < block_ && rows_ > 1));
+}
+
+// Where blocks are parts of one row: operands that have one value there, constants and columns, are
+// read once instead of from a block full of them.
+void Pass::use_scalars() {
+    std::vector<int> uses(slots_.size());
+    for (const auto& output : outputs_) ++uses[std::size_t(output.slot)];
+    for (const auto& reduction : reductions_) ++uses[std::size_t(reduction.slot)];
+    for (auto& instruction : program_) {
+        int one = -1;
+        if (instruction.scalar >= 0 && instruction.scalar < kScalarRows)
+            for (int s = 0; s < 2; ++s) {
+                const Slot& slot = slots_[std::size_t(instruction.src[s])];
+                if (is_column(slot) || (slot.kind == Slot::Constant && one < 0)) one = s;
+            }
+        for (int s = 0; s < instruction.arity; ++s)
+            uses[std::size_t(instruction.src[s])] += s != one;
+        if (one >= 0)
+            instruction.loop =
+                loops().with_one[instruction.scalar][one][int(instruction.reg)];
+    }
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+        single_[i] = is_column(slots_[i]) && uses[i] == 0;
+}
+
+// Whether the slot is a leaf with one value for each row, in blocks of one row.
+bool Pass::is_column(const Slot& slot) const {
+    if (slot.kind != Slot::Leaf || cols_ < block_) return false;
+    const Access& access = leaves_[std::size_t(slot.index)].access;
+    return access.strides.back() == 0 && cols_ > 1 && plain_layout(access.dtype);
+}
+
+// Linear scan: a register is free again after the last instruction that reads it.
+void Pass::allocate_registers() {
+    const int end = int(program_.size());
+    for (int i = 0; i < end; ++i) {
+        for (int s = 0; s < program_[i].arity; ++s) slots_[program_[i].src[s]].last = i;
+        slots_[program_[i].dst].first = i;
+    }
+    for (auto& reduction : reductions_) slots_[reduction.slot].last = end;
+    const bool whole_rows = cols_ < block_;
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+        if (Slot& slot = slots_[i]; slot.kind == Slot::Leaf) {
+            const Access& access = leaves_[slot.index].access;
+            slot.fixed = is_fixed(access);
+            slot.direct = !slot.fixed && plain_layout(access.dtype) &&
+                          (access.linear || single_[i] ||
+                           (!whole_rows && access.strides.back() == Index(size_of(access.dtype))));
+        }
+    for (std::size_t o = 0; o < outputs_.size(); ++o) {
+        Output& output = outputs_[o];
+        Slot& slot = slots_[output.slot];
+        const bool gathered = slot.kind == Slot::Leaf && !slot.direct && !slot.fixed;
+        output.direct = (slot.kind == Slot::Temporary || gathered) && slot.out < 0 &&
+                        plain_layout(output.access.dtype) &&
+                        (output.access.linear ||
+                         (!whole_rows &&
+                          output.access.strides.back() == Index(size_of(output.access.dtype))));
+        if (output.direct) slot.out = int(o);
+        else slot.last = end;  // stored when the block is done
+    }
+    std::vector<std::pair<int, std::size_t>> free;  // register, bytes of a value
+    std::vector<std::size_t> sizes;
+    auto take = [&](std::size_t size) {
+        for (auto it = free.begin(); it != free.end(); ++it)
+            if (it->second == size) {
+                const int physical = it->first;
+                free.erase(it);
+                return physical;
+            }
+        sizes.push_back(size);
+        return int(sizes.size()) - 1;
+    };
+    for (auto& slot : slots_)  // constants and gathered leaves live through the block
+        if (slot.out < 0 &&
+            (slot.kind == Slot::Constant || (slot.kind == Slot::Leaf && !slot.direct)))
+            slot.physical = take(reg_size(slot.reg));
+    for (int i = 0; i < end; ++i) {
+        Slot& dst = slots_[program_[i].dst];
+        // Sources that end here may be overwritten in place when the widths agree.
+        std::vector<std::pair<int, std::size_t>> ending;
+        for (int s = 0; s < program_[i].arity; ++s) {
+            Slot& source = slots_[program_[i].src[s]];
+            if (source.kind != Slot::Temporary || source.last != i || source.physical < 0) continue;
+            ending.push_back({source.physical, reg_size(source.reg)});
+            source.last = -1;  // once, also where an instruction reads it twice
+        }
+        for (auto& reg : ending)
+            if (reg.second == reg_size(dst.reg)) free.push_back(reg);
+        if (dst.out < 0) dst.physical = take(reg_size(dst.reg));
+        for (auto& reg : ending)
+            if (reg.second != reg_size(dst.reg)) free.push_back(reg);
+        if (dst.last < 0 && dst.physical >= 0)  // nobody reads it
+            free.push_back({dst.physical, reg_size(dst.reg)});
+    }
+    moving_.clear();
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+        if ((slots_[i].kind == Slot::Leaf && !slots_[i].fixed) || slots_[i].out >= 0)
+            moving_.push_back(int(i));
+    physical_ = int(sizes.size());
+    // One line apart from each other: registers at equal distances of 4 KiB would fight for the
+    // same lines of the cache.
+    offsets_.clear();
+    scratch_bytes_ = 0;
+    for (std::size_t size : sizes) {
+        offsets_.push_back(scratch_bytes_);
+        scratch_bytes_ += (std::size_t(block_) * size + 127) / 64 * 64;
+    }
+}
+
+// Whether rows are worth a block each: a row that lies side by side, or a row's one value, is read
+// where it is, while rows that are taken together are first put together.
+bool Pass::by_rows() const {
+    if (cols_ >= block_ || cols_ < kLongRow) return false;
+    const auto apart = [this](const Access& access) {
+        return !access.linear && !is_fixed(access) && plain_layout(access.dtype) &&
+               (access.strides.back() == Index(size_of(access.dtype)) ||
+                access.strides.back() == 0);
+    };
+    return std::ranges::any_of(leaves_, [&](const Leaf& leaf) { return apart(leaf.access); }) ||
+           std::ranges::any_of(outputs_, [&](const Output& out) { return apart(out.access); });
+}
+
+}  // namespace rushlight
