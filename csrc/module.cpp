@@ -46,6 +46,9 @@ void bind_place_pool(nb::module_& m);
 void bind_conv(nb::module_& m);
 void bind_fold(nb::module_& m);
 void bind_resample(nb::module_& m);
+void bind_fft(nb::module_& m);
+void bind_edge_pad(nb::module_& m);
+void bind_grid_sample(nb::module_& m);
 void bind_implicit_gradient(nb::module_& m);
 void bind_runtime(nb::module_& m);
 
@@ -98,6 +101,9 @@ NB_MODULE(_core, m) {
     bind_conv(m);
     bind_fold(m);
     bind_resample(m);
+    bind_fft(m);
+    bind_edge_pad(m);
+    bind_grid_sample(m);
     bind_implicit_gradient(m);
     bind_runtime(m);
 }

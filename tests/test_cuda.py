@@ -17,3 +17,21 @@ def test_a_cuda_device_is_refused_with_the_way_out():
         torch.ones(2).to("cuda")
     with pytest.raises(RuntimeError, match="cuda"):
         torch.cuda.current_device()
+
+
+def test_streams_and_devices_are_names() -> None:
+    """Libraries annotate with them and wrap blocks in them; without CUDA as PyTorch does."""
+    cuda = torch.cuda
+    for make in (cuda.Stream, cuda.Event, cuda.CUDAGraph):
+        with pytest.raises(RuntimeError, match="CUDA"):
+            make()
+    with cuda.device(-1), cuda.device_of(torch.ones(1)), cuda.stream(None):
+        pass
+    with pytest.raises(RuntimeError, match="CUDA"), cuda.device(0):
+        pass
+    assert cuda.OutOfMemoryError is torch.OutOfMemoryError
+    assert issubclass(torch.OutOfMemoryError, RuntimeError)
+    assert not cuda._initialized and not cuda.is_current_stream_capturing()
+    assert cuda.default_generators == () and not cuda.memory_stats()
+    with pytest.raises(RuntimeError):
+        cuda.current_stream()

@@ -27,15 +27,17 @@ TABLES = ("csrc/elementwise/table.h", "tests/ops/")
 LAYERS = (
     ("_core", "_stub"),
     ("dtypes", "return_types", "version"),
-    ("tensor", "tensor_types", "printing", "storage"),
+    ("tensor", "tensor_types", "printing", "storage", "types"),
     ("autograd",),
     ("ops", "random", "settings"),
     ("special", "masked", "signal", "fft", "linalg"),
+    ("array_api",),
     ("nn",),
     ("multiprocessing", "amp", "backends", "cpu", "cuda"),
-    ("accelerator", "compiler", "distributed", "hub", "jit", "mps", "onnx", "profiler", "xpu"),
-    ("_C", "__config__"),
-    ("optim", "io", "utils", "testing", "func", "distributions"),
+    ("accelerator", "compiler", "functional", "futures", "hub", "jit", "mps"),
+    ("onnx", "profiler", "xpu"),
+    ("_C", "__config__", "_dynamo", "_inductor", "fx"),
+    ("optim", "io", "overrides", "utils", "testing", "func", "distributed", "distributions"),
     ("as_torch", "cli", "__main__"),
 )
 

@@ -161,3 +161,19 @@ def test_dtypes_that_are_not_there_say_so():
         rl.complex32  # noqa: B018
     with pytest.raises(NotImplementedError, match="complex32"):
         rl.ones(2).chalf()
+
+
+def test_storage_is_the_memory_in_elements() -> None:
+    x = rl.arange(6.0).view(2, 3)
+    memory = x[1].storage()
+    assert len(memory) == memory.size() == 6 and memory.dtype is rl.float32
+    assert memory.data_ptr() == x.data_ptr() and memory.nbytes() == 24
+    memory[0] = 7.0
+    assert x[0, 0].item() == 7.0 and list(memory)[:2] == [7.0, 1.0]
+    assert memory.fill_(1.0).tolist() == [1.0] * 6 and memory.untyped().nbytes() == 24
+    assert "TypedStorage(dtype=torch.float32, device=cpu) of size 6" in repr(memory)
+    with pytest.raises(NotImplementedError, match="number"):
+        memory[:2]
+    import sys
+
+    assert sys.getsizeof(x.untyped_storage()) >= 24

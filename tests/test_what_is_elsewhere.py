@@ -45,10 +45,13 @@ def test_switches_are_accepted():
         (lambda: torch.cuda.set_device(0), RuntimeError),
         (lambda: torch.accelerator.synchronize(), RuntimeError),
         (lambda: torch.mps.synchronize(), RuntimeError),
-        (lambda: torch.distributed.init_process_group("gloo"), AttributeError),
+        (lambda: torch.distributed.init_process_group("nccl"), RuntimeError),
+        (lambda: torch.distributed.TCPStore("localhost", 1), AttributeError),
         (lambda: torch.hub.load("some/where", "model"), NotImplementedError),
         (lambda: torch.onnx.export(nn.Linear(1, 1), (), "x"), NotImplementedError),
         (lambda: torch.jit.load("x"), NotImplementedError),
+        (lambda: torch.fx.symbolic_trace(nn.Linear(1, 1)), NotImplementedError),
+        (lambda: torch.fx.GraphModule(), NotImplementedError),
         (lambda: torch.jit.save(nn.Linear(1, 1), "x"), NotImplementedError),
         (lambda: torch._C._jit_set_profiling_mode(False), AttributeError),
         (lambda: torch.set_default_device("cuda"), RuntimeError),
@@ -69,7 +72,7 @@ def test_compile_gives_the_function():
         return x + 2
 
     model = nn.Linear(2, 2)
-    assert torch.compile(model, dynamic=True) is model
+    assert torch.compile(model, disable=True) is model
     assert one(1) == 2 and two(1) == 3
     assert torch.compiler.disable(one) is one and not torch.compiler.is_compiling()
     with pytest.raises(RuntimeError, match="mode or options"):

@@ -27,7 +27,8 @@ void bind_tape(nb::module_& m) {
             {"run_leaf_hooks", &all.run_leaf_hooks},   {"accumulated", &all.accumulated},
             {"accumulate_node", &all.accumulate_node}, {"anomaly_report", &all.anomaly_report},
             {"anomaly_trace", &all.anomaly_trace},     {"call_batched", &all.call_batched},
-            {"call_each", &all.call_each},             {"batched_view", &all.batched_view}};
+            {"call_each", &all.call_each},             {"batched_view", &all.batched_view},
+            {"other_form", &all.other_form}};
         for (auto [key, value] : given) {
             bool known = false;
             for (auto& [name, field] : fields)

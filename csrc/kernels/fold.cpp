@@ -151,8 +151,57 @@ Array col2im(const Array& input, const Dims& output_size, const Dims& kernel, co
 
 }  // namespace
 
+// Overlapping windows, (..., windows, size), added up `step` apart to (..., length): the adjoint of
+// unfold. Each part of the result adds its windows in their order.
+Array overlap_add(const Array& windows, Index step, Index length) {
+    const int rank = windows.ndim();
+    check(rank >= 2 && step > 0 && length >= 0, "overlap_add: expected windows of at least 2 "
+          "dimensions and a positive step, got shape ", windows.shape(), ", step ", step,
+          " and length ", length);
+    if (is_half(windows.dtype())) {
+        return cast(overlap_add(cast(windows, DType::F32), step, length), windows.dtype());
+    }
+    const Index count = windows.size(rank - 2), size = windows.size(rank - 1);
+    check(count == 0 || (count - 1) * step + size <= length, "overlap_add: ", count,
+          " windows of ", size, ", ", step, " apart, do not fit ", length, " elements");
+    Dims shape = windows.shape();
+    shape.erase(rank - 1);
+    shape[rank - 2] = length;
+    const Array result = Array::empty(shape, windows.dtype());
+    if (result.numel() == 0) return result;
+    const Array source = contiguous(windows);
+    dispatch(source.dtype(), [&]<class T>() {
+        if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, Complex64> ||
+                      std::is_same_v<T, Complex128>) {
+            constexpr Index kPart = 8192;
+            const Index parts = (length + kPart - 1) / kPart;
+            const T* const from = source.data<T>();
+            T* const to = result.data<T>();
+            const double overlap = 1.0 + double(size) / double(step);
+            parallel_for(result.numel() / length * parts, 4e-10 * kPart * overlap, [&](Index task) {
+                const Index row = task / parts, begin = task % parts * kPart;
+                const Index end = std::min(length, begin + kPart);
+                T* const out = to + row * length;
+                std::fill(out + begin, out + end, T(0));
+                const Index before = begin - size + 1;  // starts of windows that reach the part
+                const Index first = before > 0 ? (before + step - 1) / step : 0;
+                for (Index w = first; w < count && w * step < end; ++w) {
+                    const T* const window = from + (row * count + w) * size - w * step;
+                    const Index stop = std::min(end, w * step + size);
+                    for (Index i = std::max(begin, w * step); i < stop; ++i) out[i] += window[i];
+                }
+            });
+        } else {
+            fail(ErrorKind::NotImplemented, "overlap_add: not implemented for ",
+                 name_of(source.dtype()));
+        }
+    });
+    return result;
+}
+
 void bind_fold(nanobind::module_& m) {
     using namespace nanobind::literals;
+    m.def("overlap_add", &overlap_add, "windows"_a, "step"_a, "length"_a);
     m.def("im2col", &im2col, "input"_a, "kernel_size"_a, "dilation"_a, "padding"_a, "stride"_a);
     m.def("col2im", &col2im, "input"_a, "output_size"_a, "kernel_size"_a, "dilation"_a,
           "padding"_a, "stride"_a);

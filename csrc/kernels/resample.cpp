@@ -1,13 +1,15 @@
-// Resampling along one axis: every element of the result is a weighted sum of a few elements of the
-// input. Interpolation over several axes is one such pass per axis; all modes differ by their taps
-// alone. The positions are PyTorch's, computed in the precision of the values.
+// Resampling: along each of the last axes every element of the result is a weighted sum of a few
+// elements of the input. All modes differ by their taps alone, and the adjoint is the same with the
+// taps transposed. The positions are PyTorch's, computed in the precision of the values.
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <vector>
 
 #include "bind/casters.h"
-#include "kernels/slices.h"
+#include "kernels/conv.h"
+#include "kernels/resample_loops.h"
+#include "runtime/parallel.h"
 
 namespace rushlight {
 namespace {
@@ -122,122 +124,260 @@ Taps<T> taps_of(Mode mode, Index in, Index out, double factor, bool align_corner
     return taps;
 }
 
-constexpr Index kColumns = 256;  // of a task, where slices are wider
+Index divide_up(Index a, Index b) { return (a + b - 1) / b; }
 
-// Calls f(slice, first column, columns) for all of (outer, inner).
-template <class F>
-void for_columns(const SliceView& view, Index work, F&& f) {
-    const Index parts = (view.inner + kColumns - 1) / kColumns;
-    const Index columns = std::min(view.inner, kColumns);
-    const Index group = std::max<Index>(1, 16384 / std::max<Index>(work * columns, 1));
-    const Index blocks = view.outer * parts, tasks = (blocks + group - 1) / group;
-    parallel_for(tasks, 1e-9 * double(work) * double(columns) * double(group), [&](Index task) {
-        for (Index b = task * group; b < std::min(blocks, (task + 1) * group); ++b) {
-            const Index first = b % parts * kColumns;
-            f(b / parts, first, std::min(kColumns, view.inner - first));
+// The pass along one axis, from `in` to `out` elements.
+template <class T>
+struct Pass {
+    Index in, out;
+    Index inner;  // elements behind a place
+    bool picks;   // one tap of weight 1 each
+    std::vector<Index> start, index;
+    std::vector<T> weight;
+
+    Pass(const Taps<T>& taps, Index in, Index out, bool adjoint) : in(in), out(out), inner(1) {
+        picks = taps.width == 1 && !adjoint;
+        const Index count = adjoint ? in : out;  // of the taps' own results
+        start.assign(std::size_t(out) + 1, 0);
+        const auto for_taps = [&](auto&& f) {
+            for (Index o = 0; o < count; ++o) {
+                for (Index t = o * taps.width; t < (o + 1) * taps.width; ++t) {
+                    const Index at = taps.index[std::size_t(t)];
+                    const T share = taps.weight[std::size_t(t)];
+                    if (share != 0 || taps.width < 5) f(adjoint ? at : o, adjoint ? o : at, share);
+                }
+            }
+        };
+        for_taps([&](Index to, Index, T) { ++start[std::size_t(to) + 1]; });
+        for (Index o = 0; o < out; ++o) start[std::size_t(o) + 1] += start[std::size_t(o)];
+        index.resize(std::size_t(start.back()));
+        weight.resize(std::size_t(start.back()));
+        std::vector<Index> next(start.begin(), start.end() - 1);
+        for_taps([&](Index to, Index from, T share) {
+            const std::size_t at = std::size_t(next[std::size_t(to)]++);
+            index[at] = from;
+            weight[at] = share;
+        });
+    }
+
+    TapView<T> view() const { return {in, out, start.data(), index.data(), weight.data()}; }
+    Index taps_each() const { return std::max<Index>(1, start.back() / std::max<Index>(out, 1)); }
+    Index scratch_size() const {
+        return inner == 1 ? (in + out) * Index(resample_table().get<T>().width) : 0;
+    }
+};
+
+constexpr Index kColumns = 1024;  // of a unit, where more elements stand behind a place
+
+// A pass over an array is cut into units: some rows, or some columns of a slice.
+template <class T>
+struct Units {
+    const Pass<T>& pass;
+    Index outer, total, parts;
+    static constexpr Index kRows = 4;  // vectors of rows of a unit
+
+    Units(const Pass<T>& pass, Index outer) : pass(pass), outer(outer) {
+        parts = divide_up(pass.inner, kColumns);
+        total = pass.inner == 1 ? divide_up(outer, each()) : outer * parts;
+    }
+    static Index each() { return kRows * resample_table().get<T>().width; }
+
+    double seconds() const {  // of all units
+        return 1e-10 * double(outer * pass.inner) * double(pass.in + pass.out * pass.taps_each());
+    }
+
+    void run(const T* from, T* to, Index first, Index last, T* scratch) const {
+        const ResampleLoops<T>& loops = resample_table().get<T>();
+        const TapView<T> taps = pass.view();
+        if (pass.inner == 1) {
+            const Index end = std::min(outer, last * each());
+            if (pass.picks) {
+                const Index r = first * each();
+                return loops.pick(taps, from + r * pass.in, to + r * pass.out, end - r);
+            }
+            for (Index r = first * each(); r < end; r += loops.width) {
+                loops.rows(taps, from + r * pass.in, to + r * pass.out,
+                           std::min<Index>(loops.width, end - r), scratch);
+            }
+            return;
+        }
+        for (Index unit = first; unit < last; ++unit) {
+            const Index slice = unit / parts, column = unit % parts * kColumns;
+            const Index columns = std::min(kColumns, pass.inner - column);
+            const T* line = from + slice * pass.in * pass.inner + column;
+            T* place = to + slice * pass.out * pass.inner + column;
+            if (!pass.picks) {
+                loops.columns(taps, line, place, pass.inner, columns);
+                continue;
+            }
+            for (Index o = 0; o < pass.out; ++o) {
+                std::copy_n(line + taps.index[o] * pass.inner, columns, place + o * pass.inner);
+            }
+        }
+    }
+};
+
+// What the caller asks for along the last axes.
+struct Request {
+    Mode mode;
+    Dims from, to;
+    std::vector<double> factors;
+    bool align_corners, antialias, adjoint;
+};
+
+// The passes for one slice, with the sizes in front of each. The last axis costs most, so it goes
+// first if the others grow.
+template <class T>
+struct Passes {
+    std::vector<Pass<T>> passes;
+    std::vector<Index> outer;      // rows of a slice in front of the axis
+    std::vector<Index> elements;  // of a slice after the pass
+    Index scratch = 0, largest = 0;
+
+    explicit Passes(const Request& request) {
+        const int rank = request.from.size();
+        std::vector<int> order;
+        Index before = 1, after = 1;
+        for (int d = 0; d + 1 < rank; ++d) {
+            order.push_back(d);
+            before *= request.from[d];
+            after *= request.to[d];
+        }
+        order.insert(after > before ? order.begin() : order.end(), rank - 1);
+        Dims shape = request.from;
+        for (int d : order) {
+            const Index in = request.from[d], out = request.to[d];
+            const double factor = request.factors[std::size_t(d)];
+            if (in == out && (factor == 0 || factor == 1) && !request.antialias) continue;
+            const Index source = request.adjoint ? out : in, target = request.adjoint ? in : out;
+            passes.emplace_back(taps_of<T>(request.mode, source, target, factor,
+                                           request.align_corners, request.antialias),
+                                in, out, request.adjoint);
+            Index rows = 1;
+            for (int i = 0; i < rank; ++i) {
+                if (i < d) rows *= shape[i];
+                if (i > d) passes.back().inner *= shape[i];
+            }
+            shape[d] = out;
+            outer.push_back(rows);
+            elements.push_back(shape.product());
+            scratch = std::max(scratch, passes.back().scratch_size());
+            largest = std::max(largest, shape.product());
+        }
+    }
+};
+
+constexpr Index kFewSlices = 16;  // of which, or if there is but one, each pass is cut by itself
+
+template <class T>
+void run(const Passes<T>& plan, Index slices, Index elements, const T* from, T* to) {
+    const std::size_t count = plan.passes.size();
+    if (slices < kFewSlices || count == 1) {
+        Array previous;
+        for (std::size_t p = 0; p < count; ++p) {
+            const bool last = p + 1 == count;
+            Array next;
+            if (!last) next = Array::empty({slices * plan.elements[p]}, dtype_of<T>);
+            T* const target = last ? to : next.data<T>();
+            const Units<T> units(plan.passes[p], slices * plan.outer[p]);
+            const double seconds = units.seconds() / double(units.total);
+            const Index each = std::max<Index>(1, Index(20e-6 / seconds));
+            ScratchBlocks scratch(std::size_t(plan.scratch) * sizeof(T));
+            parallel_for(divide_up(units.total, each), seconds * double(each),
+                         [&](Index task) {
+                             const ScratchBlocks::Lease lease(scratch);
+                             units.run(from, target, task * each,
+                                       std::min(units.total, (task + 1) * each),
+                                       reinterpret_cast<T*>(lease.data()));
+                         });
+            previous = next;
+            from = target;
+        }
+        return;
+    }
+    double seconds = 0;
+    for (std::size_t p = 0; p < count; ++p) {
+        seconds += Units<T>(plan.passes[p], plan.outer[p]).seconds();
+    }
+    // Rows of small slices share vectors.
+    const Index each = std::clamp<Index>(Index(20e-6 / seconds), 1, slices);
+    const Index room = plan.largest * each;
+    ScratchBlocks scratch(std::size_t(plan.scratch + 2 * room) * sizeof(T));
+    parallel_for(divide_up(slices, each), seconds * double(each), [&](Index task) {
+        const ScratchBlocks::Lease lease(scratch);
+        T* const memory = reinterpret_cast<T*>(lease.data());
+        T* const rooms[2] = {memory + plan.scratch, memory + plan.scratch + room};
+        const Index first = task * each, some = std::min(each, slices - first);
+        const T* source = from + first * elements;
+        for (std::size_t p = 0; p < count; ++p) {
+            T* const target = p + 1 == count ? to + first * plan.elements[p] : rooms[p % 2];
+            const Units<T> units(plan.passes[p], some * plan.outer[p]);
+            units.run(source, target, 0, units.total, memory);
+            source = target;
         }
     });
 }
 
-struct Request {
-    Mode mode;
-    Index in, out;
-    double factor;
-    bool align_corners, antialias;
-
-    template <class T>
-    Taps<T> taps() const {
-        return taps_of<T>(mode, in, out, factor, align_corners, antialias);
-    }
-};
-
-void check_sizes(int axis, Index in, Index out) {
-    check(in > 0 && out > 0, "Input and output sizes should be greater than 0, but got ", in,
-          " and ", out, " elements along axis ", axis);
-}
-
-// x with `size` elements along `axis`: run(taps, inner, columns, from, to) fills some columns of a
-// slice, whose elements along the axis are `inner` apart.
-template <class Run>
-Array along_axis(const Array& x, int axis, Index size, const Request& request, Run&& run) {
-    check_sizes(axis, request.in, request.out);
+// x with other sizes along its last axes; of the adjoint, `sizes` are those of resample's input.
+Array resampled(const Array& x, const Dims& sizes, const std::string& mode,
+                const std::vector<double>& factors, bool align_corners, bool antialias,
+                bool adjoint) {
+    const int rank = sizes.size();
+    check(rank > 0 && rank <= x.ndim() && factors.size() == std::size_t(rank),
+          "resample: ", rank, " sizes and ", factors.size(), " factors for an input of shape ",
+          x.shape());
     if (is_half(x.dtype())) {
-        return cast(along_axis(cast(x, DType::F32), axis, size, request, run), x.dtype());
+        return cast(resampled(cast(x, DType::F32), sizes, mode, factors, align_corners, antialias,
+                              adjoint),
+                    x.dtype());
     }
-    const Array source = contiguous(x);
-    Dims shape = source.shape();
-    const Index before = shape[axis];
-    shape[axis] = size;
-    Array result = Array::empty(shape, source.dtype());
-    dispatch_real("resample", source.dtype(), [&]<class T>() {
-        const Taps<T> taps = request.taps<T>();
-        const SliceView view(source.shape(), axis);
-        const T* from = source.data<T>();
-        T* to = result.data<T>();
-        for_columns(view, request.out * taps.width, [&](Index slice, Index first, Index columns) {
-            run(taps, view.inner, columns, from + slice * before * view.inner + first,
-                to + slice * size * view.inner + first);
-        });
+    Request request{mode_of(mode), Dims(rank, 0), sizes, factors, align_corners, antialias,
+                    adjoint};
+    Dims shape = x.shape();
+    Index slices = 1;
+    for (int d = 0; d < x.ndim(); ++d) {
+        const int at = d - (x.ndim() - rank);
+        if (at < 0) {
+            slices *= shape[d];
+            continue;
+        }
+        request.from[at] = shape[d];
+        shape[d] = sizes[at];
+        check(request.from[at] > 0 && sizes[at] > 0,
+              "Input and output sizes should be greater than 0, but got ", request.from[at],
+              " and ", sizes[at], " elements along axis ", d);
+    }
+    return dispatch_real("resample", x.dtype(), [&]<class T>() {
+        const Passes<T> plan(request);
+        if (plan.passes.empty()) return clone(x);
+        const Array source = contiguous(x);
+        const Array result = Array::empty(shape, x.dtype());
+        if (slices > 0) {
+            run(plan, slices, request.from.product(), source.data<T>(), result.data<T>());
+        }
+        return result;
     });
-    return result;
-}
-
-Index size_along(const Array& x, int axis) {
-    check(axis >= 0 && axis < x.ndim(), "resample: no axis ", axis, " in shape ", x.shape());
-    return x.size(axis);
 }
 
 }  // namespace
 
-// x with `out` elements along `axis`.
-Array resample(const Array& x, int axis, Index out, const std::string& mode, double factor,
-               bool align_corners, bool antialias) {
-    const Request request{mode_of(mode), size_along(x, axis), out, factor, align_corners, antialias};
-    const auto run = [&]<class T>(const Taps<T>& taps, Index inner, Index columns, const T* from,
-                                  T* to) {
-        for (Index o = 0; o < out; ++o, to += inner) {
-            const Index* index = &taps.index[std::size_t(o * taps.width)];
-            const T* weight = &taps.weight[std::size_t(o * taps.width)];
-            if (taps.width == 1) {
-                std::copy_n(from + index[0] * inner, columns, to);
-                continue;
-            }
-            std::fill_n(to, columns, T(0));
-            for (Index t = 0; t < taps.width; ++t) {
-                const T* line = from + index[t] * inner;
-                const T share = weight[t];
-                for (Index c = 0; c < columns; ++c) to[c] += share * line[c];
-            }
-        }
-    };
-    return along_axis(x, axis, out, request, run);
+Array resample(const Array& x, const Dims& sizes, const std::string& mode,
+               const std::vector<double>& factors, bool align_corners, bool antialias) {
+    return resampled(x, sizes, mode, factors, align_corners, antialias, false);
 }
 
-// The adjoint of resample: from `grad`, with the outputs along `axis`, to `in` elements.
-Array resample_adjoint(const Array& grad, int axis, Index in, const std::string& mode, double factor,
-                       bool align_corners, bool antialias) {
-    const Index out = size_along(grad, axis);
-    const Request request{mode_of(mode), in, out, factor, align_corners, antialias};
-    const auto run = [&]<class T>(const Taps<T>& taps, Index inner, Index columns, const T* from,
-                                  T* to) {
-        for (Index i = 0; i < in; ++i) std::fill_n(to + i * inner, columns, T(0));
-        for (Index o = 0; o < out; ++o, from += inner) {
-            for (Index t = 0; t < taps.width; ++t) {
-                const T share = taps.weight[std::size_t(o * taps.width + t)];
-                T* line = to + taps.index[std::size_t(o * taps.width + t)] * inner;
-                for (Index c = 0; c < columns; ++c) line[c] += share * from[c];
-            }
-        }
-    };
-    return along_axis(grad, axis, in, request, run);
+// The adjoint of resample: from its result to the `sizes` of its input.
+Array resample_adjoint(const Array& grad, const Dims& sizes, const std::string& mode,
+                       const std::vector<double>& factors, bool align_corners, bool antialias) {
+    return resampled(grad, sizes, mode, factors, align_corners, antialias, true);
 }
 
 void bind_resample(nanobind::module_& m) {
     using namespace nanobind::literals;
-    m.def("resample", &resample, "input"_a, "axis"_a, "size"_a, "mode"_a, "factor"_a,
+    m.def("resample", &resample, "input"_a, "sizes"_a, "mode"_a, "factors"_a, "align_corners"_a,
+          "antialias"_a);
+    m.def("resample_adjoint", &resample_adjoint, "grad"_a, "sizes"_a, "mode"_a, "factors"_a,
           "align_corners"_a, "antialias"_a);
-    m.def("resample_adjoint", &resample_adjoint, "grad"_a, "axis"_a, "size"_a, "mode"_a,
-          "factor"_a, "align_corners"_a, "antialias"_a);
 }
 
 }  // namespace rushlight

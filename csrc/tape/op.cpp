@@ -503,9 +503,35 @@ PyObject* with_foreign(OpObject* op, PyObject* const* args, Py_ssize_t given) {
 
 }  // namespace
 
+namespace {
+
+// The call raised a TypeError: Python may know what is meant by it. The error stays if not.
+PyObject* other_form(PyObject* self, PyObject* const* args, Py_ssize_t given, PyObject* keywords) {
+    if (!callbacks().other_form) return nullptr;
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    const PyRef error_type = PyRef::steal(type), error = PyRef::steal(value),
+                error_trace = PyRef::steal(trace);
+    const PyRef positional = PyRef::check(PyTuple_New(given));
+    for (Py_ssize_t i = 0; i < given; ++i)
+        PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[i]));
+    const PyRef named = PyRef::check(PyDict_New());
+    for (Py_ssize_t k = 0; keywords && k < PyTuple_GET_SIZE(keywords); ++k)
+        if (PyDict_SetItem(named.get(), PyTuple_GET_ITEM(keywords, k), args[given + k]) < 0)
+            return nullptr;
+    PyRef result = PyRef::check(PyObject_CallFunctionObjArgs(
+        callbacks().other_form.get(), self, positional.get(), named.get(), nullptr));
+    if (result.get() != Py_NotImplemented) return result.release();
+    PyErr_Restore(Py_XNewRef(error_type.get()), Py_XNewRef(error.get()),
+                  Py_XNewRef(error_trace.get()));
+    return nullptr;
+}
+
+}  // namespace
+
 PyObject* op_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargsf,
                         PyObject* keywords) {
-    return guarded([&]() -> PyObject* {
+    PyObject* result = guarded([&]() -> PyObject* {
         OpObject* op = as_op(self);
         const Py_ssize_t given = PyVectorcall_NARGS(nargsf);
         if (op->is_operator)
@@ -524,6 +550,9 @@ PyObject* op_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargs
         if (bound.out) result = write_out(name_of(op), std::move(result), bound.out);
         return result.release();
     });
+    if (!result && PyErr_ExceptionMatches(PyExc_TypeError)) [[unlikely]]
+        return guarded([&] { return other_form(self, args, PyVectorcall_NARGS(nargsf), keywords); });
+    return result;
 }
 
 PyObject* hooked_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargsf,

@@ -15,6 +15,10 @@ def _get_privateuse1_backend_name() -> str:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "default_generator":
+        import rushlight
+
+        return rushlight.default_generator
     raise AttributeError(
         f"torch._C.{name} is of PyTorch's compiled core, and not in rushlight: use its public names"
     )

@@ -7,68 +7,75 @@ The public names are PyTorch's. What a script does not touch is not loaded.
 
 from __future__ import annotations
 
-from math import e, inf, nan, pi
+from math import (
+    e as e,
+    inf as inf,
+    nan as nan,
+    pi as pi,
+)
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
 from rushlight._core import (
-    get_default_dtype,
-    get_num_threads,
-    set_num_threads,
+    get_default_dtype as get_default_dtype,
+    get_num_threads as get_num_threads,
+    set_num_threads as set_num_threads,
 )
 from rushlight.dtypes import (
-    Size,
-    bfloat16,
-    bool,
-    can_cast,
-    cdouble,
-    cfloat,
-    channels_last,
-    channels_last_3d,
-    complex64,
-    complex128,
-    contiguous_format,
-    device,
-    double,
-    dtype,
-    finfo,
-    float,
-    float16,
-    float32,
-    float64,
-    half,
-    iinfo,
-    int,
-    int8,
-    int16,
-    int32,
-    int64,
-    layout,
-    legacy_contiguous_format,
-    long,
-    memory_format,
-    preserve_format,
-    short,
-    strided,
-    uint8,
+    Size as Size,
+    bfloat16 as bfloat16,
+    bool as bool,
+    can_cast as can_cast,
+    cdouble as cdouble,
+    cfloat as cfloat,
+    channels_last as channels_last,
+    channels_last_3d as channels_last_3d,
+    complex64 as complex64,
+    complex128 as complex128,
+    contiguous_format as contiguous_format,
+    device as device,
+    double as double,
+    dtype as dtype,
+    finfo as finfo,
+    float as float,
+    float16 as float16,
+    float32 as float32,
+    float64 as float64,
+    half as half,
+    iinfo as iinfo,
+    int as int,
+    int8 as int8,
+    int16 as int16,
+    int32 as int32,
+    int64 as int64,
+    layout as layout,
+    legacy_contiguous_format as legacy_contiguous_format,
+    long as long,
+    memory_format as memory_format,
+    preserve_format as preserve_format,
+    short as short,
+    strided as strided,
+    uint8 as uint8,
 )
-from rushlight.tensor import Tensor
+from rushlight.tensor import Tensor as Tensor
 from rushlight.autograd import (  # the ops need the tensor and the tape
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
+    enable_grad as enable_grad,
+    inference_mode as inference_mode,
+    is_grad_enabled as is_grad_enabled,
+    no_grad as no_grad,
+    set_grad_enabled as set_grad_enabled,
 )
-from rushlight.autograd.mode import is_inference_mode_enabled
+from rushlight.autograd.mode import is_inference_mode_enabled as is_inference_mode_enabled
 from rushlight.ops.complex import *
 from rushlight.ops.compare import *
 from rushlight.ops.elementary import *
 from rushlight.ops.pointwise import *
 from rushlight.ops.special import *
 from rushlight.ops.shape import *
+from rushlight.ops.copies import *
 from rushlight.ops.reduce import *
 from rushlight.ops.create import *
+from rushlight.ops.create import tensor as tensor  # not the module, for editors
 from rushlight.ops.linalg import *
 from rushlight.ops.einsum import *
 from rushlight.ops.random import *
@@ -83,19 +90,20 @@ from rushlight.ops.unique import *
 from rushlight.ops.variance import *
 from rushlight.ops.histogram import *
 from rushlight.ops.softmax import *
-from rushlight.ops.activation import *
+from rushlight.ops.activation import *  # type: ignore[assignment]  # names it imports itself
 from rushlight.ops.dropout import *
 from rushlight.ops.norm import *
+from rushlight.ops.other_forms import *
 from rushlight.ops.recurrent import *
 from rushlight.ops.batch_norm import *
 from rushlight.ops.instance_norm import *
 from rushlight.ops.conv import *
-from rushlight.ops.embedding import *
+from rushlight.ops.embedding import *  # type: ignore[assignment]
 from rushlight.ops.bilinear import *
 from rushlight.ops.pool import *
 from rushlight.ops.adaptive_pool import *
 from rushlight.ops.adaptive_pool import adaptive_max_pool1d_with_indices as adaptive_max_pool1d
-from rushlight.ops.distance import *
+from rushlight.ops.distance import *  # type: ignore[assignment]
 from rushlight.ops.grid_sample import *
 from rushlight.ops.padding import *
 from rushlight.ops.shuffle import *
@@ -112,19 +120,131 @@ from rushlight.ops.segments import *
 from rushlight.ops.memory import *
 from rushlight.ops.apply import *
 from rushlight.random import (
-    Generator,
-    default_generator,
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    seed,
-    set_rng_state,
-    thread_safe_generator,
+    Generator as Generator,
+    default_generator as default_generator,
+    get_rng_state as get_rng_state,
+    initial_seed as initial_seed,
+    manual_seed as manual_seed,
+    seed as seed,
+    set_rng_state as set_rng_state,
+    thread_safe_generator as thread_safe_generator,
 )
 
-if TYPE_CHECKING:
-    from rushlight import autograd, nn, optim, utils
-    from rushlight.io import load, save
+if TYPE_CHECKING:  # what `_LATER` loads, for editors and type checkers
+    from rushlight import (
+        autograd as autograd,
+        overrides as overrides,
+        array_api as array_api,
+        functional as functional,
+        futures as futures,
+        fx as fx,
+        types as types,
+        _C as _C,
+        __config__ as __config__,
+        accelerator as accelerator,
+        amp as amp,
+        backends as backends,
+        compiler as compiler,
+        cpu as cpu,
+        cuda as cuda,
+        distributed as distributed,
+        distributions as distributions,
+        fft as fft,
+        func as func,
+        hub as hub,
+        jit as jit,
+        linalg as linalg,
+        masked as masked,
+        mps as mps,
+        multiprocessing as multiprocessing,
+        nn as nn,
+        onnx as onnx,
+        optim as optim,
+        profiler as profiler,
+        signal as signal,
+        special as special,
+        storage as storage,
+        testing as testing,
+        utils as utils,
+        version as version,
+        xpu as xpu,
+    )
+    from rushlight import io as serialization
+    from rushlight.cuda import OutOfMemoryError as OutOfMemoryError
+    from rushlight.futures import (
+        Future as Future,
+    )
+    from rushlight.storage import (
+        TypedStorage as TypedStorage,
+    )
+    from rushlight.amp.autocast_mode import (
+        autocast as autocast,
+        clear_autocast_cache as clear_autocast_cache,
+        get_autocast_cpu_dtype as get_autocast_cpu_dtype,
+        get_autocast_dtype as get_autocast_dtype,
+        is_autocast_cache_enabled as is_autocast_cache_enabled,
+        is_autocast_cpu_enabled as is_autocast_cpu_enabled,
+        is_autocast_enabled as is_autocast_enabled,
+        set_autocast_cache_enabled as set_autocast_cache_enabled,
+        set_autocast_cpu_dtype as set_autocast_cpu_dtype,
+        set_autocast_cpu_enabled as set_autocast_cpu_enabled,
+        set_autocast_dtype as set_autocast_dtype,
+        set_autocast_enabled as set_autocast_enabled,
+    )
+    from rushlight.amp.grad_scaler import GradScaler as GradScaler
+    from rushlight.as_torch import install_as_torch as install_as_torch
+    from rushlight.autograd.graph import (
+        is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
+        is_anomaly_enabled as is_anomaly_enabled,
+        set_anomaly_enabled as set_anomaly_enabled,
+    )
+    from rushlight.compiler import compile as compile
+    from rushlight.func import vmap as vmap  # type: ignore[no-redef]
+    from rushlight.io import load as load, save as save
+    from rushlight.ops.numbered_loss import (
+        binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+        cosine_embedding_loss as cosine_embedding_loss,
+        ctc_loss as ctc_loss,
+        hinge_embedding_loss as hinge_embedding_loss,
+        kl_div as kl_div,
+        margin_ranking_loss as margin_ranking_loss,
+        poisson_nll_loss as poisson_nll_loss,
+        triplet_margin_loss as triplet_margin_loss,
+    )
+    from rushlight.printing import (
+        get_printoptions as get_printoptions,
+        set_printoptions as set_printoptions,
+    )
+    from rushlight.settings import (
+        are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+        get_default_device as get_default_device,
+        get_deterministic_debug_mode as get_deterministic_debug_mode,
+        get_float32_matmul_precision as get_float32_matmul_precision,
+        get_num_interop_threads as get_num_interop_threads,
+        is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,  # noqa: E501
+        is_warn_always_enabled as is_warn_always_enabled,
+        set_default_device as set_default_device,
+        set_default_tensor_type as set_default_tensor_type,
+        set_deterministic_debug_mode as set_deterministic_debug_mode,
+        set_float32_matmul_precision as set_float32_matmul_precision,
+        set_flush_denormal as set_flush_denormal,
+        set_num_interop_threads as set_num_interop_threads,
+        set_warn_always as set_warn_always,
+        use_deterministic_algorithms as use_deterministic_algorithms,
+    )
+    from rushlight.storage import UntypedStorage as UntypedStorage, from_file as from_file
+    from rushlight.tensor_types import (
+        BFloat16Tensor as BFloat16Tensor,
+        BoolTensor as BoolTensor,
+        ByteTensor as ByteTensor,
+        CharTensor as CharTensor,
+        DoubleTensor as DoubleTensor,
+        FloatTensor as FloatTensor,
+        HalfTensor as HalfTensor,
+        IntTensor as IntTensor,
+        LongTensor as LongTensor,
+        ShortTensor as ShortTensor,
+    )
 
 __version__ = "0.1.0"
 
@@ -134,6 +254,7 @@ has_openmp = False  # threads are the library's own
 
 # Loaded when touched: name, and the module that it is or lives in.
 _LATER = {
+    "array_api": "",
     "cuda": "",
     "nn": "",
     "optim": "",
@@ -148,6 +269,10 @@ _LATER = {
     "distributions": "",
     "signal": "",
     "version": "",
+    "functional": "",
+    "futures": "",
+    "overrides": "",
+    "types": "",
     "multiprocessing": "",
     "install_as_torch": "as_torch",
     "accelerator": "",
@@ -163,6 +288,9 @@ _LATER = {
     "profiler": "",
     "xpu": "",
     "__config__": "",
+    "_dynamo": "",
+    "_inductor": "",
+    "fx": "",
     "_C": "",
     **dict.fromkeys(
         (
@@ -183,6 +311,9 @@ _LATER = {
     "is_anomaly_check_nan_enabled": "autograd.graph",
     "set_anomaly_enabled": "autograd.graph",
     "from_file": "storage",
+    "Future": "futures",
+    "OutOfMemoryError": "cuda.streams",
+    "TypedStorage": "storage",
     "UntypedStorage": "storage",
     "storage": "",
     "compile": "compiler",
@@ -232,6 +363,13 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(
             f"rushlight has no dtype torch.{name}; use torch.{_NO_DTYPE[name]}"
         )
+    if name.startswith("_foreach_"):
+        from rushlight.ops.foreach import function_of
+
+        function = function_of(name.removeprefix("_foreach_"))
+        if function is not None:
+            globals()[name] = function
+            return function
     if name not in _LATER:
         raise AttributeError(
             f"module 'rushlight' has no attribute '{name}'. If PyTorch has torch.{name}, it is not "
@@ -261,7 +399,7 @@ def set_default_dtype(d: Any) -> None:
 
 
 def is_tensor(obj: Any) -> Any:
-    """Whether obj is a Tensor."""
+    """Whether obj is a Tensor, of a subclass too."""
     return isinstance(obj, Tensor)
 
 
@@ -276,12 +414,12 @@ def typename(obj: Any, /) -> str:
 
 
 def is_floating_point(input: Tensor) -> Any:
-    """Whether the dtype is a real float."""
+    """Whether the dtype is a real float: float16, bfloat16, float32 or float64."""
     return input.dtype.is_floating_point
 
 
 def is_signed(input: Tensor) -> Any:
-    """Whether the dtype has negative values."""
+    """Whether the dtype has negative values: all but bool and uint8."""
     return input.dtype.is_signed
 
 
@@ -296,27 +434,31 @@ def get_device(input: Tensor) -> Any:
 
 
 def is_complex(input: Tensor) -> Any:
-    """Whether the dtype is complex."""
+    """Whether the dtype is complex64 or complex128."""
     return input.dtype.is_complex
 
 
 def is_nonzero(input: Tensor) -> Any:
-    """Whether a tensor of one element is not 0."""
+    """Whether a tensor of one element is not 0. Raises RuntimeError for more or none."""
     if input.numel() != 1:
         raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
     return input.item() != 0
 
 
 def numel(input: Tensor) -> Any:
-    """The number of elements."""
+    """The number of elements, an int of Python."""
     return input.numel()
 
 
 def result_type(tensor1: Any, tensor2: Any) -> dtype:
-    """The dtype that an operation on the two would have."""
+    """The dtype that an operation on the two, tensors or numbers, would have.
+
+    Tensors with dimensions go before 0-dim ones, and those before numbers, within one kind (bool,
+    integer, float, complex).
+    """
     return _core.result_type([tensor1, tensor2])
 
 
 def promote_types(type1: dtype, type2: dtype) -> dtype:
-    """The smallest dtype that holds both."""
+    """The smallest dtype that holds both, by PyTorch's table: int64 and float16 give float16."""
     return _core.promote_types(type1, type2)

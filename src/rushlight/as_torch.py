@@ -24,6 +24,34 @@ if TYPE_CHECKING:
 
 __all__ = ["TorchFinder", "install_as_torch", "is_installed_as_torch"]
 
+# Modules that have another name here; functorch is a package beside torch, installed with it.
+_ELSEWHERE = {
+    "functorch": "rushlight.func.functorch",
+    "torch._functorch": "rushlight.func",
+    "torch._functorch.eager_transforms": "rushlight.func",
+    "torch._tensor": "rushlight.tensor",
+    "torch._tensor_str": "rushlight.printing",
+    "torch.autograd.anomaly_mode": "rushlight.autograd.graph",
+    "torch.autograd.grad_mode": "rushlight.autograd.mode",
+    "torch.autograd.profiler": "rushlight.profiler",
+    "torch.jit.annotations": "typing",
+    "torch.multiprocessing.pool": "rushlight.multiprocessing",
+    "torch.nn.modules.channelshuffle": "rushlight.nn",
+    "torch.nn.modules.pixelshuffle": "rushlight.nn",
+    "torch.nn.modules.utils": "rushlight.nn.modules.sizes",
+    "torch.serialization": "rushlight.io",
+    "torch.torch_version": "rushlight.version",
+    "torch.distributed._tensor": "rushlight.distributed.tensor",
+    "torch.utils.data._utils": "rushlight.utils.data",
+    "torch.utils.data._utils.collate": "rushlight.utils.data.collate",
+    "torch.utils.data._utils.worker": "rushlight.utils.data.worker_info",
+}
+
+# Classes whose full name scripts print: <class 'torch.Tensor'>.
+_SHOWN = (
+    "Size", "Tensor", "device", "dtype", "finfo", "iinfo", "layout", "memory_format",
+)  # fmt: skip
+
 
 class TorchFinder:
     """Finds `torch` and `torch.x.y` as `rushlight` and `rushlight.x.y`, for `sys.meta_path`."""
@@ -32,9 +60,10 @@ class TorchFinder:
     def find_spec(
         fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != "torch" and not fullname.startswith("torch."):
+        """How `import torch...` finds the module: that of the same name here; None for others."""
+        own = _own_name(fullname)
+        if own is None:
             return None
-        own = "rushlight" + fullname[len("torch") :]
         if own not in sys.modules:
             from importlib.util import find_spec
 
@@ -58,6 +87,15 @@ class TorchFinder:
             yield _distribution()
 
 
+def _own_name(name: str) -> str | None:
+    """The module that `import name` is to give, whether there is one or not."""
+    if name in _ELSEWHERE:
+        return _ELSEWHERE[name]
+    if name == "torch" or name.startswith("torch."):
+        return "rushlight" + name[len("torch") :]
+    return None
+
+
 class _SameModule:
     """Loads a module by putting another one, which is imported as usual, in its place."""
 
@@ -70,7 +108,14 @@ class _SameModule:
     def exec_module(self, module: ModuleType) -> None:
         from importlib import import_module
 
-        sys.modules[module.__name__] = import_module(self.own)
+        name, own = module.__name__, self.own
+        sys.modules[name] = import_module(own)
+        if own != "rushlight" + name[len("torch") :]:
+            return
+        # What a package has imported by itself must not be found again later: an import sets the
+        # package's attribute, and nn.utils.spectral_norm is a function, not its module.
+        for child in [child for child in sys.modules if child.startswith(own + ".")]:
+            sys.modules.setdefault(name + child[len(own) :], sys.modules[child])
 
 
 def _distribution() -> Any:
@@ -129,6 +174,8 @@ def install_as_torch() -> None:
     sys.meta_path.insert(0, TorchFinder)  # type: ignore[arg-type]
     sys.modules["torch"] = rushlight
     rushlight.__version__ = TorchVersion(TORCH_VERSION)
+    for name in _SHOWN:
+        getattr(rushlight, name).__module__ = "torch"
     _teach_workers()
 
 

@@ -1,6 +1,7 @@
 """`torch.compile` and `torch.compiler`: there is no compiler, and nothing to wait for.
 
-Loops are fused while they run (docs/how-it-works.md), so a compiled function is the function.
+Loops are fused while they run (docs/how-it-works.md), so a compiled function is the function, and a
+compiled module a module around it that calls it, for its names in checkpoints.
 """
 
 from __future__ import annotations
@@ -39,17 +40,24 @@ def compile(
     isolate_recompiles: bool = False,
     shapes_spec: Any = None,
 ) -> Any:
-    """The model, or function, itself; without one, a decorator that gives it back.
+    """The function itself, or a module that calls the module; without one, a decorator.
 
-    All other arguments say how PyTorch compiles, and change nothing.
+    The module is `model._orig_mod` of the result, whose `state_dict` has "_orig_mod." before all
+    names. All other arguments say how PyTorch compiles; `disable=True` gives back a module, too.
     """
     if mode is not None and options is not None:
         raise RuntimeError(
             "Either mode or options can be specified, but both can't be specified at the same time."
         )
     if model is None:
-        return lambda function: function
-    return model
+        return lambda function: compile(function, disable=disable)
+    from rushlight.nn import Module
+
+    if disable or not isinstance(model, Module):
+        return model
+    from rushlight._dynamo.eval_frame import OptimizedModule
+
+    return OptimizedModule(model)
 
 
 def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None) -> Any:

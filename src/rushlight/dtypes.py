@@ -21,6 +21,11 @@ from rushlight._core import (
     uint8,
 )
 
+dtype.__doc__ = """The type of a tensor's elements: torch.float32, torch.int64 and so on.
+
+There is one object of each, to be compared by `is`; 12 in all.
+"""
+
 half = float16
 float = float32
 double = float64
@@ -48,6 +53,7 @@ class Size(tuple):
     __slots__ = ()
 
     def numel(self) -> Any:
+        """The product of the sizes; 1 for ()."""
         count = 1
         for size in self:
             count *= size
@@ -73,7 +79,11 @@ class Size(tuple):
 
 
 class device:
-    """Where a tensor lives. There is one place: the CPU."""
+    """Where a tensor lives: there is one place, the CPU.
+
+    `type` is "cpu", `index` None or a number without meaning. Other types can be named, and raise
+    RuntimeError where a tensor would be made on them.
+    """
 
     __slots__ = ("index", "type")
 
@@ -176,7 +186,10 @@ channels_last_3d = memory_format("channels_last_3d")
 
 
 class finfo:
-    """Limits of a floating dtype: bits, eps, max, min, tiny, resolution."""
+    """Limits of a floating dtype: bits, eps, max, min, tiny, resolution.
+
+    Of the default float dtype without an argument; raises TypeError for other dtypes.
+    """
 
     #           bits, mantissa bits, largest exponent
     _FORMATS = {  # noqa: RUF012
@@ -215,7 +228,7 @@ class finfo:
 
 
 class iinfo:
-    """Limits of an integer dtype: bits, max, min."""
+    """Limits of an integer dtype: bits, max, min. Raises TypeError for other dtypes."""
 
     def __init__(self, type: Any) -> None:
         if not isinstance(type, dtype) or type.is_floating_point or type.is_complex or type is bool:

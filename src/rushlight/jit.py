@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import rushlight.nn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "Attribute",
@@ -21,6 +21,7 @@ __all__ = [
     "ScriptModule",
     "annotate",
     "export",
+    "fork",
     "freeze",
     "ignore",
     "interface",
@@ -37,7 +38,10 @@ __all__ = [
     "trace",
     "trace_module",
     "unused",
+    "wait",
 ]
+
+__path__: list[str] = []  # for `import torch.jit.annotations`, which is `typing` (as_torch.py)
 
 _isinstance = isinstance
 
@@ -64,7 +68,7 @@ def script(
     _rcb: Any = None,
     example_inputs: Any = None,
 ) -> Any:
-    """The module, function or class itself."""
+    """The module, function or class itself: nothing is compiled."""
     return obj
 
 
@@ -141,6 +145,20 @@ def freeze(
 def optimize_for_inference(mod: Any, other_methods: Any = None) -> Any:
     """The module itself."""
     return mod
+
+
+def fork(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Calls the function at once; `wait` gives its result, as outside TorchScript in PyTorch."""
+    from rushlight.futures import Future
+
+    future: Future = Future()
+    future.set_result(func(*args, **kwargs))
+    return future
+
+
+def wait(future: Any) -> Any:
+    """The result of what `fork` started."""
+    return future.wait()
 
 
 def annotate(the_type: Any, the_value: Any) -> Any:

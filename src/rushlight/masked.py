@@ -96,7 +96,10 @@ def sum(
     dtype: DType | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """The sum over `dim` (all dimensions if left out) of what takes part."""
+    """The sum over `dim` (all dimensions if left out) of what takes part; 0 where nothing does.
+
+    `mask` is bool, True for what takes part, and broadcasts to the input. As :func:`torch.sum`.
+    """
     dtype = _reduced(dtype, input)
     values = _prepared("sum", input, dtype, mask, 0)
     return values.sum(_axes(dim, input.ndim), bool(keepdim), dtype=dtype)
@@ -110,7 +113,7 @@ def prod(
     dtype: DType | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """The product over `dim` of what takes part."""
+    """The product over `dim` of what takes part; 1 where nothing does. As :func:`torch.prod`."""
     values = _prepared("prod", input, _reduced(dtype, input), mask, 1)
     axes = sorted((axis % max(input.ndim, 1) for axis in _axes(dim, input.ndim)), reverse=True)
     for axis in axes:
@@ -126,7 +129,10 @@ def amax(
     dtype: DType | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """The largest element over `dim` of what takes part."""
+    """The largest element over `dim` of what takes part.
+
+    -inf, or the least integer, for nothing.
+    """
     values = _prepared("amax", input, dtype, mask, _lowest)
     return values.amax(_axes(dim, input.ndim), bool(keepdim))
 
@@ -139,7 +145,10 @@ def amin(
     dtype: DType | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """The smallest element over `dim` of what takes part."""
+    """The smallest element over `dim` of what takes part.
+
+    inf, or the largest integer, for nothing.
+    """
     values = _prepared("amin", input, dtype, mask, _highest)
     return values.amin(_axes(dim, input.ndim), bool(keepdim))
 
@@ -152,7 +161,10 @@ def argmax(
     dtype: DType | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """Where the largest element is. As in PyTorch, in the dtype of the input."""
+    """The index of the largest element that takes part.
+
+    As in PyTorch, in the dtype of the input.
+    """
     values = _prepared("argmax", input, dtype, mask, _lowest)
     return values.argmax(dim, bool(keepdim)).to(values.dtype)
 
@@ -165,7 +177,10 @@ def argmin(
     dtype: DType | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """Where the smallest element is. As in PyTorch, in the dtype of the input."""
+    """The index of the smallest element that takes part.
+
+    As in PyTorch, in the dtype of the input.
+    """
     values = _prepared("argmin", input, dtype, mask, _highest)
     return values.argmin(dim, bool(keepdim)).to(values.dtype)
 
@@ -173,7 +188,7 @@ def argmin(
 def cumsum(
     input: Tensor, dim: builtins.int, *, dtype: DType | None = None, mask: Tensor | None = None
 ) -> Tensor:
-    """Running sums along `dim` of what takes part."""
+    """Running sums along `dim` of what takes part; the rest counts as 0."""
     dtype = _reduced(dtype, input)
     return _prepared("cumsum", input, dtype, mask, 0).cumsum(dim)
 
@@ -181,7 +196,7 @@ def cumsum(
 def cumprod(
     input: Tensor, dim: builtins.int, *, dtype: DType | None = None, mask: Tensor | None = None
 ) -> Tensor:
-    """Running products along `dim` of what takes part."""
+    """Running products along `dim` of what takes part; the rest counts as 1."""
     dtype = _reduced(dtype, input)
     return _prepared("cumprod", input, dtype, mask, 1).cumprod(dim)
 
@@ -202,7 +217,10 @@ def mean(
     dtype: DType | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """The mean over `dim` of what takes part; NaN where nothing does."""
+    """The mean over `dim` of what takes part; nan where nothing does.
+
+    Raises ValueError for integers, unless `dtype` is a float or complex one.
+    """
     dtype = input.dtype if dtype is None else dtype
     if not (dtype.is_floating_point or dtype.is_complex):
         raise ValueError(
@@ -266,7 +284,7 @@ def std(
     dtype: DType | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """The square root of :func:`var`."""
+    """The square root of :func:`var`; arguments as of it."""
     return _moment("std", input, dim, unbiased, correction, keepdim, dtype, mask).sqrt()
 
 
@@ -278,7 +296,10 @@ def median(
     dtype: DType | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """The middle element along `dim` of what takes part, the lower one of two."""
+    """The middle element along `dim` of what takes part, the lower one of two.
+
+    Raises ValueError where nothing takes part in some row.
+    """
     dtype = input.dtype if dtype is None else dtype
     if dtype.is_floating_point:
         values = _prepared("median", input, dtype, mask, float("nan"))
@@ -318,7 +339,7 @@ def normalize(
     dtype: DType | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """input / max(norm, eps) along `dim`; 0 outside the mask."""
+    """input / max(norm, eps) along `dim`, with the norm of order `ord`; 0 outside the mask."""
     length = norm(input, ord, dim, keepdim=True, dtype=dtype, mask=mask).clamp(min=eps)
     return _prepared("normalize", input, dtype, mask, 0) / length
 
@@ -326,7 +347,7 @@ def normalize(
 def softmax(
     input: Tensor, dim: builtins.int, *, dtype: DType | None = None, mask: Tensor | None = None
 ) -> Tensor:
-    """softmax along `dim` of what takes part; 0 outside the mask."""
+    """softmax along `dim` of what takes part; 0 outside the mask, nan where nothing takes part."""
     return _prepared("softmax", input, dtype, mask, _lowest).softmax(dim)
 
 
@@ -340,7 +361,7 @@ def log_softmax(
 def softmin(
     input: Tensor, dim: builtins.int, *, dtype: DType | None = None, mask: Tensor | None = None
 ) -> Tensor:
-    """softmax of -input along `dim` of what takes part."""
+    """softmax of -input along `dim` of what takes part; 0 outside the mask."""
     return rushlight.nn.functional.softmin(
         _prepared("softmin", input, dtype, mask, _highest), dim
     )
@@ -368,7 +389,7 @@ def logaddexp(
     input_mask: Tensor | None = None,
     other_mask: Tensor | None = None,
 ) -> Tensor:
-    """log(exp(input) + exp(other)), each where its mask is True."""
+    """log(exp(input) + exp(other)), each where its mask is True; -inf where neither is."""
     left = _prepared("logaddexp", input, dtype, input_mask, _lowest)
     right = _prepared("logaddexp", other, dtype, other_mask, _lowest)
     return rushlight.logaddexp(left, right)

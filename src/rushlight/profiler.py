@@ -53,8 +53,10 @@ class ProfilerAction(enum.Enum):
 def schedule(
     *, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0, **options: Any
 ) -> Callable[[int], ProfilerAction]:
-    """The function from the number of a step to what is done: `skip_first` steps of nothing, then
-    rounds of `wait` steps of nothing, `warmup` unrecorded and `active` recorded ones.
+    """The function from the number of a step to what is done.
+
+    `skip_first` steps of nothing, then rounds of `wait` steps of nothing, `warmup` unrecorded and
+    `active` recorded ones.
 
     Args:
         repeat: the number of rounds; 0 for no end.
@@ -105,6 +107,7 @@ class record_function(_Mode):
         self.args = args
 
     def clone(self) -> record_function:
+        """A new block of the same name."""
         return record_function(self.name, self.args)
 
     def __enter__(self) -> record_function:  # type: ignore[override]

@@ -54,7 +54,10 @@ def get_rng_state() -> Tensor:
 
 
 def set_rng_state(new_state: Tensor) -> None:
-    """Continues the default generator from a state that `get_rng_state` gave."""
+    """Continues the default generator from a state that `get_rng_state` gave.
+
+    Raises RuntimeError for another size or dtype.
+    """
     default_generator.set_state(new_state)
 
 
@@ -89,6 +92,7 @@ class fork_rng(_Mode):
             )
 
     def clone(self) -> fork_rng:
+        """A new context with the same arguments."""
         return fork_rng(enabled=self.enabled)
 
     def __enter__(self) -> None:
@@ -112,15 +116,23 @@ def thread_safe_generator() -> Generator | None:
 
 
 def _no_offset(self: Generator, offset: int | None = None) -> NoReturn:
+    """Raises RuntimeError: generators of the CPU have no offset."""
     raise RuntimeError("CPU Generator does not use offset; use get_state() and set_state()")
 
 
 def _no_graphs(self: Generator, *args: Any) -> NoReturn:
+    """Raises NotImplementedError: there are no CUDA graphs."""
     raise NotImplementedError(
         "graphsafe states are for generators of CUDA graphs; use get_state() and set_state()"
     )
 
 
+Generator.__doc__ = """A stream of random numbers: the Mersenne Twister, as in PyTorch.
+
+Matsumoto and Nishimura 1998. `Generator(device="cpu")` starts from seed 67280421310721. The same
+seed gives the numbers that PyTorch's generator of the CPU gives. `get_state()` is a uint8 tensor
+(5056) that either takes.
+"""
 Generator.device = property(lambda self: CPU, doc="Always the CPU.")
 Generator.get_offset = Generator.set_offset = _no_offset
 Generator.graphsafe_get_state = Generator.graphsafe_set_state = _no_graphs

@@ -34,23 +34,29 @@ _warn_always = False
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Accepted: every op is deterministic."""
+    """Accepted: every op is deterministic.
+
+    `warn_only` is remembered, like `mode`, for those who ask.
+    """
     global _deterministic
     _deterministic = 0 if not mode else 1 if warn_only else 2
 
 
 def are_deterministic_algorithms_enabled() -> bool:
-    """What was asked for last."""
+    """What :func:`use_deterministic_algorithms` was called with last; False before."""
     return _deterministic > 0
 
 
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
-    """What was asked for last."""
+    """The `warn_only` that :func:`use_deterministic_algorithms` was called with last."""
     return _deterministic == 1
 
 
 def set_deterministic_debug_mode(debug_mode: int | str) -> None:
-    """`use_deterministic_algorithms` by number or name: 0 "default", 1 "warn", 2 "error"."""
+    """`use_deterministic_algorithms` by number or name: 0 "default", 1 "warn", 2 "error".
+
+    Raises RuntimeError for others, TypeError for what is neither.
+    """
     global _deterministic
     modes = ("default", "warn", "error")
     if isinstance(debug_mode, str):
@@ -70,12 +76,15 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
 
 
 def get_deterministic_debug_mode() -> int:
-    """What was asked for last: 0, 1 or 2."""
+    """What was asked for last: 0, 1 or 2, as of :func:`set_deterministic_debug_mode`."""
     return _deterministic
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Accepted: "highest", "high" and "medium" all compute in float32."""
+    """Accepted: "highest", "high" and "medium" all compute in float32.
+
+    Raises RuntimeError for another word.
+    """
     global _precision
     if precision not in ("highest", "high", "medium"):
         raise RuntimeError(
@@ -86,12 +95,15 @@ def set_float32_matmul_precision(precision: str) -> None:
 
 
 def get_float32_matmul_precision() -> str:
-    """What was set last."""
+    """What :func:`set_float32_matmul_precision` was called with last; "highest" before."""
     return _precision
 
 
 def set_num_interop_threads(threads: int) -> None:
-    """Accepted, once: there are no threads between ops, only the pool inside them."""
+    """Accepted, once: there are no threads between ops, only the pool inside them.
+
+    Raises RuntimeError for a second call, or for threads <= 0.
+    """
     global _interop_threads
     if threads <= 0:
         raise RuntimeError(f"Expected positive number of threads, got {threads}")
@@ -101,7 +113,7 @@ def set_num_interop_threads(threads: int) -> None:
 
 
 def get_num_interop_threads() -> int:
-    """What was set; 1 otherwise."""
+    """What :func:`set_num_interop_threads` was called with; 1 before."""
     return _interop_threads or 1
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rushlight.tensor import Tensor
 
-__all__ = ["UntypedStorage", "from_file"]
+__all__ = ["TypedStorage", "UntypedStorage", "from_file"]
 
 
 def _mapped(filename: Any, shared: bool, nbytes: int) -> mmap:
@@ -100,10 +100,13 @@ class UntypedStorage:
     is_sparse = False
 
     def nbytes(self) -> int:
-        """The number of bytes."""
+        """The size of the memory in bytes."""
         return self._bytes.nbytes
 
     size = __len__ = nbytes
+
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + self.nbytes()  # what tools that add up memory ask for
 
     def untyped(self) -> UntypedStorage:
         """Itself."""
@@ -163,3 +166,89 @@ class UntypedStorage:
 
     def __repr__(self) -> str:
         return f"torch.storage.UntypedStorage(device=cpu) of size {self.nbytes()}"
+
+
+class TypedStorage:
+    """The memory of a tensor, and of all views of it, as elements of one dtype.
+
+    Made by `Tensor.storage()`, the older way to look at memory. It keeps the memory alive, and
+    what is written to it is seen by the tensors.
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._untyped = tensor.untyped_storage()
+        count = self._untyped.nbytes() // tensor.element_size()
+        self._elements = tensor.detach().as_strided((count,), (1,), 0)
+
+    @property
+    def dtype(self) -> Any:
+        """Of the elements."""
+        return self._elements.dtype
+
+    @property
+    def device(self) -> Any:
+        """The CPU."""
+        return CPU
+
+    is_cuda = False
+    is_sparse = False
+
+    def size(self) -> int:
+        """The number of elements."""
+        return self._elements.numel()
+
+    __len__ = size
+
+    def nbytes(self) -> int:
+        """The size of the memory in bytes."""
+        return self._untyped.nbytes()
+
+    def element_size(self) -> int:
+        """The size of an element in bytes."""
+        return self._elements.element_size()
+
+    def data_ptr(self) -> int:
+        """The address of the first byte."""
+        return self._untyped.data_ptr()
+
+    def untyped(self) -> UntypedStorage:
+        """The same memory as bytes."""
+        return self._untyped
+
+    def tolist(self) -> list:
+        """The elements as numbers of Python."""
+        return self._elements.tolist()
+
+    def fill_(self, value: Any) -> TypedStorage:
+        """Makes all elements `value`."""
+        self._elements.fill_(value)
+        return self
+
+    def is_pinned(self, device: Any = None) -> bool:
+        """False."""
+        return False
+
+    def is_shared(self) -> bool:
+        """Whether other processes see the memory."""
+        return self._elements.is_shared()
+
+    def __getitem__(self, index: int) -> Any:
+        if not isinstance(index, int):
+            raise NotImplementedError(
+                f"TypedStorage: an index is a number, got {type(index).__name__}; use a tensor"
+            )
+        return self._elements[index].item()
+
+    def __setitem__(self, index: int | slice, value: Any) -> None:
+        self._elements[index] = value
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.tolist())
+
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + self.nbytes()
+
+    def __repr__(self) -> str:
+        lines = "".join(f" {value}\n" for value in self.tolist())
+        kind = f"torch.storage.TypedStorage(dtype={self.dtype}, device=cpu)"
+        return f"{lines}[{kind} of size {self.size()}]"

@@ -33,10 +33,23 @@ class Tensor(_core.TensorBase):
     is_mps = is_xpu = is_xla = is_ipu = is_mtia = is_vulkan = is_maia = False
     is_sparse_csr = False
     is_nested = False
-    names = property(lambda self: (None,) * self.ndim)
+    volatile = False  # of Variables before PyTorch 0.4
+    names = property(lambda self: (None,) * self.ndim, doc="None for each dimension: no names.")
     name: str | None = None
     layout = strided
     __array_priority__ = 1000
+
+    _asks = True  # whether a subclass takes over functions; parameters do not
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Somebody's own class: torch's functions give results of it (overrides.py).
+        if not cls.__module__.startswith("rushlight.") and (
+            cls._asks or "__torch_function__" in vars(cls)
+        ):
+            from rushlight.overrides import prepare
+
+            prepare(cls)
 
     @property
     def device(self) -> Any:
@@ -47,6 +60,8 @@ class Tensor(_core.TensorBase):
 
         def __add__(self, other: Any) -> Tensor: ...
         def __neg__(self) -> Tensor: ...
+        def __getitem__(self, index: Any) -> Tensor: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
         def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]
 
         __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
@@ -100,7 +115,7 @@ class Tensor(_core.TensorBase):
         self._set_array(other)
 
     def detach_(self) -> Tensor:
-        """Forgets how the tensor was made, in place."""
+        """Forgets how the tensor was made, in place. Raises RuntimeError for a view."""
         if self._base is not None:
             raise RuntimeError(
                 "Can't detach views in-place. Use detach() instead. If you are using "
@@ -111,7 +126,10 @@ class Tensor(_core.TensorBase):
         return self
 
     def retain_grad(self) -> None:
-        """Makes backward fill `grad` of this non-leaf tensor too."""
+        """Makes backward fill `grad` of this non-leaf tensor too.
+
+        Raises RuntimeError for a tensor that does not require grad; on a leaf it changes nothing.
+        """
         from rushlight.autograd.graph import retain_grad
 
         retain_grad(self)
@@ -125,7 +143,10 @@ class Tensor(_core.TensorBase):
     def register_post_accumulate_grad_hook(
         self, hook: Callable[[Tensor], None]
     ) -> RemovableHandle:
-        """Calls `hook(tensor)` after backward has added to `grad` of this leaf."""
+        """Calls `hook(tensor)` after backward has added to `grad` of this leaf.
+
+        Raises RuntimeError for a tensor that is no leaf or does not require grad.
+        """
         from rushlight.autograd.graph import register_post_accumulate_hook
 
         return register_post_accumulate_hook(self, hook)
@@ -166,7 +187,7 @@ class Tensor(_core.TensorBase):
         )
 
     def is_nonzero(self) -> bool:
-        """Whether a tensor of one element is not 0."""
+        """Whether a tensor of one element is not 0. Raises RuntimeError for more or none."""
         return bool(self)
 
     def is_set_to(self, tensor: Tensor) -> bool:
@@ -209,6 +230,12 @@ class Tensor(_core.TensorBase):
 
         return UntypedStorage(self)
 
+    def storage(self) -> Any:
+        """The same memory as elements of the tensor's dtype."""
+        from rushlight.storage import TypedStorage
+
+        return TypedStorage(self)
+
     const_data_ptr = _core.TensorBase.data_ptr
 
     def share_memory_(self) -> Tensor:
@@ -218,7 +245,10 @@ class Tensor(_core.TensorBase):
         return share_memory(self)
 
     def as_subclass(self, cls: Any) -> Any:
-        """The same data and history as an instance of a subclass of Tensor."""
+        """The same data and history as an instance of a subclass of Tensor.
+
+        Raises TypeError for another class.
+        """
         if not (isinstance(cls, type) and issubclass(cls, Tensor)):
             raise TypeError(f"as_subclass: cls must be a subclass of Tensor, got {cls!r}")
         made: Any = Tensor.__new__(cls, self)  # type: ignore[call-arg]
@@ -331,7 +361,11 @@ class Tensor(_core.TensorBase):
     # ---- other libraries
 
     def numpy(self, *, force: bool = False) -> Any:
-        """A NumPy array on the same memory. `force` detaches and resolves first."""
+        """A NumPy array on the same memory; writes to one show in the other.
+
+        Raises RuntimeError for a tensor that requires grad, unless `force`, which detaches first,
+        and TypeError for bfloat16, which NumPy does not have.
+        """
         if self.requires_grad and not force:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
@@ -391,6 +425,24 @@ class Tensor(_core.TensorBase):
         from rushlight.utils.dlpack import DLDeviceType
 
         return (DLDeviceType.kDLCPU, 0)
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        """The array API standard over tensors: rushlight.array_api."""
+        from rushlight import array_api
+
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+            raise ValueError(
+                f"__array_namespace__: version {api_version!r} of the array API standard is not "
+                f"there; this is {array_api.__array_api_version__}"
+            )
+        return array_api
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """The tensor itself: the only device is the CPU, and it has no streams."""
+        check_device(device)
+        if stream is not None:
+            raise ValueError(f"to_device: the CPU has no streams, got {stream!r}")
+        return self
 
 
 def _construct(args: tuple) -> Tensor:

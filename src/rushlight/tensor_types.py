@@ -93,4 +93,16 @@ def _types() -> Iterator[tuple[str, tensortype]]:
         yield name, tensortype(name, (), body)
 
 
-globals().update(_types())
+if TYPE_CHECKING:
+    BFloat16Tensor: Any
+    BoolTensor: Any
+    ByteTensor: Any
+    CharTensor: Any
+    DoubleTensor: Any
+    FloatTensor: Any
+    HalfTensor: Any
+    IntTensor: Any
+    LongTensor: Any
+    ShortTensor: Any
+else:
+    globals().update(_types())

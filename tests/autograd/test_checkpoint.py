@@ -218,3 +218,22 @@ def test_arguments():
         checkpoint(lambda v: v, x, use_reentrant=False, determinism_check="often")
     with pytest.raises(RuntimeError, match="Only tuple of tensors"):
         module.detach_variable([x])
+
+
+@pytest.mark.parametrize("use_reentrant", [False, True])
+def test_recomputation_is_under_the_autocast_of_the_forward(use_reentrant: bool) -> None:
+    model = rl.nn.Sequential(rl.nn.Linear(6, 6), rl.nn.GELU(), rl.nn.Linear(6, 6))
+    inputs = rl.randn(4, 6, requires_grad=True)
+    grads = []
+    for again in (False, True):
+        inputs.grad = None
+        with rl.autocast("cpu", dtype=rl.bfloat16):
+            if again:
+                out = checkpoint(model, inputs, use_reentrant=use_reentrant)
+            else:
+                out = model(inputs)
+        assert out.dtype is rl.bfloat16
+        out.float().square().sum().backward()
+        grads.append((inputs.grad.clone(), *(p.grad.clone() for p in model.parameters())))
+        model.zero_grad()
+    assert all(rl.equal(a, b) for a, b in zip(*grads, strict=True))

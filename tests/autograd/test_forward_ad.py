@@ -175,3 +175,15 @@ def test_vectorized_jacobians() -> None:
     x.requires_grad_()
     kept = functional.jacobian(lambda a: a**3, x, vectorize=True, create_graph=True)
     same(torch.autograd.grad(kept.sum(), x)[0], (6 * x).detach())
+
+
+def test_a_tangent_of_another_dtype_is_converted():
+    x = torch.arange(3, dtype=torch.float64)
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(x, torch.ones(3))
+        tangent = forward_ad.unpack_dual(dual * 2).tangent
+        assert tangent.dtype is torch.float64 and tangent.tolist() == [2.0, 2.0, 2.0]
+        with pytest.raises(RuntimeError, match="different size"):
+            forward_ad.make_dual(x, torch.ones(4))
+        with pytest.raises(RuntimeError, match="complex"):
+            forward_ad.make_dual(x, torch.ones(3, dtype=torch.complex64))

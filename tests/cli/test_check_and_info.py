@@ -32,7 +32,7 @@ class Model(nn.Module):
 
 
 if dist.is_available():
-    dist.init_process_group("gloo")
+    dist.no_such_function("gloo")
 try:
     from torch._six import string_classes
 except ImportError:

@@ -123,3 +123,11 @@ def test_distributed():
 def test_errors(make, error, text):
     with pytest.raises(error, match=text):
         make()
+
+
+def test_samples_without_end_cost_nothing_at_first() -> None:
+    """`num_samples=int(1e10)` is how scripts loop for ever: nothing may grow with it."""
+    sampler = RandomSampler(range(10), replacement=True, num_samples=int(1e10))
+    assert len(sampler) == int(1e10)
+    first = iter(sampler)
+    assert all(0 <= next(first) < 10 for _ in range(100))

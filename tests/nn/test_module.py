@@ -685,3 +685,19 @@ def test_factory_kwargs():
         nn.factory_kwargs({"width": 3})
     with pytest.raises(TypeError, match="specified twice"):
         nn.factory_kwargs({"device": "cpu", "factory_kwargs": {"device": "cpu"}})
+
+
+def test_plain_dicts_in_the_place_of_registries() -> None:
+    """A subclass that sets attributes its own way may bypass ours: its parameters are found."""
+
+    class Patched(nn.Linear):
+        def __setattr__(self, name, value):
+            object.__setattr__(self, name, value)
+
+    layer = Patched.__new__(Patched)
+    nn.Module.__init__(layer)
+    layer._parameters = {"weight": rl.ones(2, 3), "bias": None}
+    assert layer.weight.shape == (2, 3) and layer.bias is None
+    assert layer(rl.ones(1, 3)).tolist() == [[3.0, 3.0]]
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        layer.nothing  # noqa: B018

@@ -65,13 +65,32 @@ def _samples(make):
     return cases
 
 
+def _all_samples(make):
+    """Also more places than a block, axes of one element, and nothing."""
+    def grid(*shape):
+        return make(*shape, low=-1.4, high=1.4)
+
+    found = _samples(make)
+    for mode in ("bilinear", "nearest", "bicubic"):
+        found += [
+            case(make(2, 3, 5, 9), grid(2, 9, 11, 2), mode),
+            case(make(1, 2, 1, 4), grid(1, 2, 3, 2), mode, "reflection", True),
+            case(make(1, 2, 1, 4), grid(1, 2, 3, 2), mode, "border"),
+            case(make(2, 0, 2, 2), grid(2, 3, 3, 2), mode),
+            case(make(0, 2, 2, 2), grid(0, 3, 3, 2), mode),
+            case(make(2, 2, 2, 2), grid(2, 0, 3, 2), mode),
+        ]
+    return [*found, case(make(2, 2, 3, 3, 3), grid(2, 5, 6, 7, 3), "nearest", "border")]
+
+
 def _sample(rl, *args, **kwargs):
     return rl.nn.functional.grid_sample(*args, align_corners=False, **kwargs)
 
 
 Row(
-    "nn.functional.grid_sample", _samples, grid_sample, tol=100, dtypes=("float32", "float64"),
-    covers=("grid_sampler", "grid_sampler_2d", "grid_sampler_3d"), grad_samples=lambda make: [
+    "nn.functional.grid_sample", _all_samples, grid_sample, tol=100, dtypes=("float32", "float64"),
+    covers=("grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "_grid_sample",
+            "_grid_sample_backward"), grad_samples=lambda make: [
         item for item in _samples(make) if item.args[2] != "nearest"
     ],
     errors=(

@@ -46,6 +46,8 @@ def _samples(make):
     found = [case(make(3, 2), (1, 1), "constant", 2.0)]
     for mode in MODES:
         found += [case(make(*shape), sides, mode) for shape, sides in CASES]
+        found += [case(make(2, 3, 4, 5), (-1, 2, 1, -2), mode), case(make(0, 3, 4), (1, 1), mode)]
+        found += [case(make(2, 5, 33), (3, 4), mode), case(make(2, 2, 3), (0, 0), mode)]
     return [*found, case(make(3, 4), (1, 1), "circular"), case(make(2, 3, 5), (-1, 2), "circular")]
 
 
@@ -54,12 +56,25 @@ def _pad(rl, *args):
 
 
 Row(
-    "nn.functional.pad", _samples, pad, dtypes=("float32", "float64", "int64"),
+    "nn.functional.pad", _samples, pad, covers=("_edge_pad", "_edge_pad_adjoint"),
+    dtypes=("float32", "float64", "float16", "int64", "complex64", "complex128"), grad="fc",
     large=lambda make: [case(make(*LARGE), (3, 2), "reflect")],
-    grad_samples=lambda make: [case(make(1, 2, 3), (2, 1), mode) for mode in MODES],
+    grad_samples=lambda make: [
+        found
+        for mode in MODES
+        for found in (
+            case(make(1, 2, 3), (2, 1), mode),
+            case(make(1, 2, 3, 4), (-1, 2, 2, 0), mode),
+            case(make(1, 2, 2, 3, 4), (3, 1, 1, -1, 1, 1), mode),
+        )
+    ],
     errors=(
         (NotImplementedError, "mode", lambda rl: _pad(rl, (1, 1), "mirror")),
         (RuntimeError, "less than", lambda rl: _pad(rl, (2, 0), "reflect")),
+        (RuntimeError, "negative number", lambda rl: _pad(rl, (-2, -1), "replicate")),
+        (RuntimeError, "leaves nothing", lambda rl: _pad(rl, (-2, -1), "circular")),
+        (NotImplementedError, "Only 2D", lambda rl: rl.nn.functional.pad(
+            rl.ones(()), (1, 1), "reflect")),
         (RuntimeError, "wrapping", lambda rl: _pad(rl, (3, 0), "circular")),
         (ValueError, "value", lambda rl: _pad(rl, (1, 0), "reflect", 1.0)),
     ),

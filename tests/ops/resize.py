@@ -98,8 +98,26 @@ def _samples(make):
     ]
 
 
+def _all_samples(make):
+    """Also what fills vectors and leaves some over, of few slices and of many."""
+    found = _samples(make)
+    for size in ((37, 21), (20, 9), (33, 64)):
+        for mode in ("nearest", "nearest-exact", "bilinear", "bicubic"):
+            found.append(case(make(1, 2, 19, 35), size, None, mode))
+            found.append(case(make(9, 2, 19, 35), size, None, mode))
+    found += [
+        case(make(5, 7, 50), 77, None, "linear"),
+        case(make(40, 1, 6, 7), (6, 9), None, "bilinear", True),
+        case(make(40, 1, 6, 7), (3, 7), None, "bilinear", True),
+        case(make(3, 1, 40, 50), (17, 90), None, "bicubic", antialias=True),
+        case(make(20, 1, 40, 50), (40, 50), None, "bilinear", antialias=True),
+        case(make(4, 5, 5, 6, 7), (10, 3, 14), None, "trilinear"),
+    ]
+    return found
+
+
 Row(
-    "nn.functional.interpolate", _samples, reference, tol=20, errors=ERRORS,
+    "nn.functional.interpolate", _all_samples, reference, grad_samples=_samples, tol=20, errors=ERRORS,
     dtypes=("float32", "float64"), covers=("_resample", "_resample_adjoint"),
     large=lambda make: [case(make(2, 3, 40, 50), (80, 90), None, "bilinear")],
 )  # fmt: skip

@@ -135,7 +135,7 @@ def _windows(x, dim, size, step):
 
 
 Row("unfold", x3((0, 2, 1), (1, 2, 1), (2, 2, 2), (-1, 3, 1)), _windows, path="Tensor.unfold",
-    **VIEW, errors=((RuntimeError, "maximum size", lambda rl: rl.ones(3).unfold(0, 4, 1)),
+    covers=("_overlap_add",), **VIEW, errors=((RuntimeError, "maximum size", lambda rl: rl.ones(3).unfold(0, 4, 1)),
                     (RuntimeError, "> 0", lambda rl: rl.ones(3).unfold(0, 1, 0))))  # fmt: skip
 Row("diagonal", x3((), (1,), (-1, 0, 2), (0, 1, 2), (7,)),
     lambda x, offset=0, dim1=0, dim2=1: np.diagonal(x, offset, dim1, dim2), **VIEW,
@@ -148,7 +148,7 @@ Row("clone", lambda make: [case(make(2, 3)), case(make()), case(make(0))], np.co
 Row("to_dtype", lambda make: [case(make(2, 3))], lambda x: x.astype(np.float64), result=None,
     path="Tensor.double", dtypes="fbi")  # fmt: skip
 Row("copy", lambda make: [case(make(2, 3), make(3)), case(make(2), make())],
-    lambda a, b: np.broadcast_to(b, a.shape), path="ops.shape.copy", **ALL)  # fmt: skip
+    lambda a, b: np.broadcast_to(b, a.shape), path="ops.copies.copy", **ALL)  # fmt: skip
 Row("fill", lambda make: [case(make(2, 3), 2), case(make(2, 3), make()), case(make(), 1)],
     lambda x, value: np.full(x.shape, value, x.dtype), **ALL,
     errors=((RuntimeError, "0-dim", lambda rl: rl.fill(rl.ones(2), rl.ones(2))),))  # fmt: skip

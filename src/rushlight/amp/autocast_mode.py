@@ -189,6 +189,7 @@ class autocast(_Mode):
         self._enabled = bool(enabled)
 
     def clone(self) -> autocast:
+        """A new context with the same arguments."""
         return autocast(self.device, self.fast_dtype, self._enabled, self._cache_enabled)
 
     def __enter__(self) -> autocast:  # type: ignore[override]
@@ -225,7 +226,10 @@ def is_autocast_cpu_enabled() -> bool:
 
 
 def get_autocast_dtype(device_type: str) -> Any:
-    """The dtype that autocast computes in."""
+    """The dtype that autocast computes in: bfloat16 or float16.
+
+    Raises RuntimeError for an unknown type of device.
+    """
     return _state.dtype if is_autocast_available(device_type) else _core.float16
 
 
@@ -256,7 +260,10 @@ def set_autocast_dtype(device_type: str, dtype: Any) -> None:
 
 
 def set_autocast_cpu_dtype(dtype: Any) -> None:
-    """Sets the dtype that autocast computes in: bfloat16 or float16."""
+    """Sets the dtype that autocast computes in.
+
+    Raises RuntimeError but for bfloat16 and float16.
+    """
     if dtype not in _DTYPES:
         raise RuntimeError(
             f"Currently, AutocastCPU only support Bfloat16 or Half as the autocast_cpu_dtype, got "

@@ -65,7 +65,10 @@ class GradScaler:
         self._stepped: set[int] = set()
 
     def scale(self, outputs: Any) -> Any:
-        """A tensor, or the tensors of a list or tuple, times the factor."""
+        """A tensor, or the tensors of a list or tuple, times the factor.
+
+        Raises ValueError for others.
+        """
         if not self._enabled:
             return outputs
         if isinstance(outputs, rushlight.Tensor):

@@ -136,7 +136,7 @@ def grad(
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Tensor | None, ...]:
+) -> tuple[Tensor, ...]:
     """The derivatives of `outputs` with respect to `inputs`; `grad` of no leaf is touched.
 
     Args:
@@ -169,6 +169,7 @@ def grad(
                 "on the input before it is used"
             )
     keep = create_graph if retain_graph is None else retain_graph
+    results: Any
     if is_grads_batched:
         results = _grad_batch(roots, wanted, grad_outputs, keep, create_graph)
     else:

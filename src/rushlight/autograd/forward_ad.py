@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rushlight._core import Node
+from rushlight._core import Node as Node
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class UnpackedDualTensor(NamedTuple):
-    """What :func:`unpack_dual` returns: the value, and its tangent or None."""
+    """What :func:`unpack_dual` returns: (primal, tangent).
+
+    The tangent is None where there is none.
+    """
 
     primal: Tensor
     tangent: Tensor | None
@@ -41,7 +44,10 @@ _levels: list[_Level] = []
 
 
 def enter_dual_level() -> int:
-    """Starts a level and returns its number. Better: `with dual_level()`."""
+    """Starts a level and returns its number. Better: `with dual_level()`.
+
+    Raises RuntimeError inside another level: they do not nest.
+    """
     from rushlight.func.tape import is_recording, recording
 
     if _levels:
@@ -54,7 +60,10 @@ def enter_dual_level() -> int:
 
 
 def exit_dual_level(*, level: int | None = None) -> None:
-    """Ends the level: its tangents are gone."""
+    """Ends the level: its tangents are gone.
+
+    Raises RuntimeError for a level that is not the current one.
+    """
     from rushlight.func.tape import settle
 
     settle(_checked(level, "exit_dual_level").leaves)
@@ -96,10 +105,12 @@ class dual_level:
 
 
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
-    """The values of `tensor` with `tangent`, of its shape and dtype, as the direction of change.
+    """The values of `tensor` with `tangent`, of its shape, as the direction of change.
+
+    A tangent of another dtype is converted to the tensor's.
 
     Raises:
-        RuntimeError: no level is active, or the shapes or dtypes differ.
+        RuntimeError: no level is active, the shapes differ, or only the tangent is complex.
     """
     from rushlight.func.tape import tracked
 
@@ -117,13 +128,17 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
         raise ValueError(
             f"Expected tangent to be floating point or complex, but got: {tangent.dtype}"
         )
-    if tensor.shape != tangent.shape or tensor.dtype is not tangent.dtype:
+    if tensor.shape != tangent.shape or (
+        tangent.dtype.is_complex and not tensor.dtype.is_complex
+    ):
         raise RuntimeError(
             "Trying to set a forward gradient that has a different size than that of the original "
             f"Tensor, this is not supported. Tensor is of size {list(tensor.shape)} and "
             f"{tensor.dtype} while the given forward gradient is of size {list(tangent.shape)} "
             f"and {tangent.dtype}."
         )
+    if tangent.dtype is not tensor.dtype:
+        tangent = tangent.to(tensor.dtype)
     leaf = tracked(tensor, active.outer)
     active.leaves.append(leaf)
     active.tangents.append(tangent)

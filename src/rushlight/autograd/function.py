@@ -41,7 +41,11 @@ class FunctionCtx:
 
     @property
     def saved_tensors(self) -> tuple:
-        """What save_for_backward kept."""
+        """The tensors that `save_for_backward` kept, as a tuple.
+
+        Raises RuntimeError after a backward without `retain_graph`, or where one was changed in
+        place.
+        """
         if self._saved is None:
             raise RuntimeError(
                 "Trying to backward through the graph a second time (or directly access saved "
@@ -54,15 +58,15 @@ class FunctionCtx:
         return tuple(saved.unpack(node) for saved in self._saved)
 
     def mark_dirty(self, *tensors: Tensor) -> None:
-        """Says that forward has changed these inputs in place."""
+        """Says that forward has changed these inputs in place; it has to return them too."""
         self._dirty = tensors
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
-        """Says that no gradient flows through these outputs."""
+        """Says that no gradient flows through these outputs: they do not require grad."""
         self._non_differentiable = tensors
 
     def set_materialize_grads(self, value: bool) -> None:
-        """Whether missing gradients reach backward as zeros (True) or as None."""
+        """Whether missing gradients reach backward as zeros (True, the default) or as None."""
         self.materialize_grads = value
 
 
@@ -208,16 +212,30 @@ class Function:
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
+        """The result for the arguments.
+
+        With a first argument `ctx` unless there is `setup_context`. To be written by the subclass:
+        raises NotImplementedError here.
+        """
         raise NotImplementedError(
             "You must implement the forward function for custom autograd.Function."
         )
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Any) -> None:
+        """What `backward` needs, put into `ctx`.
+
+        `inputs` are the arguments of forward, `output` its result. Where a subclass has it, forward
+        takes no `ctx`, and `torch.func` can use the function.
+        """
         raise NotImplementedError("setup_context is not implemented.")
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """One gradient per argument of forward, None where there is none, from one per output.
+
+        To be written by the subclass: raises NotImplementedError here.
+        """
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom "
             "autograd.Function to use it with backward mode AD."
@@ -227,6 +245,10 @@ class Function:
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """The tangents of the outputs from those of the arguments: for forward mode.
+
+        To be written by the subclass: raises NotImplementedError here.
+        """
         raise NotImplementedError(
             "You must implement the jvp function for custom autograd.Function to use it with "
             "forward mode AD."
@@ -238,6 +260,11 @@ class Function:
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, *args: Any) -> Any:
+        """(outputs, out_dims) for arguments with a batch along `in_dims`.
+
+        None among these stands for an argument without a batch. `info` has batch_size and
+        randomness. To be written by the subclass, unless `generate_vmap_rule`.
+        """
         raise NotImplementedError(
             "To use autograd.Function with vmap, you must either override the vmap static method "
             "or set generate_vmap_rule=True."
@@ -251,7 +278,7 @@ class Function:
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
-        """Runs forward on the arguments and records backward."""
+        """Runs forward on the arguments and records backward; returns what forward does."""
         if _core.vmap_levels():
             from rushlight.func.custom import apply_in_levels
 

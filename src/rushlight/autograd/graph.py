@@ -6,7 +6,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight._core import Node
+from rushlight._core import Node as Node
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class RemovableHandle:
         self._extra = extra_dict if isinstance(extra_dict, (tuple, list)) else (extra_dict,)
 
     def remove(self) -> None:
+        """Takes the hook away; a second time, nothing."""
         for hooks in (self._hooks, *self._extra):
             if hooks is not None:
                 hooks.pop(self.id, None)
@@ -56,6 +57,10 @@ def _add_pre_hook(node: Node, kind: int, output_nr: int, hook: Callable) -> Remo
 
 
 def register_tensor_hook(tensor: Tensor, hook: Callable) -> RemovableHandle:
+    """Calls `hook(grad)` when the tensor's gradient is known; see :meth:`Tensor.register_hook`.
+
+    Raises RuntimeError for a tensor that does not require grad.
+    """
     if not tensor.requires_grad:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     if tensor.grad_fn is not None:
@@ -68,6 +73,10 @@ def register_tensor_hook(tensor: Tensor, hook: Callable) -> RemovableHandle:
 
 
 def register_post_accumulate_hook(tensor: Tensor, hook: Callable) -> RemovableHandle:
+    """Calls `hook(tensor)` after backward has added to a leaf's `grad`.
+
+    Raises RuntimeError for a tensor that does not require grad or is no leaf.
+    """
     if not tensor.requires_grad:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     if tensor.grad_fn is not None:
@@ -80,6 +89,10 @@ def register_post_accumulate_hook(tensor: Tensor, hook: Callable) -> RemovableHa
 
 
 def retain_grad(tensor: Tensor) -> None:
+    """Makes backward fill `grad` of a tensor that is no leaf; see :meth:`Tensor.retain_grad`.
+
+    Raises RuntimeError for a tensor that does not require grad.
+    """
     if not tensor.requires_grad:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
     if tensor.grad_fn is None or tensor.retains_grad:
@@ -109,6 +122,10 @@ def _node_register_prehook(self: Node, hook: Callable) -> RemovableHandle:
     return _add_pre_hook(self, _NODE, 0, hook)
 
 
+Node.__doc__ = """A recorded operation: gradients of its results in, gradients of its inputs out.
+
+`tensor.grad_fn` is one; `next_functions` leads to those that made its inputs.
+"""
 Node.register_hook = _node_register_hook
 Node.register_prehook = _node_register_prehook
 
@@ -176,6 +193,7 @@ class AccumulateGrad:
         self.variable = variable
 
     def name(self) -> str:
+        """"torch::autograd::AccumulateGrad", as in PyTorch."""
         return "torch::autograd::AccumulateGrad"
 
     def register_hook(self, hook: Callable) -> RemovableHandle:
@@ -262,7 +280,7 @@ class saved_tensors_hooks:
 
 
 class save_on_cpu(saved_tensors_hooks):
-    """Keeps saved tensors on the CPU, where they are."""
+    """Keeps saved tensors on the CPU, where they are. A context manager without effect."""
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cpu") -> None:
         super().__init__(lambda tensor: tensor, lambda tensor: tensor)
@@ -332,7 +350,7 @@ class set_detect_anomaly(detect_anomaly):
 
 
 def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
-    """Anomaly mode on or off."""
+    """Anomaly mode on or off, and with `check_nan` an error for the first nan of a backward."""
     _core.set_anomaly(mode, check_nan)
 
 

@@ -72,7 +72,10 @@ def _decorated(mode: _Mode, function: Any) -> Any:
 
 
 class no_grad(_Mode):
-    """Operations inside are not recorded: their results do not require grad."""
+    """Operations inside are not recorded: their results do not require grad.
+
+    A context manager, and a decorator; for the current thread.
+    """
 
     def __new__(cls, function: Any = None) -> Any:
         mode = super().__new__(cls)
@@ -86,7 +89,10 @@ class no_grad(_Mode):
 
 
 class enable_grad(_Mode):
-    """Operations inside are recorded, also within no_grad."""
+    """Operations inside are recorded, also within no_grad.
+
+    A context manager, and a decorator; for the current thread.
+    """
 
     def __new__(cls, orig_func: Any = None) -> Any:
         mode = super().__new__(cls)
@@ -113,6 +119,7 @@ class set_grad_enabled(_Mode):
         return _decorated(self, function)
 
     def clone(self) -> set_grad_enabled:
+        """A new context with the same mode."""
         return set_grad_enabled(self.mode)
 
     def __enter__(self) -> None:
@@ -141,6 +148,7 @@ class inference_mode(_Mode):
         self.mode = mode
 
     def clone(self) -> inference_mode:
+        """A new context with the same mode."""
         return inference_mode(self.mode)
 
     def __enter__(self) -> None:
@@ -158,6 +166,7 @@ class set_multithreading_enabled(_Mode):
         self.mode = mode
 
     def clone(self) -> set_multithreading_enabled:
+        """A new context with the same mode."""
         return set_multithreading_enabled(self.mode)
 
     def __enter__(self) -> None:
@@ -174,6 +183,7 @@ class enforce_grad_layout_policy(_Mode):
         self.mode = enable
 
     def clone(self) -> enforce_grad_layout_policy:
+        """A new context with the same argument."""
         return enforce_grad_layout_policy(self.mode)
 
     def __enter__(self) -> None:

@@ -75,10 +75,19 @@ def run(arguments: list[str]) -> int:
     except SyntaxError as error:
         sys.excepthook(type(error), error.with_traceback(None), None)
         return 1
+    if program.code is not None and _names(program.code, "__torch_function__"):
+        import rushlight.overrides  # noqa: F401  - the functions that it takes ask from the start
     main.__dict__.update(program.facts)
     main.__dict__.setdefault("__annotations__", {})
     sys.modules["__main__"] = main
     return _execute(program.code, main)
+
+
+def _names(code: CodeType, name: str) -> bool:
+    """Whether code, or what is defined in it, uses or defines a name."""
+    return name in code.co_names or any(
+        _names(inner, name) for inner in code.co_consts if isinstance(inner, CodeType)
+    )
 
 
 def _path_is_ours() -> bool:
@@ -198,7 +207,7 @@ def _missing(error: BaseException) -> str | None:
         else:
             kind = home if isinstance(home, type) else type(home)
             path = "rushlight.Tensor" if kind.__name__ == "Tensor" else ""
-            if kind.__module__ != "rushlight.tensor":
+            if kind.__module__ not in ("rushlight.tensor", "torch"):
                 path = ""
         return _torch_name(f"{path}.{error.name}")
     if isinstance(error, ModuleNotFoundError):

@@ -19,6 +19,7 @@ class autocast(_autocast):
         super().__init__("cpu", dtype, enabled, cache_enabled)
 
     def clone(self) -> autocast:
+        """A new context with the same arguments."""
         return autocast(self._enabled, self.fast_dtype, self._cache_enabled)
 
 

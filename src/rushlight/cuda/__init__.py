@@ -119,10 +119,21 @@ def get_arch_list() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "amp":
-        from importlib import import_module
+    from importlib import import_module
 
-        return import_module("rushlight.cuda.amp")
+    if name in ("amp", "streams"):
+        return import_module(f"rushlight.cuda.{name}")
+    if name == "_initialized":
+        return False
+    streams = import_module("rushlight.cuda.streams")
+    if name in streams.__all__:
+        return getattr(streams, name)
+    if name.endswith("Tensor"):
+        from rushlight.cuda.tensor_types import NAMES, type_of
+
+        if name in NAMES:
+            found = globals()[name] = type_of(name)
+            return found
     raise AttributeError(
         f"module 'rushlight.cuda' has no attribute {name!r}: rushlight runs on the CPU alone. "
         "Guard what is for CUDA with torch.cuda.is_available(), which is False here"

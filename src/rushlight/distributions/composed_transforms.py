@@ -120,7 +120,7 @@ class Transform:
         raise NotImplementedError
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        """log |det dy/dx|, per event."""
+        """log |det dy/dx|, per event, where y is the transform of x."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -187,7 +187,7 @@ class _InverseTransform(Transform):
 
 
 class ComposeTransform(Transform):
-    """Several maps, one after the other."""
+    """Several maps, one after the other: the first of `parts` comes first."""
 
     def __init__(self, parts: list[Transform], cache_size: int = 0) -> None:
         self.parts = [part.with_cache(cache_size) for part in parts] if cache_size else parts
@@ -343,7 +343,7 @@ class IndependentTransform(Transform):
 
 
 class ReshapeTransform(Transform):
-    """Another shape of the last axes."""
+    """Another shape of the last axes: `in_shape` to `out_shape`, of as many elements."""
 
     bijective = True
 
@@ -399,7 +399,7 @@ def _reshaped(shape: Sequence[int], before: Sequence[int], after: Sequence[int])
 
 
 class CatTransform(Transform):
-    """One map per stretch of the axis `dim`."""
+    """One map per stretch of the axis `dim`, `lengths` long."""
 
     transforms: list[Transform]
 

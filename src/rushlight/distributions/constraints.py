@@ -52,7 +52,10 @@ __all__ = [
 
 
 class Constraint:
-    """A set; `check` says which values lie in it."""
+    """A set; `check(value)` says for each event whether it lies in it, as bool.
+
+    `event_dim`: how many of the last axes are one event; `is_discrete`: whether values are counted.
+    """
 
     is_discrete = False
     event_dim = 0
@@ -194,6 +197,8 @@ class _OneHot(Constraint):
 
 
 class _IntegerInterval(Constraint):
+    """The integers from `lower_bound` to `upper_bound`, both included."""
+
     is_discrete = True
 
     def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
@@ -241,6 +246,8 @@ class _Real(Constraint):
 
 
 class _GreaterThan(Constraint):
+    """The reals above `lower_bound`."""
+
     def __init__(self, lower_bound: Any) -> None:
         self.lower_bound = lower_bound
 
@@ -252,6 +259,8 @@ class _GreaterThan(Constraint):
 
 
 class _GreaterThanEq(Constraint):
+    """The reals from `lower_bound` on."""
+
     def __init__(self, lower_bound: Any) -> None:
         self.lower_bound = lower_bound
 
@@ -263,6 +272,8 @@ class _GreaterThanEq(Constraint):
 
 
 class _LessThan(Constraint):
+    """The reals below `upper_bound`."""
+
     def __init__(self, upper_bound: Any) -> None:
         self.upper_bound = upper_bound
 
@@ -274,6 +285,8 @@ class _LessThan(Constraint):
 
 
 class _Interval(Constraint):
+    """The reals from `lower_bound` to `upper_bound`, both included."""
+
     def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
 
@@ -285,6 +298,8 @@ class _Interval(Constraint):
 
 
 class _HalfOpenInterval(Constraint):
+    """The reals from `lower_bound`, included, to `upper_bound`, excluded."""
+
     def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
 

@@ -95,32 +95,35 @@ class Distribution:
 
     @property
     def arg_constraints(self) -> dict[str, Any]:
-        """The set that each parameter must lie in."""
+        """The constraint that each parameter has to satisfy, by name."""
         raise NotImplementedError
 
     @property
     def support(self) -> Any:
-        """The set of values that can be drawn."""
+        """The set of values that can be drawn, as a constraint."""
         raise NotImplementedError
 
     @property
     def mean(self) -> Tensor:
-        """The mean."""
+        """The mean, of shape batch_shape + event_shape; nan or inf where there is none."""
         raise NotImplementedError
 
     @property
     def mode(self) -> Tensor:
-        """The most probable value."""
+        """The most probable value, of shape batch_shape + event_shape.
+
+        Raises NotImplementedError where it is not known.
+        """
         raise NotImplementedError(f"{type(self)} does not implement mode")
 
     @property
     def variance(self) -> Tensor:
-        """The variance."""
+        """The variance of each element, of shape batch_shape + event_shape."""
         raise NotImplementedError
 
     @property
     def stddev(self) -> Tensor:
-        """The standard deviation."""
+        """The standard deviation: the root of the variance."""
         return self.variance.sqrt()
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
@@ -128,12 +131,15 @@ class Distribution:
         raise NotImplementedError
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Draws, without gradients: `sample_shape` of the batch."""
+        """Draws, without gradients, of shape sample_shape + batch_shape + event_shape."""
         with rushlight.no_grad():
             return self.rsample(sample_shape)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Draws that are differentiable functions of the parameters."""
+        """Draws that are differentiable functions of the parameters; shapes as of :meth:`sample`.
+
+        Raises NotImplementedError where `has_rsample` is False.
+        """
         raise NotImplementedError
 
     def sample_n(self, n: int) -> Tensor:
@@ -146,15 +152,25 @@ class Distribution:
         return self.sample((n,))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """The logarithm of the probability (density) of `value`."""
+        """The logarithm of the probability (density) of `value`.
+
+        Of the value's shape without the event's. Raises ValueError for values outside the support,
+        if arguments are validated.
+        """
         raise NotImplementedError
 
     def cdf(self, value: Tensor) -> Tensor:
-        """The probability of at most `value`."""
+        """The probability of at most `value`.
+
+        Raises NotImplementedError where it has no closed form.
+        """
         raise NotImplementedError
 
     def icdf(self, value: Tensor) -> Tensor:
-        """The value whose `cdf` is `value`."""
+        """The value whose `cdf` is `value`, a probability.
+
+        Raises NotImplementedError where it has no closed form.
+        """
         raise NotImplementedError
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
@@ -162,11 +178,11 @@ class Distribution:
         raise NotImplementedError
 
     def entropy(self) -> Tensor:
-        """The entropy in nats."""
+        """The entropy in nats, of shape batch_shape."""
         raise NotImplementedError
 
     def perplexity(self) -> Tensor:
-        """exp of the entropy."""
+        """exp of the entropy, of shape batch_shape."""
         return self.entropy().exp()
 
     def _extended_shape(self, sample_shape: Sequence[int] = ()) -> Any:

@@ -54,11 +54,13 @@ _FOUND: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}  # by the ver
 def register_kl(type_p: type, type_q: type) -> Callable[[Any], Any]:
     """Registers a function (p, q) -> Tensor for two classes and their subclasses; a decorator.
 
+    A class need not derive from Distribution: libraries register bases of their own.
+
     Raises:
-        TypeError: a class is not one of distributions.
+        TypeError: it is no class.
     """
     for kind in (type_p, type_q):
-        if not isinstance(kind, type) or not issubclass(kind, Distribution):
+        if not isinstance(kind, type):
             raise TypeError(f"Expected a Distribution subclass but got {kind}")
 
     def decorator(function: Any) -> Any:

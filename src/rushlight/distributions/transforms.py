@@ -14,6 +14,7 @@ from rushlight.distributions.composed_transforms import (
     ReshapeTransform,
     StackTransform,
     Transform,
+    _InverseTransform,  # noqa: F401  - libraries of distributions ask for it here
     identity_transform,
 )
 from rushlight.distributions.parameters import (
@@ -64,7 +65,7 @@ class _Stateless(Transform):
 
 
 class ExpTransform(_Stateless):
-    """y = exp(x)."""
+    """y = exp(x), from the reals to the positive numbers."""
 
     domain = constraints.real
     codomain = constraints.positive
@@ -147,7 +148,7 @@ class SigmoidTransform(_Stateless):
 
 
 class SoftplusTransform(_Stateless):
-    """y = log(1 + exp(x))."""
+    """y = log(1 + exp(x)), from the reals to the positive numbers."""
 
     domain = constraints.real
     codomain = constraints.positive
@@ -164,7 +165,7 @@ class SoftplusTransform(_Stateless):
 
 
 class TanhTransform(_Stateless):
-    """y = tanh(x)."""
+    """y = tanh(x), from the reals to (-1, 1)."""
 
     domain = constraints.real
     codomain = constraints.interval(-1.0, 1.0)
@@ -329,7 +330,7 @@ class CorrCholeskyTransform(Transform):
 
 
 class SoftmaxTransform(_Stateless):
-    """y = softmax(x); the inverse is the logarithm, one of many."""
+    """y = softmax(x) along the last axis; the inverse is the logarithm, one of many."""
 
     domain = constraints.real_vector
     codomain = constraints.simplex
@@ -388,7 +389,7 @@ class StickBreakingTransform(_Stateless):
 
 
 class LowerCholeskyTransform(_Stateless):
-    """Matrices to lower triangular ones with a positive diagonal."""
+    """Matrices to lower triangular ones with a positive diagonal: its elements go through exp."""
 
     bijective = False  # as PyTorch has it
     domain = constraints.independent(constraints.real, 2)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rushlight.autograd.op import OPS
 from rushlight.func.batched import is_batched, item_of, lifted, lower, wrapped
 from rushlight.func.calls import RULES, each
-from rushlight.func.rules import along_dim, rule, unsqueeze
+from rushlight.func.rules import rule, unsqueeze
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -112,7 +112,26 @@ for _names, _rank_of in (
     for _name in _names:
         RULES[_name] = _planes(_rank_of)
 
-RULES["_resample"] = RULES["_resample_adjoint"] = along_dim
+
+@rule("_grid_sample", "_grid_sample_backward")
+def _more_images(op: Any, arguments: tuple, frame: Frame) -> Any:
+    rows = [_rows(lifted(value, frame)) if isinstance(value, Tensor) else value
+            for value in arguments]  # fmt: skip
+    result = op(*rows)
+
+    def unfolded(value: Tensor) -> Tensor:
+        return value.reshape(frame.size, value.shape[0] // frame.size, *value.shape[1:])
+
+    if isinstance(result, Tensor):
+        return item_of(unfolded(result), frame.level)
+    parts = [None if part is None else unfolded(part) for part in result]
+    return wrapped(type(result)(parts), frame)
+
+
+@rule("_resample", "_resample_adjoint", "_edge_pad", "_edge_pad_adjoint", "_overlap_add")
+def _on_last_axes(op: Any, arguments: tuple, frame: Frame) -> Any:
+    input, *rest = arguments
+    return item_of(op(lifted(input, frame), *rest), frame.level)
 
 
 @rule("_attention")

@@ -160,3 +160,9 @@ def verify(f: Readable) -> None:
     from rushlight.io.loading import verify_file
 
     verify_file(f)
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("FILE_LIKE", "MAP_LOCATION"):  # PyTorch's names of types, for annotations
+        return Any
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

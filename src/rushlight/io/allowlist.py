@@ -68,5 +68,8 @@ def allowed_by_user() -> dict[str, Any]:
                 )
             found[item[1]] = item[0]
         else:
-            found[f"{item.__module__}.{item.__qualname__}"] = item
+            full = f"{item.__module__}.{item.__qualname__}"
+            found[full] = item
+            if full.startswith("rushlight."):  # in PyTorch's files it has PyTorch's name
+                found["torch" + full.removeprefix("rushlight")] = item
     return found

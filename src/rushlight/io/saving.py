@@ -87,7 +87,8 @@ class _Pickler(_PythonPickler):
     def save(self, obj: Any, save_persistent_id: bool = True) -> None:
         writer = self._writers.get(type(obj))
         if writer is None and isinstance(obj, Tensor):
-            writer = self._save_subclass
+            plain = getattr(type(obj), "_saved_as_tensor", False)  # the array API's Array
+            writer = self._save_tensor if plain else self._save_subclass
         if writer is None:
             super().save(obj, save_persistent_id)
             return

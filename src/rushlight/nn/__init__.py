@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import functional as functional
 from . import init as init
@@ -14,7 +14,12 @@ from .parameter import Parameter as Parameter
 from .parameter import UninitializedBuffer as UninitializedBuffer
 from .parameter import UninitializedParameter as UninitializedParameter
 
-_LATER = ("attention", "parallel", "utils")  # imported when they are first asked for
+if TYPE_CHECKING:
+    from . import attention as attention
+    from . import utils as utils  # type: ignore[no-redef]
+
+# Imported when they are first asked for.
+_LATER = ("attention", "common_types", "grad", "parallel", "utils")
 
 
 def __getattr__(name: str) -> Any:
@@ -24,6 +29,10 @@ def __getattr__(name: str) -> Any:
 
         if find_spec(f"{__name__}.{name}") is not None:
             return import_module(f"{__name__}.{name}")
+    if name in ("DataParallel", "DistributedDataParallel"):
+        from . import parallel
+
+        return getattr(parallel, name)
     raise AttributeError(
         f"module {__name__!r} has no attribute {name!r}. If PyTorch has torch.nn.{name}, it is not "
         "in rushlight yet: see docs/differences.md"

@@ -17,7 +17,7 @@ __all__ = ["SDPBackend", "sdpa_kernel"]
 
 
 class SDPBackend(IntEnum):
-    """The implementations that PyTorch knows."""
+    """The implementations of attention that PyTorch knows; here there is one for all."""
 
     ERROR = -1
     MATH = 0

@@ -17,106 +17,132 @@ from rushlight.ops import embedding as _embedding
 from rushlight.ops import instance_norm as _instance_norm
 from rushlight.ops import softmax as _softmax
 from rushlight.ops.activation import (
-    celu_,
-    elu_,
-    gelu,
-    glu,
-    hardshrink,
-    hardtanh_,
-    leaky_relu_,
-    logsigmoid,
-    prelu,
-    rrelu_,
-    selu_,
-    softplus,
-    softshrink,
-    softsign,
-    tanhshrink,
-    threshold_,
+    celu_ as celu_,
+    elu_ as elu_,
+    gelu as gelu,
+    glu as glu,
+    hardshrink as hardshrink,
+    hardtanh_ as hardtanh_,
+    leaky_relu_ as leaky_relu_,
+    logsigmoid as logsigmoid,
+    prelu as prelu,
+    rrelu_ as rrelu_,
+    selu_ as selu_,
+    softplus as softplus,
+    softshrink as softshrink,
+    softsign as softsign,
+    tanhshrink as tanhshrink,
+    threshold_ as threshold_,
 )
 from rushlight.ops.activation import relu_ as relu_  # type: ignore[attr-defined]  # made by its op
 from rushlight.ops.adaptive_pool import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_avg_pool3d,
-    adaptive_max_pool1d,
-    adaptive_max_pool1d_with_indices,
-    adaptive_max_pool2d,
-    adaptive_max_pool2d_with_indices,
-    adaptive_max_pool3d,
-    adaptive_max_pool3d_with_indices,
+    adaptive_avg_pool1d as adaptive_avg_pool1d,
+    adaptive_avg_pool2d as adaptive_avg_pool2d,
+    adaptive_avg_pool3d as adaptive_avg_pool3d,
+    adaptive_max_pool1d as adaptive_max_pool1d,
+    adaptive_max_pool1d_with_indices as adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d as adaptive_max_pool2d,
+    adaptive_max_pool2d_with_indices as adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d as adaptive_max_pool3d,
+    adaptive_max_pool3d_with_indices as adaptive_max_pool3d_with_indices,
 )
-from rushlight.ops.attention import scaled_dot_product_attention
-from rushlight.ops.bilinear import bilinear
+from rushlight.ops.attention import scaled_dot_product_attention as scaled_dot_product_attention
+from rushlight.ops.bilinear import bilinear as bilinear
 from rushlight.ops.conv import (
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_tbc,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
+    conv1d as conv1d,
+    conv2d as conv2d,
+    conv3d as conv3d,
+    conv_tbc as conv_tbc,
+    conv_transpose1d as conv_transpose1d,
+    conv_transpose2d as conv_transpose2d,
+    conv_transpose3d as conv_transpose3d,
 )
-from rushlight.ops.ctc import ctc_loss
-from rushlight.ops.difference_loss import huber_loss, l1_loss, mse_loss, smooth_l1_loss
-from rushlight.ops.distance import cosine_similarity, normalize, pairwise_distance, pdist
-from rushlight.ops.embedding import one_hot
-from rushlight.ops.fold import fold, unfold
-from rushlight.ops.grid_sample import affine_grid, grid_sample
+from rushlight.ops.ctc import ctc_loss as ctc_loss
+from rushlight.ops.difference_loss import (
+    huber_loss as huber_loss,
+    l1_loss as l1_loss,
+    mse_loss as mse_loss,
+    smooth_l1_loss as smooth_l1_loss,
+)
+from rushlight.ops.distance import (
+    cosine_similarity as cosine_similarity,
+    normalize as normalize,
+    pairwise_distance as pairwise_distance,
+    pdist as pdist,
+)
+from rushlight.ops.embedding import one_hot as one_hot
+from rushlight.ops.fold import fold as fold, unfold as unfold
+from rushlight.ops.grid_sample import affine_grid as affine_grid, grid_sample as grid_sample
 from rushlight.ops.likelihood_loss import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    gaussian_nll_loss,
-    kl_div,
-    poisson_nll_loss,
+    binary_cross_entropy as binary_cross_entropy,
+    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+    gaussian_nll_loss as gaussian_nll_loss,
+    kl_div as kl_div,
+    poisson_nll_loss as poisson_nll_loss,
 )
-from rushlight.ops.linalg import linear
-from rushlight.ops.loss import cross_entropy, linear_cross_entropy, nll_loss
+from rushlight.ops.linalg import linear as linear
+from rushlight.ops.loss import (
+    cross_entropy as cross_entropy,
+    linear_cross_entropy as linear_cross_entropy,
+    nll_loss as nll_loss,
+)
 from rushlight.ops.margin_loss import (
-    cosine_embedding_loss,
-    hinge_embedding_loss,
-    margin_ranking_loss,
-    multi_margin_loss,
-    multilabel_margin_loss,
-    multilabel_soft_margin_loss,
-    soft_margin_loss,
-    triplet_margin_loss,
-    triplet_margin_with_distance_loss,
+    cosine_embedding_loss as cosine_embedding_loss,
+    hinge_embedding_loss as hinge_embedding_loss,
+    margin_ranking_loss as margin_ranking_loss,
+    multi_margin_loss as multi_margin_loss,
+    multilabel_margin_loss as multilabel_margin_loss,
+    multilabel_soft_margin_loss as multilabel_soft_margin_loss,
+    soft_margin_loss as soft_margin_loss,
+    triplet_margin_loss as triplet_margin_loss,
+    triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
 )
 from rushlight.ops.multi_head_attention import canonical_mask as _canonical_mask
-from rushlight.ops.multi_head_attention import multi_head_attention_forward
-from rushlight.ops.norm import group_norm, layer_norm, local_response_norm, rms_norm
-from rushlight.ops.padding import pad
+from rushlight.ops.multi_head_attention import (
+    multi_head_attention_forward as multi_head_attention_forward,
+)
+from rushlight.ops.norm import (
+    group_norm as group_norm,
+    layer_norm as layer_norm,
+    local_response_norm as local_response_norm,
+    rms_norm as rms_norm,
+)
+from rushlight.ops.padding import pad as pad
 from rushlight.ops.pool import (
-    avg_pool1d,
-    avg_pool2d,
-    avg_pool3d,
-    lp_pool1d,
-    lp_pool2d,
-    lp_pool3d,
-    max_pool1d,
-    max_pool1d_with_indices,
-    max_pool2d,
-    max_pool2d_with_indices,
-    max_pool3d,
-    max_pool3d_with_indices,
+    avg_pool1d as avg_pool1d,
+    avg_pool2d as avg_pool2d,
+    avg_pool3d as avg_pool3d,
+    lp_pool1d as lp_pool1d,
+    lp_pool2d as lp_pool2d,
+    lp_pool3d as lp_pool3d,
+    max_pool1d as max_pool1d,
+    max_pool1d_with_indices as max_pool1d_with_indices,
+    max_pool2d as max_pool2d,
+    max_pool2d_with_indices as max_pool2d_with_indices,
+    max_pool3d as max_pool3d,
+    max_pool3d_with_indices as max_pool3d_with_indices,
 )
-from rushlight.ops.resize import interpolate, upsample, upsample_bilinear, upsample_nearest
+from rushlight.ops.resize import (
+    interpolate as interpolate,
+    upsample as upsample,
+    upsample_bilinear as upsample_bilinear,
+    upsample_nearest as upsample_nearest,
+)
 from rushlight.ops.shuffle import (
-    channel_shuffle,
-    native_channel_shuffle,
-    pixel_shuffle,
-    pixel_unshuffle,
+    channel_shuffle as channel_shuffle,
+    native_channel_shuffle as native_channel_shuffle,
+    pixel_shuffle as pixel_shuffle,
+    pixel_unshuffle as pixel_unshuffle,
 )
-from rushlight.ops.softmax import gumbel_softmax, softmin
+from rushlight.ops.softmax import gumbel_softmax as gumbel_softmax, softmin as softmin
 from rushlight.ops.unpool import (
-    fractional_max_pool2d,
-    fractional_max_pool2d_with_indices,
-    fractional_max_pool3d,
-    fractional_max_pool3d_with_indices,
-    max_unpool1d,
-    max_unpool2d,
-    max_unpool3d,
+    fractional_max_pool2d as fractional_max_pool2d,
+    fractional_max_pool2d_with_indices as fractional_max_pool2d_with_indices,
+    fractional_max_pool3d as fractional_max_pool3d,
+    fractional_max_pool3d_with_indices as fractional_max_pool3d_with_indices,
+    max_unpool1d as max_unpool1d,
+    max_unpool2d as max_unpool2d,
+    max_unpool3d as max_unpool3d,
 )
 
 if TYPE_CHECKING:
@@ -136,7 +162,13 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Each channel normalized over the batch, or with the running values; see `nn.BatchNorm1d`."""
+    """Each channel normalized over the batch, or with the running values (Ioffe and Szegedy 2015).
+
+    (input - mean) / sqrt(var + eps) * weight + bias for input (N, C, *) and the others (C,). In
+    training the batch's mean and biased variance are used, and the running values, if there are
+    any, move towards its mean and unbiased variance by `momentum`. Raises ValueError where training
+    has one value per channel. See `nn.BatchNorm1d`.
+    """
     if training and input.ndim > 1:
         rows = input.numel() // input.shape[1] if input.shape[1] else input.shape[0]
         if rows == 1:
@@ -159,7 +191,11 @@ def instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Each channel of each item normalized, or with the running values; `nn.InstanceNorm1d`."""
+    """Each channel of each item normalized, or with the running values (Ulyanov et al. 2016).
+
+    As :func:`batch_norm`, for input (N, C, *), over the spatial axes alone. Raises ValueError where
+    they hold one value. See `nn.InstanceNorm1d`.
+    """
     if use_input_stats and input.shape[2:].numel() == 1:
         raise ValueError(
             "Expected more than 1 spatial element when training, got input size "
@@ -174,19 +210,22 @@ def instance_norm(
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(input, 0), elementwise."""
+    """max(input, 0), elementwise; the derivative at 0 is 0 (Nair and Hinton 2010)."""
     return relu_(input) if inplace else _activation.relu(input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
-    """`input` held to [0, 6]."""
+    """`input` held to [0, 6]; the derivative at both ends is 0 (Krizhevsky 2010)."""
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
-    """`input` held to [min_val, max_val]."""
+    """`input` held to [min_val, max_val]; the derivative at both ends is 0.
+
+    Raises ValueError where min_val > max_val.
+    """
     if min_val > max_val:
         raise ValueError(
             f"hardtanh: min_val cannot be greater than max_val, got {min_val} and {max_val}"
@@ -197,7 +236,7 @@ def hardtanh(
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """`input`, times `negative_slope` where it is negative."""
+    """`input`, times `negative_slope` at and below 0 (Maas et al. 2013)."""
     if inplace:
         return _activation.leaky_relu_(input, negative_slope)
     return _activation.leaky_relu(input, negative_slope)
@@ -217,28 +256,37 @@ def rrelu(
     training: bool = False,
     inplace: bool = False,
 ) -> Tensor:
-    """Leaky ReLU, in training with slopes drawn from [lower, upper) for each element."""
+    """Leaky ReLU, in training with slopes drawn from [lower, upper) for each element.
+
+    Xu et al. 2015. Otherwise the slope is (lower + upper) / 2.
+    """
     chosen = _activation.rrelu_ if inplace else _activation.rrelu
     return chosen(input, lower, upper, training)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """`input` where positive, else alpha * (exp(input) - 1)."""
+    """`input` above 0, else alpha * (exp(input) - 1) (Clevert et al. 2016)."""
     return _activation.elu_(input, alpha) if inplace else _activation.elu(input, alpha)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
-    """ELU with the constants of self-normalizing networks."""
+    """ELU with the constants of self-normalizing networks (Klambauer et al. 2017).
+
+    1.0507 * (input above 0, else 1.6733 * (exp(input) - 1)).
+    """
     return _activation.selu_(input) if inplace else _activation.selu(input)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """`input` where positive, else alpha * (exp(input / alpha) - 1)."""
+    """`input` above 0, else alpha * (exp(input / alpha) - 1) (Barron 2017).
+
+    Raises RuntimeError for alpha = 0.
+    """
     return _activation.celu_(input, alpha) if inplace else _activation.celu(input, alpha)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """input * sigmoid(input)."""
+    """input * sigmoid(input), also called swish (Elfwing et al. 2017)."""
     if input.dtype.is_complex:
         result = input * input.sigmoid()
         return input.copy_(result) if inplace else result
@@ -246,27 +294,27 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
-    """input * tanh(softplus(input))."""
+    """input * tanh(softplus(input)) (Misra 2019)."""
     return _activation.mish_(input) if inplace else _activation.mish(input)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
-    """(input + 3) / 6 held to [0, 1]."""
+    """(input + 3) / 6 held to [0, 1]; the derivative at both ends is 0."""
     return _activation.hardsigmoid_(input) if inplace else _activation.hardsigmoid(input)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    """input * hardsigmoid(input)."""
+    """input * hardsigmoid(input) (Howard et al. 2019)."""
     return _activation.hardswish_(input) if inplace else _activation.hardswish(input)
 
 
-def sigmoid(input):
-    """1 / (1 + exp(-input))."""
+def sigmoid(input: Tensor) -> Tensor:
+    """1 / (1 + exp(-input)). Another name of :func:`torch.sigmoid`."""
     return input.sigmoid()
 
 
-def tanh(input):
-    """The hyperbolic tangent."""
+def tanh(input: Tensor) -> Tensor:
+    """The hyperbolic tangent. Another name of :func:`torch.tanh`."""
     return input.tanh()
 
 
@@ -282,6 +330,10 @@ def softmax(
         input: of any shape.
         dim: the axis whose slices sum to 1; to leave it out is deprecated.
         dtype: what `input` is converted to first.
+
+    Raises:
+        IndexError: `dim` is not there.
+        NotImplementedError: for integers, unless `dtype` is a float dtype.
     """
     if dim is None:
         dim = _softmax.implicit_dim("softmax", input.ndim, _stacklevel)
@@ -297,6 +349,10 @@ def log_softmax(
         input: of any shape.
         dim: the axis of the classes; to leave it out is deprecated.
         dtype: what `input` is converted to first.
+
+    Raises:
+        IndexError: `dim` is not there.
+        NotImplementedError: for integers, unless `dtype` is a float dtype.
     """
     if dim is None:
         dim = _softmax.implicit_dim("log_softmax", input.ndim, _stacklevel)
@@ -314,7 +370,10 @@ def _check_probability(p: float) -> None:
 def dropout(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    """In training, sets elements to 0 with probability `p` and divides the others by 1 - p."""
+    """In training, sets elements to 0 with probability `p` and divides the others by 1 - p.
+
+    Otherwise the input (Hinton et al. 2012). Raises ValueError for `p` outside [0, 1].
+    """
     _check_probability(p)
     chosen = _dropout.dropout_ if inplace else _dropout.dropout
     return chosen(input, p, training)
@@ -323,7 +382,10 @@ def dropout(
 def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
-    """Dropout that keeps mean and variance of SELU's results."""
+    """Dropout that keeps mean and variance of SELU's results (Klambauer et al. 2017).
+
+    Raises ValueError for `p` outside [0, 1].
+    """
     _check_probability(p)
     chosen = _dropout.alpha_dropout_ if inplace else _dropout.alpha_dropout
     return chosen(input, p, training)
@@ -332,7 +394,10 @@ def alpha_dropout(
 def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
-    """Alpha dropout of whole channels of an input (N, C, ...)."""
+    """Alpha dropout of whole channels of an input (N, C, ...).
+
+    Raises ValueError for `p` outside [0, 1].
+    """
     _check_probability(p)
     chosen = _dropout.feature_alpha_dropout_ if inplace else _dropout.feature_alpha_dropout
     return chosen(input, p, training)
@@ -349,7 +414,10 @@ def _drop_channels(input: Tensor, p: float, training: bool, inplace: bool, batch
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    """Dropout of whole channels of an input (N, C, L) or (C, L)."""
+    """Dropout of whole channels of an input (N, C, L) or (C, L) (Tompson et al. 2015).
+
+    Raises RuntimeError for other shapes, ValueError for `p` outside [0, 1].
+    """
     _check_probability(p)
     if input.ndim not in (2, 3):
         raise RuntimeError(
@@ -371,7 +439,10 @@ def _warn_axes(name: str, input: Tensor, axes: str) -> None:
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    """Dropout of whole channels of an input (N, C, H, W); three axes are taken as (N, C, L)."""
+    """Dropout of whole channels of an input (N, C, H, W); three axes are taken as (N, C, L).
+
+    Tompson et al. 2015. Raises ValueError for `p` outside [0, 1].
+    """
     _check_probability(p)
     if input.ndim not in (3, 4):
         _warn_axes("dropout2d", input, "3 or 4")
@@ -388,7 +459,10 @@ def dropout2d(
 def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    """Dropout of whole channels of an input (N, C, D, H, W) or (C, D, H, W)."""
+    """Dropout of whole channels of an input (N, C, D, H, W) or (C, D, H, W) (Tompson et al. 2015).
+
+    Raises ValueError for `p` outside [0, 1].
+    """
     _check_probability(p)
     if input.ndim not in (4, 5):
         _warn_axes("dropout3d", input, "4 or 5")
@@ -417,6 +491,9 @@ def embedding(
         norm_type: the p of that norm.
         scale_grad_by_freq: divide the gradient of a row by how often it is named.
         sparse: has to be False.
+
+    Raises:
+        IndexError: an index is not that of a row.
     """
     padding = _padding_row(padding_idx, weight)
     if max_norm is not None:
@@ -466,6 +543,11 @@ def embedding_bag(
         per_sample_weights: with mode "sum", a factor for each index, of the input's shape.
         include_last_offset: the last offset is the end of the last bag.
         padding_idx: a row that does not count, and receives no gradient.
+
+    Shape: (bags, features). An empty bag gives zeros.
+
+    Raises:
+        ValueError: for another mode, or `offsets` that do not fit the input.
     """
     if per_sample_weights is not None and input.shape != per_sample_weights.shape:
         raise ValueError(

@@ -96,7 +96,7 @@ def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
 def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """Uniform in [a, b)."""
+    """Fills the tensor with numbers uniform in [a, b), and returns it."""
     with rushlight.no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
@@ -104,31 +104,34 @@ def uniform_(
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """Normal of this mean and standard deviation."""
+    """Fills the tensor with normal numbers of this mean and standard deviation, and returns it."""
     with rushlight.no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """`val` everywhere."""
+    """Fills the tensor with `val`, and returns it."""
     with rushlight.no_grad():
         return tensor.fill_(val)
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """1 everywhere."""
+    """Fills the tensor with 1, and returns it."""
     with rushlight.no_grad():
         return tensor.fill_(1.0)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """0 everywhere."""
+    """Fills the tensor with 0, and returns it."""
     with rushlight.no_grad():
         return tensor.zero_()
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """1 on the diagonal of a 2-d tensor, 0 elsewhere."""
+    """1 on the diagonal of a 2-d tensor, 0 elsewhere: a linear layer that gives back its input.
+
+    Raises ValueError for other shapes.
+    """
     _check_2d(tensor)
     with rushlight.no_grad():
         tensor.zero_().diagonal().fill_(1)
@@ -136,7 +139,11 @@ def eye_(tensor: Tensor) -> Tensor:
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """A convolution weight (out, in, *kernel) that gives back its input, per group."""
+    """A convolution weight (out, in, *kernel) that gives back its input, per group.
+
+    1 in the middle of the kernel from channel i to i, 0 elsewhere. Raises ValueError for other than
+    3 to 5 dimensions, or where `groups` does not divide `out`.
+    """
     if tensor.dim() not in (3, 4, 5):
         raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
     outputs, inputs, *kernel = tensor.shape
@@ -158,13 +165,21 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 def xavier_uniform_(
     tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio, 2010)."""
+    """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010).
+
+    Shapes: (out, in, *kernel); fan_in is in * kernel. Raises ValueError for fewer than 2
+    dimensions.
+    """
     bound = math.sqrt(3.0) * _xavier_std(tensor, gain)
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Normal with std gain * sqrt(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010)."""
+    """Normal with std gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010).
+
+    Shapes: (out, in, *kernel); fan_in is in * kernel. Raises ValueError for fewer than 2
+    dimensions.
+    """
     return normal_(tensor, 0.0, _xavier_std(tensor, gain), generator)
 
 
@@ -200,7 +215,10 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Normal with std gain / sqrt(fan); the arguments are those of :func:`kaiming_uniform_`."""
+    """Normal with std gain / sqrt(fan) (He et al. 2015).
+
+    Arguments as of :func:`kaiming_uniform_`.
+    """
     if 0 in tensor.shape:
         return _nothing_to_do(tensor)
     return normal_(tensor, 0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
@@ -227,7 +245,10 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Normal within [a, b]: values outside are drawn again."""
+    """Normal within [a, b]: values outside are drawn again. `a` and `b` are values, not deviations.
+
+    Warns where the mean lies more than 2 std outside.
+    """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
@@ -280,9 +301,9 @@ def _accept_uniform(
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
-    """A (semi-)orthogonal matrix times `gain` (Saxe et al., 2013).
+    """A (semi-)orthogonal matrix times `gain` (Saxe et al. 2013).
 
-    Dimensions after the first are taken as one.
+    Dimensions after the first are taken as one. Raises ValueError for fewer than 2.
     """
     if tensor.dim() < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
@@ -306,7 +327,10 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
 def sparse_(
     tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
 ) -> Tensor:
-    """Normal, with a fraction `sparsity` of each column of a 2-d tensor 0 (Martens, 2010)."""
+    """Normal, with a fraction `sparsity` of each column of a 2-d tensor 0 (Martens 2010).
+
+    Raises ValueError for other shapes.
+    """
     _check_2d(tensor)
     rows, columns = tensor.shape
     zeros = math.ceil(sparsity * rows)

@@ -39,6 +39,8 @@ class Parameter(Tensor, metaclass=_ParameterType):
     Of a Tensor subclass it makes a parameter of that subclass.
     """
 
+    _asks = False
+
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Any:
         if data is None:
             data = rushlight.empty(0)
@@ -120,7 +122,7 @@ class Buffer(Tensor, metaclass=_BufferType):
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
         if data is None:
             data = rushlight.empty(0)
-        marked = data.detach().requires_grad_(data.requires_grad)
+        marked: Any = data.detach().requires_grad_(data.requires_grad)
         marked.persistent = persistent
         marked._is_buffer = True
         return marked
@@ -186,6 +188,7 @@ def _converting(name: str) -> Any:
         converted = getattr(Tensor, name)(self, *args, **kwargs)
         return self if converted is self else type(self)(self.requires_grad, dtype=converted.dtype)
 
+    convert.__doc__ = f"Tensor.{name} of a tensor without a shape: only the dtype changes."
     return convert
 
 

@@ -37,7 +37,7 @@ def _bounds(input: Tensor, *bounds: float) -> tuple[float, ...]:
 
 @op(_core.relu, inplace=True)
 def relu(input: Tensor) -> Tensor:
-    """max(input, 0); NaN stays."""
+    """max(input, 0), elementwise; nan stays. The derivative at 0 is 0 (Nair and Hinton 2010)."""
 
 
 relu.vjp(input=lambda grad, result: relu_backward(grad, result))
@@ -53,7 +53,7 @@ relu_backward.vjp(grad_output=lambda grad, output: relu_backward(grad, output))
 
 @op(method=False, public=False)
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """`input` held to [min_val, max_val]."""
+    """`input` held to [min_val, max_val]; the derivative at both ends is 0."""
     low, high = _bounds(input, min_val, max_val)
     return _core.minimum(_core.maximum(input, low), high)
 
@@ -79,7 +79,7 @@ threshold_ = _in_place(threshold)
 
 @op(method=False, public=False)
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """`input`, times `negative_slope` where it is negative."""
+    """`input`, times `negative_slope` at and below 0 (Maas et al. 2013)."""
     return _core.where(_core.gt(input, 0), input, _core.mul(input, negative_slope))
 
 
@@ -96,6 +96,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     Args:
         input: (N, C, ...), or any shape with a single slope.
         weight: one slope, or C of them for axis 1 of the input.
+
+    Raises:
+        RuntimeError: the number of slopes is neither 1 nor that of the channels.
     """
     if weight.ndim > 1:
         raise RuntimeError(
@@ -190,7 +193,7 @@ def _elu_vjp(
 
 @op(method=False, public=False)
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
-    """`input` where positive, else alpha * (exp(input) - 1) (Clevert et al. 2016)."""
+    """`input` above 0, else alpha * (exp(input) - 1) (Clevert et al. 2016)."""
     return _elu(input, alpha, 1.0, 1.0)
 
 
@@ -203,7 +206,10 @@ _SELU_SCALE = 1.0507009873554804934193349852946
 
 @op(method=False, node="EluBackward0")
 def selu(input: Tensor) -> Tensor:
-    """ELU with the constants that keep mean 0 and variance 1 (Klambauer et al. 2017)."""
+    """ELU with the constants that keep mean 0 and variance 1 (Klambauer et al. 2017).
+
+    1.0507 * (input above 0, else 1.6733 * (exp(input) - 1)).
+    """
     return _elu(input, _SELU_ALPHA, _SELU_SCALE, 1.0)
 
 
@@ -213,7 +219,10 @@ selu_ = _in_place(selu)
 
 @op(method=False)
 def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
-    """ELU with alpha * (exp(input / alpha) - 1) below 0, smooth for every alpha (Barron 2017)."""
+    """ELU with alpha * (exp(input / alpha) - 1) below 0, smooth for every alpha (Barron 2017).
+
+    Raises RuntimeError for alpha = 0.
+    """
     if alpha == 0:
         raise RuntimeError("celu: alpha cannot be 0, the input is divided by it")
     return _elu(input, alpha, 1.0, 1.0 / alpha)
@@ -243,7 +252,7 @@ softplus.vjp(input=_softplus_vjp)
 
 @op(method=False, public=False, node="LogSigmoidBackward0")
 def logsigmoid(input: Tensor) -> Tensor:
-    """log(sigmoid(input)), without underflow."""
+    """log(sigmoid(input)) = -softplus(-input), without underflow."""
     tail = _core.log1p(_core.exp(_core.neg(_core.abs(input))))
     return _core.sub(_core.minimum(input, 0), tail)
 
@@ -285,6 +294,9 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     Args:
         input: of any shape.
         approximate: "none", or "tanh" for the authors' formula with a hyperbolic tangent.
+
+    Raises:
+        RuntimeError: for another `approximate`.
     """
     return _gelu_row(approximate, _core.gelu, _core.gelu_tanh)(input)
 
@@ -348,7 +360,7 @@ mish_ = _in_place(mish)
 
 @op(method=False, public=False)
 def hardsigmoid(input: Tensor) -> Tensor:
-    """(input + 3) / 6 held to [0, 1]."""
+    """(input + 3) / 6 held to [0, 1]; the derivative at both ends is 0."""
     return _core.div(_core.minimum(_core.maximum(_core.add(input, 3.0), 0.0), 6.0), 6.0)
 
 
@@ -373,7 +385,10 @@ hardswish_ = _in_place(hardswish)
 
 @composed(public=False)
 def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """One half of `input` along `dim` times the sigmoid of the other (Dauphin et al. 2017)."""
+    """One half of `input` along `dim` times the sigmoid of the other (Dauphin et al. 2017).
+
+    `dim` becomes half as long. Raises RuntimeError where its size is odd, or for a 0-dim tensor.
+    """
     if input.ndim == 0:
         raise RuntimeError("glu does not support 0-dimensional tensors")
     size = input.shape[dim]
@@ -401,7 +416,10 @@ hardshrink.vjp(
 
 @op(method=False, public=False)
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """`input` moved by `lambd` towards 0, and 0 where |input| is less."""
+    """`input` moved by `lambd` towards 0, and 0 where |input| is at most that.
+
+    Raises RuntimeError for a negative `lambd`.
+    """
     if not lambd >= 0:
         raise RuntimeError(
             f"softshrink: lambda must be greater or equal to 0, but found to be {lambd}."
@@ -417,7 +435,7 @@ softshrink.vjp(
 
 @composed(public=False)
 def softsign(input: Tensor) -> Tensor:
-    """input / (1 + |input|)."""
+    """input / (1 + |input|), in (-1, 1)."""
     return input / (input.abs() + 1)
 
 

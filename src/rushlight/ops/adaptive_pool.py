@@ -81,6 +81,11 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Sizes) -> Tensor:
     Args:
         input: (batch, channels, length), or without the batch.
         output_size: the length of the result.
+
+    Part i goes from floor(i * length / output_size) to ceil((i + 1) * length / output_size).
+
+    Raises:
+        RuntimeError: the input has another number of axes, or `output_size` is negative.
     """
     return _adaptive_avg_pool(input, _sizes("adaptive_avg_pool1d", input, output_size, 1))
 
@@ -96,8 +101,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Sizes) -> Tensor:
 
 @composed(public=False, float32=True)
 def adaptive_avg_pool3d(input: Tensor, output_size: Sizes) -> Tensor:
-    """:func:`adaptive_avg_pool2d` over the last three axes of (batch, channels, depth, height,
-    width)."""
+    """:func:`adaptive_avg_pool2d` over the last three axes of (N, C, D, H, W) or (C, D, H, W)."""
     return _adaptive_avg_pool(input, _sizes("adaptive_avg_pool3d", input, output_size, 3))
 
 
@@ -184,6 +188,9 @@ def adaptive_max_pool1d(input: Tensor, output_size: Sizes, return_indices: bool 
         input: (batch, channels, length), or without the batch.
         output_size: the length of the result.
         return_indices: return (maxima, indices), the latter int64.
+
+    Raises:
+        RuntimeError: the input has another number of axes, or `output_size` is negative.
     """
     found = adaptive_max_pool1d_with_indices(input, output_size)
     return found if return_indices else found[0]
@@ -191,13 +198,13 @@ def adaptive_max_pool1d(input: Tensor, output_size: Sizes, return_indices: bool 
 
 @composed(public=False)
 def adaptive_max_pool2d(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
-    """:func:`adaptive_max_pool1d` over the last two axes of (batch, channels, height, width)."""
+    """:func:`adaptive_max_pool1d` over the last two axes of (N, C, H, W) or (C, H, W)."""
     found = adaptive_max_pool2d_with_indices(input, output_size)
     return found if return_indices else found[0]
 
 
 @composed(public=False, float32=True)
 def adaptive_max_pool3d(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
-    """:func:`adaptive_max_pool1d` over the last three axes."""
+    """:func:`adaptive_max_pool1d` over the last three axes of (N, C, D, H, W) or (C, D, H, W)."""
     found = adaptive_max_pool3d_with_indices(input, output_size)
     return found if return_indices else found[0]

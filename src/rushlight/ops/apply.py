@@ -35,7 +35,10 @@ def _elements(name: str, tensor: Tensor) -> list:
 
 
 def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
-    """Replaces each element by `callable(element)`. Slow: the function runs in Python."""
+    """Replaces each element by `callable(element)`, in place. Slow: the function runs in Python.
+
+    Raises RuntimeError for a tensor that requires grad.
+    """
     return _fill(self, map(callable, _elements("apply_", self)))
 
 

@@ -22,6 +22,11 @@ def bilinear(
         input2: (*, in2), with the same leading axes.
         weight: (out, in1, in2).
         bias: (out,).
+
+    Shape: (*, out).
+
+    Raises:
+        RuntimeError: the features do not fit the weight.
     """
     if input1.ndim != input2.ndim or input1.shape[:-1] != input2.shape[:-1]:
         raise RuntimeError(

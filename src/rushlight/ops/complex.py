@@ -23,7 +23,7 @@ def _c(value: Any) -> Any:
 
 @op(_core.conj_physical, inplace=True, out=True)
 def conj_physical(input: Tensor) -> Tensor:
-    """The complex conjugate."""
+    """The complex conjugate, in memory of its own; real numbers as they are."""
 
 
 conj_physical.vjp(input=lambda grad: _c(grad))
@@ -31,7 +31,10 @@ conj_physical.vjp(input=lambda grad: _c(grad))
 
 @composed(method=True)
 def conj(input: Tensor) -> Tensor:
-    """The complex conjugate; a real tensor is returned as it is."""
+    """The complex conjugate; a real tensor is returned as it is.
+
+    Always computed, never only marked.
+    """
     return conj_physical(input) if input.dtype.is_complex else input
 
 
@@ -64,7 +67,10 @@ def is_neg(input: Tensor) -> bool:
 
 @op(view=True, method=False)
 def view_as_real(input: Tensor) -> Tensor:
-    """A view of complex numbers as pairs (real, imaginary) along a new last dimension."""
+    """A view of complex numbers as pairs (real, imaginary): (*) -> (*, 2).
+
+    Raises RuntimeError for a real dtype.
+    """
     if not input.dtype.is_complex:
         raise RuntimeError(
             f"view_as_real is only supported for complex tensors, not {input.dtype}"
@@ -80,7 +86,11 @@ view_as_real.vjp(input=lambda grad: view_as_complex(grad.contiguous()))
 
 @op(view=True, method=False)
 def view_as_complex(input: Tensor) -> Tensor:
-    """A view of pairs along the last dimension, which goes, as complex numbers."""
+    """A view of pairs (real, imaginary) as complex numbers: (*, 2) -> (*).
+
+    Raises RuntimeError unless the dtype is float32 or float64, the last dimension is 2 long and
+    contiguous, and other strides and the offset are even.
+    """
     if input.dtype not in (_core.float32, _core.float64):
         raise RuntimeError(
             "view_as_complex is only supported for floating point tensors, but got a tensor of "
@@ -122,7 +132,7 @@ def real(input: Tensor) -> Tensor:
 
 @composed()
 def imag(input: Tensor) -> Tensor:
-    """The imaginary part, as a view."""
+    """The imaginary part, as a view. Raises RuntimeError for a real dtype."""
     if not input.dtype.is_complex:
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
     return view_as_real(input).select(-1, 1)
@@ -136,13 +146,16 @@ def _set_imag(self: Tensor, value: Any) -> None:
     imag(self).copy_(value if isinstance(value, Tensor) else _core.full((), value, self.dtype))
 
 
-Tensor.real = property(real, _set_real)
-Tensor.imag = property(imag, _set_imag)
+Tensor.real = property(real, _set_real)  # type: ignore[assignment]
+Tensor.imag = property(imag, _set_imag)  # type: ignore[assignment]
 
 
 @op(out=True)
 def angle(input: Tensor) -> Tensor:
-    """The angle of a complex number in radians; pi for negative reals."""
+    """The angle of a complex number in radians, from -pi to pi; of real ones 0, or pi below 0.
+
+    The derivative of real numbers is 0. Integers give the default float dtype.
+    """
     result = _core.angle(input)
     return _core.to_dtype(result, result.dtype.to_real())
 
@@ -161,7 +174,10 @@ angle.vjp(input=_angle_gradient)
 
 @op(method=False, out=True)
 def complex(real: Tensor, imag: Tensor) -> Tensor:
-    """The complex tensor with these parts."""
+    """real + imag * i. Shapes broadcast; float32 gives complex64, float64 complex128.
+
+    Raises RuntimeError for other dtypes, or two that differ.
+    """
     if real.dtype not in (_core.float32, _core.float64):
         raise RuntimeError(
             f"Expected both inputs to be Float or Double tensors but got {real.dtype} and "
@@ -184,5 +200,8 @@ complex.vjp(real=lambda grad: real(grad), imag=lambda grad: imag(grad))
 
 @composed(out=True, float32=True)
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
-    """The complex numbers with these moduli and angles (in radians)."""
+    """abs * (cos(angle) + i sin(angle)), with angles in radians. Shapes broadcast.
+
+    float32 and integers give complex64, float64 complex128.
+    """
     return complex(abs * angle.cos(), abs * angle.sin())

@@ -232,7 +232,10 @@ def conv1d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Cross-correlation along one axis. Arguments as of :func:`conv2d`, with one spatial axis."""
+    """Cross-correlation along one axis: (N, C, L) with weight (O, C / groups, K) -> (N, O, L').
+
+    Arguments, shapes and errors as of :func:`conv2d`, with one spatial axis.
+    """
     return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -257,6 +260,13 @@ def conv2d(
             input's size (with stride 1).
         dilation: distance of the kernel's elements.
         groups: into how many groups the channels are cut.
+
+    Shape: (N, out channels, H', W') with H' = (H + 2 padding - dilation (kernel - 1) - 1) // stride
+    + 1. LeCun et al. 1989.
+
+    Raises:
+        RuntimeError: the channels do not fit the weight and `groups`, the dtypes differ, the kernel
+            is larger than the padded input, or a number is out of range.
     """
     return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
@@ -271,7 +281,10 @@ def conv3d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Cross-correlation over three axes. Arguments as of :func:`conv2d`, with three of them."""
+    """Cross-correlation over three axes: (N, C, D, H, W) with (O, C / groups, KD, KH, KW).
+
+    Arguments, shapes and errors as of :func:`conv2d`, with three spatial axes.
+    """
     return _convolve("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -286,7 +299,10 @@ def conv_transpose1d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Tensor:
-    """The transpose of conv1d. Arguments as of :func:`conv_transpose2d`, with one spatial axis."""
+    """The transpose of conv1d: (N, C, L) with weight (C, O / groups, K) -> (N, O, L').
+
+    Arguments, shapes and errors as of :func:`conv_transpose2d`, with one spatial axis.
+    """
     return _convolve(
         "conv_transpose1d", 1, input, weight, bias, stride, padding, dilation, groups,
         output_padding,
@@ -318,6 +334,9 @@ def conv_transpose2d(
 
     Shape: the result is (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1
     along each axis.
+
+    Raises:
+        RuntimeError: the channels do not fit the weight, or the dtypes differ.
     """
     return _convolve(
         "conv_transpose2d", 2, input, weight, bias, stride, padding, dilation, groups,
@@ -336,7 +355,10 @@ def conv_transpose3d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Tensor:
-    """The transpose of conv3d. Arguments as of :func:`conv_transpose2d`, with three axes."""
+    """The transpose of conv3d: (N, C, D, H, W) with (C, O / groups, KD, KH, KW).
+
+    Arguments, shapes and errors as of :func:`conv_transpose2d`, with three spatial axes.
+    """
     return _convolve(
         "conv_transpose3d", 3, input, weight, bias, stride, padding, dilation, groups,
         output_padding,

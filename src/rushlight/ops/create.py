@@ -34,6 +34,9 @@ def tensor(
 
     dtype: by default int64, bool, complex or the default float, as the values need it; that of the
     data for arrays and tensors. Always a copy, always a leaf.
+
+    Raises ValueError for sequences of different lengths, TypeError for what is no number. To keep
+    the history or share the memory: `clone`, `as_tensor`.
     """
     if isinstance(data, Tensor):
         import warnings
@@ -70,7 +73,11 @@ def _native(array: Any) -> Any:
 
 @composed()
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """Like `tensor`, but shares memory or history with `data` where that is possible."""
+    """A tensor of `data` that shares its memory, and a tensor its history, where it can.
+
+    A tensor of the wanted dtype is returned itself; a NumPy array is shared unless its byte order
+    or strides forbid it; all else is copied as by :func:`tensor`.
+    """
     check_device(device)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
@@ -85,13 +92,21 @@ def asarray(
     obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
-    """A tensor of numbers, sequences, arrays, buffers or DLPack objects; shares where it can."""
+    """A tensor of numbers, sequences, arrays, buffers or DLPack objects; shares where it can.
+
+    `copy`: True always copies, False raises ValueError where one is needed, as for a list or
+    another dtype. A tensor loses its history unless `requires_grad`.
+    """
     if isinstance(obj, Tensor):
         result = obj.detach() if obj.requires_grad and not requires_grad else obj
     elif hasattr(obj, "__dlpack__") and type(obj).__module__ != "numpy":
         result = from_dlpack(obj)
-    else:
+    elif type(obj).__module__ == "numpy":
         result = as_tensor(obj)
+    else:
+        if copy is False:
+            raise ValueError(f"asarray: a {type(obj).__name__} cannot be shared; use copy=None")
+        result = as_tensor(obj, dtype)
     converted = result if dtype is None else result.to(dtype)
     if copy and converted is result:
         converted = converted.clone()
@@ -102,7 +117,12 @@ def asarray(
 
 @composed()
 def from_numpy(ndarray: Any) -> Tensor:
-    """A tensor on the memory of a NumPy array: writes to one show in the other."""
+    """A tensor on the memory of a NumPy array: writes to one show in the other.
+
+    The dtype is the array's; a read-only array is taken with a warning. Raises TypeError for what
+    is no array or has a dtype without a counterpart (uint16, strings), ValueError for negative
+    strides or another byte order: copy such an array first.
+    """
     if type(ndarray).__module__.split(".")[0] != "numpy" or not hasattr(ndarray, "strides"):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     if ndarray.dtype.kind not in "biufc":
@@ -138,7 +158,10 @@ def from_numpy(ndarray: Any) -> Tensor:
 
 @composed()
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
-    """A tensor on the memory of another library's array (or of a capsule), through DLPack."""
+    """A tensor on the memory of another library's array, or of a capsule, through DLPack.
+
+    Shared unless `copy`. Raises TypeError for what has no `__dlpack__`.
+    """
     check_device(device)
     if type(ext_tensor).__module__ == "numpy" and hasattr(ext_tensor, "strides"):
         return from_numpy(ext_tensor.copy() if copy else ext_tensor)  # read-only ones too
@@ -155,7 +178,12 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
 def frombuffer(
     buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
 ) -> Tensor:
-    """A flat tensor on the memory of an object with the buffer protocol."""
+    """A flat tensor on the memory of an object with the buffer protocol (bytes, bytearray, mmap).
+
+    `offset` is in bytes, `count` in elements, -1 for all that follow. Read-only memory is copied.
+    Raises ValueError where the offset lies outside the buffer, or what is left does not hold
+    `count` whole elements.
+    """
     import numpy
 
     raw = numpy.frombuffer(buffer, dtype=numpy.uint8)
@@ -188,7 +216,7 @@ def frombuffer(
 def scalar_tensor(
     s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """A 0-dim tensor."""
+    """A 0-dim tensor of one number, in the default float dtype unless `dtype` is given."""
     return _made(_core.full((), s, _dtype(dtype)), device, requires_grad)
 
 
@@ -200,7 +228,11 @@ def empty(
     *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
-    """Uninitialised memory."""
+    """A tensor of the given sizes whose memory is not initialised.
+
+    Sizes one by one or as one sequence; the default float dtype unless `dtype` is given. Under
+    `use_deterministic_algorithms` too its contents are whatever was there.
+    """
     if out is not None:
         return out.resize_(_sizes(size))
     return _made(_core.empty(_sizes(size), _dtype(dtype)), device, requires_grad)
@@ -211,7 +243,11 @@ def full(
     size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None,
     device: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
-    """One value everywhere; its own kind decides the dtype."""
+    """A tensor of shape `size` with one value everywhere.
+
+    Without `dtype` a bool gives bool, an int int64, a float the default float dtype, a complex
+    number the complex one of its width.
+    """
     if out is not None:
         return out.resize_(size).fill_(fill_value)
     if dtype is None:
@@ -224,7 +260,10 @@ def zeros(
     *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """0 everywhere."""
+    """A tensor of the given sizes, 0 everywhere; the default float dtype unless `dtype` is given.
+
+    Sizes one by one or as one sequence. Raises RuntimeError for a negative size.
+    """
     if out is not None:
         return out.resize_(_sizes(size)).zero_()
     return _made(_core.full(_sizes(size), 0, _dtype(dtype)), device, requires_grad)
@@ -235,7 +274,10 @@ def ones(
     *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """1 everywhere."""
+    """A tensor of the given sizes, 1 everywhere; the default float dtype unless `dtype` is given.
+
+    Sizes one by one or as one sequence. Raises RuntimeError for a negative size.
+    """
     if out is not None:
         return out.resize_(_sizes(size)).fill_(1)
     return _made(_core.full(_sizes(size), 1, _dtype(dtype)), device, requires_grad)
@@ -246,7 +288,7 @@ def empty_strided(
     size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Uninitialised memory with the given strides."""
+    """Uninitialised memory of shape `size` whose elements lie `stride` elements apart."""
     size, stride = tuple(size), tuple(stride)
     span = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride))
     flat = _core.empty((span,), _dtype(dtype))
@@ -258,7 +300,10 @@ def empty_permuted(
     size: Any, physical_layout: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Uninitialised memory with the dimensions laid out in the given order."""
+    """Uninitialised memory of shape `size`, laid out in the order of `physical_layout`.
+
+    The last one named is contiguous. Raises RuntimeError unless each dimension is named once.
+    """
     size, order = tuple(size), tuple(physical_layout)
     if sorted(d + len(size) if d < 0 else d for d in order) != [*builtins.range(len(size))]:
         raise RuntimeError(
@@ -277,7 +322,7 @@ def empty_like(
     input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Uninitialised memory in the shape and dtype of input."""
+    """Uninitialised memory in the shape and, unless `dtype` is given, the dtype of input."""
     if input._level:  # inside vmap
         return input.new_empty(input.shape, dtype=dtype, requires_grad=requires_grad)
     return _made(_core.empty(input.shape, dtype or input.dtype), device, requires_grad)
@@ -288,7 +333,7 @@ def full_like(
     input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """One value everywhere, in the shape and dtype of input."""
+    """`fill_value` everywhere, in the shape and, unless `dtype` is given, the dtype of input."""
     if input._level:  # inside vmap
         return input.new_full(input.shape, fill_value, dtype=dtype, requires_grad=requires_grad)
     return _made(_core.full(input.shape, fill_value, dtype or input.dtype), device, requires_grad)
@@ -299,7 +344,7 @@ def zeros_like(
     input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """0 everywhere, in the shape and dtype of input."""
+    """0 everywhere, in the shape and, unless `dtype` is given, the dtype of input."""
     if input._level:  # inside vmap
         return input.new_zeros(input.shape, dtype=dtype, requires_grad=requires_grad)
     return _made(_core.full(input.shape, 0, dtype or input.dtype), device, requires_grad)
@@ -310,7 +355,7 @@ def ones_like(
     input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """1 everywhere, in the shape and dtype of input."""
+    """1 everywhere, in the shape and, unless `dtype` is given, the dtype of input."""
     if input._level:  # inside vmap
         return input.new_ones(input.shape, dtype=dtype, requires_grad=requires_grad)
     return _made(_core.full(input.shape, 1, dtype or input.dtype), device, requires_grad)
@@ -321,7 +366,7 @@ def eye(
     n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, layout: Any = None,
     device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """A matrix with 1 on the diagonal, 0 elsewhere."""
+    """The (n, m) matrix with 1 on the diagonal and 0 elsewhere; square if `m` is left out."""
     result = _core.eye(n, n if m is None else m, _dtype(dtype if out is None else out.dtype))
     if out is not None:
         return out.resize_(result.shape).copy_(result)
@@ -337,8 +382,15 @@ def arange(
     *args: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False, **bounds: Any,
 ) -> Tensor:  # fmt: skip
-    """start, start + step, ... up to but not including end."""
-    start, end, step = 0, None, 1
+    """start, start + step, ... up to but not including end; `arange(end)` starts at 0, by 1.
+
+    A vector of ceil((end - start) / step) elements, each computed as start + i * step. int64 if all
+    three are integers, else the default float dtype. Raises RuntimeError where `step` is 0 or leads
+    away from `end`, TypeError without an end.
+    """
+    start: Any = 0
+    end: Any = None
+    step: Any = 1
     if len(args) == 1:
         (end,) = args
     elif len(args) == 2:
@@ -357,6 +409,8 @@ def arange(
             dtype = _core.get_default_dtype()
         else:
             dtype = _core.int64
+    if dtype.is_floating_point:  # the length too is computed in double, and cannot overflow
+        start, end, step = float(start), float(end), float(step)
     result = _core.arange(start, end, step, dtype)
     if out is not None:
         return out.resize_(result.shape).copy_(result)
@@ -368,7 +422,11 @@ def range(
     start: float = 0, end: float = 0, step: float = 1, *, out: Any = None, dtype: Any = None,
     layout: Any = None, device: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Like arange, with the end included."""
+    """Like :func:`arange`, with the end included. Deprecated, as in PyTorch.
+
+    floor((end - start) / step) + 1 elements, in the default float dtype. Raises RuntimeError where
+    `step` is 0 or leads away from `end`.
+    """
     start, end, step = _number(start), _number(end), _number(step)
     if step == 0:
         raise RuntimeError("range: step must be nonzero")
@@ -389,7 +447,11 @@ def linspace(
     start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = None, layout: Any = None,
     device: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
-    """`steps` values from start to end, evenly apart, both ends included."""
+    """`steps` values from start to end, evenly apart, both ends included: a vector.
+
+    The default float dtype, or a complex one. The second half is counted back from `end`, so that
+    both ends are exact. Raises RuntimeError for negative `steps`.
+    """
     start, end = _number(start), _number(end)
     if dtype is None:
         dtype = _core.result_type([1.0, start, end]) if out is None else out.dtype
@@ -404,7 +466,7 @@ def logspace(
     start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any = None, dtype: Any = None,
     layout: Any = None, device: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
-    """base to the power of `steps` values from start to end."""
+    """base^x for `steps` values of x from start to end, evenly apart; as :func:`linspace`."""
     start, end = _number(start), _number(end)
     if dtype is None:
         dtype = _core.result_type([1.0, start, end]) if out is None else out.dtype
@@ -507,7 +569,10 @@ def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: Any = None
 
 @composed()
 def to_dlpack(tensor: Tensor) -> Any:
-    """A DLPack capsule on the memory of a tensor, for another library's `from_dlpack`."""
+    """A DLPack capsule on the memory of a tensor, for another library's `from_dlpack`.
+
+    Raises BufferError for a tensor that requires grad: detach it first.
+    """
     return tensor.__dlpack__()
 
 

@@ -48,6 +48,9 @@ def ctc_loss(
         blank: the class that stands for no label.
         reduction: "none", "mean" (of the losses divided by the target lengths) or "sum".
         zero_infinity: count items whose labels do not fit into their steps as 0, gradient too.
+
+    Raises:
+        RuntimeError: a length is more than there is.
     """
     if reduction not in REDUCTIONS:
         reduction = reduction_of(None, None, reduction)

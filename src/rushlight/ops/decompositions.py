@@ -46,9 +46,12 @@ def _over_gaps(value: Tensor, gaps: Tensor) -> Tensor:
 
 
 @op(method=True, out=True)
-def geqrf(input: Tensor) -> tuple[Tensor, Tensor]:
-    """(a, tau): R in the upper triangle of a and the vectors that Q is made of below, as LAPACK's
-    geqrf has them; for `householder_product` and `ormqr`."""
+def geqrf(input: Tensor) -> return_types.geqrf:
+    """(a, tau): a QR decomposition as LAPACK's geqrf has it, for `householder_product` and `ormqr`.
+
+    R in the upper triangle of a, and below it the vectors that Q is made of. Shapes: (*, m, n) ->
+    (*, m, n), (*, min(m, n)).
+    """
     check_matrices("geqrf", input)
     return return_types.geqrf(_core.geqrf(input))
 
@@ -141,6 +144,9 @@ def linalg_householder_product(input: Tensor, tau: Tensor) -> Tensor:
     Args:
         input: (*, m, n) with m >= n; v_i is column i below the diagonal, with 1 on it.
         tau: (*, k) with k <= n.
+
+    Raises:
+        RuntimeError: m < n or n < k.
     """
     return _householder_product(input, tau, "torch.linalg.householder_product")
 
@@ -289,20 +295,26 @@ _qr.vjp(A=_qr_gradient)
 
 
 @composed(out=True, public=False)
-def linalg_qr(A: Tensor, mode: str = "reduced") -> tuple[Tensor, Tensor]:
+def linalg_qr(A: Tensor, mode: str = "reduced") -> return_types.linalg_qr:
     """(Q, R): A = Q R with orthonormal columns in Q and an upper triangular R.
 
     Args:
         A: (*, m, n); k = min(m, n).
         mode: "reduced" (Q (*, m, k), R (*, k, n)), "complete" (Q (*, m, m), R (*, m, n)) or "r"
             (Q empty, R (*, k, n)).
+
+    The derivative exists where the first k columns of A are independent, not for "r", and for
+    "complete" only if m <= n.
+
+    Raises:
+        RuntimeError: for another mode, or integers.
     """
     return return_types.linalg_qr(_qr(A, mode, "linalg.qr"))
 
 
 @composed(method=True, out=True)
-def qr(input: Tensor, some: bool = True) -> tuple[Tensor, Tensor]:
-    """(Q, R); the older form of torch.linalg.qr."""
+def qr(input: Tensor, some: bool = True) -> return_types.qr:
+    """(Q, R): the older form of torch.linalg.qr; without `some`, Q is square."""
     return return_types.qr(_qr(input, "reduced" if some else "complete", "linalg.qr"))
 
 
@@ -366,7 +378,7 @@ _eigh.vjp(A=_eigh_gradient)
 
 
 @composed(out=True, public=False)
-def linalg_eigh(A: Tensor, UPLO: str = "L") -> tuple[Tensor, Tensor]:
+def linalg_eigh(A: Tensor, UPLO: str = "L") -> return_types.linalg_eigh:
     """(eigenvalues, eigenvectors) of symmetric or Hermitian matrices.
 
     Args:
@@ -375,13 +387,22 @@ def linalg_eigh(A: Tensor, UPLO: str = "L") -> tuple[Tensor, Tensor]:
 
     Returns:
         (*, n), real and rising, and (*, n, n) with the vectors as columns.
+
+    The derivative of the vectors is finite only where the eigenvalues differ.
+
+    Raises:
+        LinAlgError: for infinite values or nan.
+        RuntimeError: for what is not square, integers, or another `UPLO`.
     """
     return return_types.linalg_eigh(_eigh(A, _check_triangle(UPLO), True, []))
 
 
 @composed(out=True, public=False)
 def linalg_eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
-    """The eigenvalues of symmetric or Hermitian matrices, rising. Shapes: (*, n, n) -> (*, n)."""
+    """The eigenvalues of symmetric or Hermitian matrices, real, rising.
+
+    Shapes: (*, n, n) -> (*, n). `UPLO`: the triangle that is read, "L" or "U".
+    """
     recorded = A.requires_grad and _core.is_grad_enabled()
     return _eigh(A, _check_triangle(UPLO), recorded, [])[0]
 
@@ -428,7 +449,7 @@ _eig.vjp(A=_eig_gradient)
 
 
 @composed(out=True, public=False)
-def linalg_eig(A: Tensor) -> tuple[Tensor, Tensor]:
+def linalg_eig(A: Tensor) -> return_types.linalg_eig:
     """(eigenvalues, eigenvectors) of square matrices, complex also where A is real.
 
     Args:
@@ -436,13 +457,21 @@ def linalg_eig(A: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         (*, n) in no particular order, and (*, n, n) with the vectors, of length 1, as columns.
+
+    The derivative of the vectors is finite only where the eigenvalues differ.
+
+    Raises:
+        RuntimeError: for infinite values or nan, what is not square, or integers.
     """
     return return_types.linalg_eig(_eig(A, True, "linalg.eig", []))
 
 
 @composed(out=True, public=False)
 def linalg_eigvals(A: Tensor) -> Tensor:
-    """The eigenvalues of square matrices, complex. Shapes: (*, n, n) -> (*, n)."""
+    """The eigenvalues of square matrices, complex, in no order. Shapes: (*, n, n) -> (*, n).
+
+    Raises RuntimeError for infinite values or nan.
+    """
     recorded = A.requires_grad and _core.is_grad_enabled()
     return _eig(A, recorded, "linalg.eigvals", [])[0]
 
@@ -523,13 +552,20 @@ def _check_driver(driver: str | None) -> None:
 @composed(out=True, public=False)
 def linalg_svd(
     A: Tensor, full_matrices: bool = True, *, driver: str | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> return_types.linalg_svd:
     """(U, S, Vh): A = U diag(S) Vh with orthonormal columns in U and rows in Vh, and S falling.
 
     Args:
         A: (*, m, n); k = min(m, n).
         full_matrices: U (*, m, m) and Vh (*, n, n); else (*, m, k) and (*, k, n).
         driver: None; the others are those of CUDA.
+
+    The derivative of the vectors is finite only where the singular values differ, and are not 0 if
+    A is not square.
+
+    Raises:
+        LinAlgError: for infinite values or nan.
+        RuntimeError: for integers, or a `driver`.
     """
     _check_driver(driver)
     return return_types.linalg_svd(_svd(A, full_matrices, True, "linalg.svd", []))
@@ -537,7 +573,7 @@ def linalg_svd(
 
 @composed(out=True, public=False)
 def linalg_svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
-    """The singular values, falling. Shapes: (*, m, n) -> (*, min(m, n))."""
+    """The singular values, real, falling. Shapes: (*, m, n) -> (*, min(m, n))."""
     _check_driver(driver)
     recorded = A.requires_grad and _core.is_grad_enabled()
     return _svd(A, False, recorded, "linalg.svdvals", [])[1]
@@ -546,7 +582,7 @@ def linalg_svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
 @composed(method=True, out=True, float32=True)
 def svd(
     input: Tensor, some: bool = True, compute_uv: bool = True
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> return_types.svd:
     """(U, S, V), V and not its conjugate transpose: the older form of torch.linalg.svd.
 
     Args:

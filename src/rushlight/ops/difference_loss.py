@@ -112,6 +112,13 @@ def mse_loss(
         reduce: see `reduction`.
         reduction: "none", "mean" or "sum".
         weight: a factor for each element; the mean is divided by their sum.
+
+    Shape: a number, or with "none" that of the input. Other shapes are broadcast, with a warning.
+    The derivative where both are equal is 0.
+
+    Raises:
+        RuntimeError: the shapes do not broadcast.
+        ValueError: for another reduction.
     """
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = reduction_of(size_average, reduce, reduction)
@@ -140,6 +147,13 @@ def l1_loss(
         reduce: see `reduction`.
         reduction: "none", "mean" or "sum".
         weight: a factor for each element; the mean is divided by their sum.
+
+    Shape: a number, or with "none" that of the input. Other shapes are broadcast, with a warning.
+    The derivative where both are equal is 0.
+
+    Raises:
+        RuntimeError: the shapes do not broadcast.
+        ValueError: for another reduction.
     """
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = reduction_of(size_average, reduce, reduction)
@@ -174,6 +188,10 @@ def smooth_l1_loss(
         reduce: see `reduction`.
         reduction: "none", "mean" or "sum".
         beta: where the parabola ends, not negative; 0 gives the absolute difference.
+
+    Raises:
+        RuntimeError: `beta` is negative, or the shapes do not broadcast.
+        ValueError: for another reduction.
     """
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = reduction_of(size_average, reduce, reduction)
@@ -201,6 +219,12 @@ def huber_loss(
         reduction: "none", "mean" or "sum".
         delta: where the parabola ends, positive.
         weight: a factor for each element.
+
+    Huber 1964.
+
+    Raises:
+        RuntimeError: `delta` is not positive, or the shapes do not broadcast.
+        ValueError: for another reduction.
     """
     _warn_sizes(input, target)
     if delta <= 0:

@@ -76,7 +76,10 @@ def _drop_alpha(
 
 @composed()
 def dropout(input: Tensor, p: float, train: bool) -> Tensor:
-    """Sets elements to 0 with probability `p`, divides the others by 1 - p (Hinton et al. 2012)."""
+    """Sets elements to 0 with probability `p`, divides the others by 1 - p (Hinton et al. 2012).
+
+    Only if `train`; otherwise the input. Raises ValueError for `p` outside [0, 1].
+    """
     return _drop(input, p, train)
 
 
@@ -88,7 +91,10 @@ def dropout_(input: Tensor, p: float, train: bool) -> Tensor:
 
 @composed()
 def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
-    """Dropout of whole channels of an input (N, C, ...) (Tompson et al. 2015)."""
+    """Dropout of whole channels of an input (N, C, ...) (Tompson et al. 2015).
+
+    Otherwise as :func:`dropout`.
+    """
     return _drop(input, p, train, per_channel=True)
 
 
@@ -100,7 +106,10 @@ def feature_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
 
 @composed()
 def alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
-    """Dropout to SELU's negative limit that keeps mean and variance (Klambauer et al. 2017)."""
+    """Dropout to SELU's negative limit that keeps mean and variance (Klambauer et al. 2017).
+
+    Otherwise as :func:`dropout`.
+    """
     return _drop_alpha(input, p, train)
 
 
@@ -112,7 +121,7 @@ def alpha_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
 
 @composed()
 def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
-    """Alpha dropout of whole channels of an input (N, C, ...)."""
+    """Alpha dropout of whole channels of an input (N, C, ...); as :func:`alpha_dropout`."""
     return _drop_alpha(input, p, train, per_channel=True)
 
 
@@ -124,7 +133,7 @@ def feature_alpha_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
 
 @composed()
 def native_dropout(input: Tensor, p: float, train: bool) -> tuple[Tensor, Tensor]:
-    """Dropout of elements, and the mask of those that were kept."""
+    """(result, mask): dropout of elements, and the bool mask of those that were kept."""
     if not _active(input, p, train):
         return input.clone(), _core.full(input.shape, True, _core.bool)
     if p == 1:

@@ -167,7 +167,8 @@ def _contract(a: Tensor, b: Tensor, pair: _Pair, equation: str) -> Tensor:
     if nb == 1 == pair.rows == pair.summed == pair.columns:
         return matmul(a, b)
     count = math.prod(left[nb + pair.rows :])
-    matrix, other = (math.prod(rows), count), (count, math.prod(columns))
+    matrix: tuple = (math.prod(rows), count)
+    other: tuple = (count, math.prod(columns))
     if nb:
         batch = (math.prod(head),)
         matrix, other = batch + matrix, batch + other

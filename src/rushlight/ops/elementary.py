@@ -14,7 +14,7 @@ _LN2 = math.log(2)
 
 @op(_core.exp, inplace=True, out=True)
 def exp(input: Tensor) -> Tensor:
-    """e to the power of input."""
+    """e^input, elementwise; integers give the default float dtype. Complex numbers too."""
 
 
 exp.vjp(input=lambda grad, result: grad * _c(result))
@@ -22,7 +22,7 @@ exp.vjp(input=lambda grad, result: grad * _c(result))
 
 @op(_core.exp2, inplace=True, out=True)
 def exp2(input: Tensor) -> Tensor:
-    """2 to the power of input."""
+    """2^input, elementwise; integers give the default float dtype. Complex numbers too."""
 
 
 exp2.vjp(input=lambda grad, result: grad * _c(result * _LN2))
@@ -30,7 +30,7 @@ exp2.vjp(input=lambda grad, result: grad * _c(result * _LN2))
 
 @op(_core.expm1, inplace=True, out=True)
 def expm1(input: Tensor) -> Tensor:
-    """exp(input) - 1, accurate near 0."""
+    """exp(input) - 1, accurate near 0; integers give the default float dtype."""
 
 
 expm1.vjp(input=lambda grad, result: grad * _c(result + 1))
@@ -38,7 +38,10 @@ expm1.vjp(input=lambda grad, result: grad * _c(result + 1))
 
 @op(_core.log, inplace=True, out=True)
 def log(input: Tensor) -> Tensor:
-    """The natural logarithm."""
+    """The natural logarithm: -inf at 0, nan below; of complex numbers the principal value.
+
+    Integers give the default float dtype.
+    """
 
 
 log.vjp(input=lambda grad, input: grad / _c(input))
@@ -46,7 +49,7 @@ log.vjp(input=lambda grad, input: grad / _c(input))
 
 @op(_core.log2, inplace=True, out=True)
 def log2(input: Tensor) -> Tensor:
-    """The logarithm to base 2."""
+    """The logarithm to base 2: -inf at 0, nan below; integers give the default float dtype."""
 
 
 log2.vjp(input=lambda grad, input: grad / _c(input * _LN2))
@@ -54,7 +57,7 @@ log2.vjp(input=lambda grad, input: grad / _c(input * _LN2))
 
 @op(_core.log10, inplace=True, out=True)
 def log10(input: Tensor) -> Tensor:
-    """The logarithm to base 10."""
+    """The logarithm to base 10: -inf at 0, nan below; integers give the default float dtype."""
 
 
 log10.vjp(input=lambda grad, input: grad / _c(input * math.log(10)))
@@ -62,7 +65,10 @@ log10.vjp(input=lambda grad, input: grad / _c(input * math.log(10)))
 
 @op(_core.log1p, inplace=True, out=True, node="Log1PBackward0")
 def log1p(input: Tensor) -> Tensor:
-    """log(1 + input), accurate near 0."""
+    """log(1 + input), accurate near 0: -inf at -1, nan below.
+
+    Integers give the default float dtype.
+    """
 
 
 log1p.vjp(input=lambda grad, input: grad / _c(input + 1))
@@ -70,7 +76,10 @@ log1p.vjp(input=lambda grad, input: grad / _c(input + 1))
 
 @op(out=True)
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:
-    """log(exp(input) + exp(other)), without overflow."""
+    """log(exp(input) + exp(other)), without overflow; -inf where both are.
+
+    Shapes broadcast, dtypes promote; integers give the default float dtype.
+    """
     if not (input.dtype.is_complex or other.dtype.is_complex):
         return _core.logaddexp(input, other)
     larger = _core.ge(input.real, other.real)
@@ -88,7 +97,10 @@ logaddexp.vjp(
 
 @composed(method=True, out=True)
 def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
-    """log2(2^input + 2^other), without overflow."""
+    """log2(2^input + 2^other), without overflow; -inf where both are.
+
+    Shapes broadcast, dtypes promote; integers give the default float dtype.
+    """
     return logaddexp(input * _LN2, other * _LN2) / _LN2
 
 
@@ -97,7 +109,7 @@ def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
 
 @op(_core.square, inplace=True, out=True, node="PowBackward0")
 def square(input: Tensor) -> Tensor:
-    """input * input."""
+    """input * input, elementwise; bool gives int64."""
 
 
 square.vjp(input=lambda grad, input: grad * (_c(input) * 2))
@@ -105,7 +117,10 @@ square.vjp(input=lambda grad, input: grad * (_c(input) * 2))
 
 @op(_core.sqrt, inplace=True, out=True)
 def sqrt(input: Tensor) -> Tensor:
-    """The square root."""
+    """The square root, elementwise: nan below 0; of complex numbers the principal one.
+
+    Integers give the default float dtype. The derivative at 0 is inf.
+    """
 
 
 sqrt.vjp(input=lambda grad, result: grad / _c(result * 2))
@@ -113,7 +128,7 @@ sqrt.vjp(input=lambda grad, result: grad / _c(result * 2))
 
 @op(_core.rsqrt, inplace=True, out=True)
 def rsqrt(input: Tensor) -> Tensor:
-    """1 / sqrt(input)."""
+    """1 / sqrt(input), elementwise: inf at 0, nan below; integers give the default float dtype."""
 
 
 rsqrt.vjp(input=lambda grad, result: grad * _c(-0.5 * result * result * result))
@@ -121,7 +136,7 @@ rsqrt.vjp(input=lambda grad, result: grad * _c(-0.5 * result * result * result))
 
 @op(_core.sin, inplace=True, out=True)
 def sin(input: Tensor) -> Tensor:
-    """The sine of radians."""
+    """The sine of an angle in radians; integers give the default float dtype."""
 
 
 sin.vjp(input=lambda grad, input: grad * _c(cos(input)))
@@ -129,7 +144,7 @@ sin.vjp(input=lambda grad, input: grad * _c(cos(input)))
 
 @op(_core.cos, inplace=True, out=True)
 def cos(input: Tensor) -> Tensor:
-    """The cosine of radians."""
+    """The cosine of an angle in radians; integers give the default float dtype."""
 
 
 cos.vjp(input=lambda grad, input: grad * _c(-sin(input)))
@@ -137,7 +152,7 @@ cos.vjp(input=lambda grad, input: grad * _c(-sin(input)))
 
 @op(_core.tan, inplace=True, out=True)
 def tan(input: Tensor) -> Tensor:
-    """The tangent of radians."""
+    """The tangent of an angle in radians; integers give the default float dtype."""
 
 
 tan.vjp(input=lambda grad, result: grad * _c(1 + square(result)))
@@ -145,7 +160,10 @@ tan.vjp(input=lambda grad, result: grad * _c(1 + square(result)))
 
 @op(_core.asin, inplace=True, out=True)
 def asin(input: Tensor) -> Tensor:
-    """The inverse of the sine, in radians."""
+    """The inverse of the sine, in radians from -pi/2 to pi/2; nan outside [-1, 1].
+
+    Integers give the default float dtype. The derivative at -1 and 1 is inf.
+    """
 
 
 asin.vjp(input=lambda grad, input: grad * _c(rsqrt(1 - square(input))))
@@ -153,7 +171,10 @@ asin.vjp(input=lambda grad, input: grad * _c(rsqrt(1 - square(input))))
 
 @op(_core.acos, inplace=True, out=True)
 def acos(input: Tensor) -> Tensor:
-    """The inverse of the cosine, in radians."""
+    """The inverse of the cosine, in radians from 0 to pi; nan outside [-1, 1].
+
+    Integers give the default float dtype. The derivative at -1 and 1 is -inf.
+    """
 
 
 acos.vjp(input=lambda grad, input: -grad * _c(rsqrt(1 - square(input))))
@@ -161,7 +182,10 @@ acos.vjp(input=lambda grad, input: -grad * _c(rsqrt(1 - square(input))))
 
 @op(_core.atan, inplace=True, out=True)
 def atan(input: Tensor) -> Tensor:
-    """The inverse of the tangent, in radians."""
+    """The inverse of the tangent, in radians from -pi/2 to pi/2.
+
+    Integers give the default float dtype; :func:`atan2` tells the quadrants apart.
+    """
 
 
 atan.vjp(input=lambda grad, input: grad / _c(square(input) + 1))
@@ -169,7 +193,10 @@ atan.vjp(input=lambda grad, input: grad / _c(square(input) + 1))
 
 @op(_core.atan2, inplace=True, out=True)
 def atan2(input: Tensor, other: Tensor) -> Tensor:
-    """The angle of the point (other, input), in radians from -pi to pi."""
+    """The angle of the point (other, input), in radians from -pi to pi.
+
+    Shapes broadcast; integers give the default float dtype. The derivative at the origin is 0.
+    """
 
 
 def _atan2_scale(input: Tensor, other: Tensor) -> Tensor:
@@ -185,7 +212,7 @@ atan2.vjp(
 
 @op(_core.sinh, inplace=True, out=True)
 def sinh(input: Tensor) -> Tensor:
-    """The hyperbolic sine."""
+    """The hyperbolic sine, (e^x - e^-x) / 2; integers give the default float dtype."""
 
 
 sinh.vjp(input=lambda grad, input: grad * _c(cosh(input)))
@@ -193,7 +220,7 @@ sinh.vjp(input=lambda grad, input: grad * _c(cosh(input)))
 
 @op(_core.cosh, inplace=True, out=True)
 def cosh(input: Tensor) -> Tensor:
-    """The hyperbolic cosine."""
+    """The hyperbolic cosine, (e^x + e^-x) / 2; integers give the default float dtype."""
 
 
 cosh.vjp(input=lambda grad, input: grad * _c(sinh(input)))
@@ -212,7 +239,10 @@ tanh_backward.vjp(
 
 @op(_core.tanh, inplace=True, out=True)
 def tanh(input: Tensor) -> Tensor:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent, sinh(x) / cosh(x), in [-1, 1].
+
+    Integers give the default float dtype.
+    """
 
 
 tanh.vjp(
@@ -224,7 +254,7 @@ tanh.vjp(
 
 @op(_core.asinh, inplace=True, out=True)
 def asinh(input: Tensor) -> Tensor:
-    """The inverse of the hyperbolic sine."""
+    """The inverse of the hyperbolic sine; integers give the default float dtype."""
 
 
 asinh.vjp(input=lambda grad, input: grad * _c(rsqrt(square(input) + 1)))
@@ -232,7 +262,7 @@ asinh.vjp(input=lambda grad, input: grad * _c(rsqrt(square(input) + 1)))
 
 @op(_core.acosh, inplace=True, out=True)
 def acosh(input: Tensor) -> Tensor:
-    """The inverse of the hyperbolic cosine."""
+    """The inverse of the hyperbolic cosine: nan below 1; integers give the default float dtype."""
 
 
 acosh.vjp(input=lambda grad, input: grad * _c(rsqrt(input - 1) * rsqrt(input + 1)))
@@ -240,7 +270,10 @@ acosh.vjp(input=lambda grad, input: grad * _c(rsqrt(input - 1) * rsqrt(input + 1
 
 @op(_core.atanh, inplace=True, out=True)
 def atanh(input: Tensor) -> Tensor:
-    """The inverse of the hyperbolic tangent."""
+    """The inverse of the hyperbolic tangent: infinite at -1 and 1, nan outside.
+
+    Integers give the default float dtype.
+    """
 
 
 atanh.vjp(input=lambda grad, input: grad / _c(1 - square(input)))
@@ -248,7 +281,10 @@ atanh.vjp(input=lambda grad, input: grad / _c(1 - square(input)))
 
 @op(_core.hypot, inplace=True, out=True)
 def hypot(input: Tensor, other: Tensor) -> Tensor:
-    """sqrt(input^2 + other^2), without overflow."""
+    """sqrt(input^2 + other^2), without overflow; the derivative at the origin is nan.
+
+    Shapes broadcast; integers give the default float dtype.
+    """
 
 
 hypot.vjp(
@@ -270,7 +306,7 @@ sigmoid_backward.vjp(
 
 @op(_core.sigmoid, inplace=True, out=True)
 def sigmoid(input: Tensor) -> Tensor:
-    """1 / (1 + exp(-input))."""
+    """1 / (1 + exp(-input)), elementwise, in [0, 1]; integers give the default float dtype."""
 
 
 sigmoid.vjp(

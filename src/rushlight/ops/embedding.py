@@ -28,6 +28,9 @@ def embedding(
         padding_idx: a row that receives no gradient; none if negative.
         scale_grad_by_freq: divide the gradient of a row by how often it is named.
         sparse: has to be False, gradients are dense.
+
+    Raises:
+        IndexError: an index is not that of a row.
     """
     if sparse:
         raise NotImplementedError("embedding: sparse gradients are not there; pass sparse=False")
@@ -221,6 +224,11 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     Args:
         tensor: class indices (int64), of any shape.
         num_classes: length of the vectors; one more than the largest index if negative.
+
+    Shape: (*) -> (*, num_classes).
+
+    Raises:
+        RuntimeError: an index is negative or not below `num_classes`, or is not int64.
     """
     if tensor.dtype is not _core.int64:
         raise RuntimeError(

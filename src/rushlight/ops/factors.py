@@ -71,6 +71,9 @@ def linalg_solve_triangular(
         B: (*, n, k), or (*, k, n) where not `left`.
         upper: which triangle A has.
         unitriangular: take the diagonal for ones without reading it.
+
+    Raises:
+        RuntimeError: shapes or dtypes do not fit. A singular A is not noticed: inf or nan.
     """
     return _triangular(A, B, upper, left, unitriangular)
 
@@ -78,8 +81,11 @@ def linalg_solve_triangular(
 @composed(method=True, out=True, float32=True)
 def triangular_solve(
     b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
-) -> tuple[Tensor, Tensor]:
-    """(solution, a copy of A): the older form of torch.linalg.solve_triangular."""
+) -> return_types.triangular_solve:
+    """(solution, a copy of A): the older form of torch.linalg.solve_triangular.
+
+    X with A X = b for A (*, n, n) and b (*, n, k).
+    """
     for symbol, matrix in (("b", b), ("A", A)):
         if matrix.ndim < 2:
             raise RuntimeError(
@@ -139,8 +145,11 @@ linalg_cholesky.vjp(A=_cholesky_gradient)
 @op(out=True, **_INNER)
 def linalg_cholesky_ex(
     A: Tensor, *, upper: bool = False, check_errors: bool = False
-) -> tuple[Tensor, Tensor]:
-    """(L, info) as of `cholesky`; info is the order of the first minor that failed, or 0."""
+) -> return_types.linalg_cholesky_ex:
+    """(L, info) as of `cholesky`; info (int32) is the order of the first minor that failed, or 0.
+
+    Does not raise for what is not positive definite, unless `check_errors`.
+    """
     check_square("linalg.cholesky_ex", A)
     result, info = _core.cholesky(A, upper)
     if check_errors:
@@ -174,6 +183,9 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     Args:
         input: (*, n, k).
         L: (*, n, n), lower triangular with A = L L^H; with `upper`, A = L^H L.
+
+    Raises:
+        RuntimeError: shapes or dtypes do not fit.
     """
     for symbol, matrix in (("B", input), ("A", L)):
         if matrix.ndim < 2:
@@ -209,7 +221,10 @@ cholesky_solve.vjp_all(("input", "L"), _cholesky_solve_gradient)
 
 @op(out=True)
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
-    """The inverse of A from Cholesky's factor of it: A = L L^H, or L^H L with `upper`."""
+    """The inverse of A from Cholesky's factor of it: A = L L^H, or L^H L with `upper`.
+
+    Shapes: (*, n, n) -> (*, n, n).
+    """
     check_square("cholesky_inverse", L)
     eye = _core.expand(identity(L), L.shape)
     return _core.cholesky_solve(eye, L, upper)
@@ -233,9 +248,12 @@ def _check_pivot(name: str, pivot: bool) -> None:
 @op(out=True, **_INNER)
 def linalg_lu_factor_ex(
     A: Tensor, *, pivot: bool = True, check_errors: bool = False
-) -> tuple[Tensor, Tensor, Tensor]:
-    """(LU, pivots, info): L without its diagonal of ones and U in one matrix; row i was exchanged
-    with row pivots[i] - 1; info is the first i for which U[i - 1, i - 1] is 0, or 0."""
+) -> return_types.linalg_lu_factor_ex:
+    """(LU, pivots, info): L without its diagonal of ones and U in one matrix.
+
+    Row i was exchanged with row pivots[i] - 1; info is the first i for which U[i - 1, i - 1] is 0,
+    or 0. Shapes: (*, m, n) -> (*, m, n), (*, min(m, n)), (*).
+    """
     check_matrices("torch.linalg.lu_factor_ex", A)
     _check_pivot("linalg.lu_factor", pivot)
     factors, pivots, info = _core.lu_factor(A)
@@ -283,9 +301,11 @@ linalg_lu_factor_ex.vjp(A=_lu_factor_gradient)
 
 
 @composed(out=True, public=False)
-def linalg_lu_factor(A: Tensor, *, pivot: bool = True) -> tuple[Tensor, Tensor]:
-    """(LU, pivots) for `lu_solve`: L without its diagonal of ones and U in one matrix, and with
-    which row (from 1) each row was exchanged.
+def linalg_lu_factor(A: Tensor, *, pivot: bool = True) -> return_types.linalg_lu_factor:
+    """(LU, pivots) for `lu_solve`: L without its diagonal of ones and U in one matrix.
+
+    pivots (int32) says with which row (from 1) each row was exchanged. Shapes: (*, m, n) -> (*, m,
+    n), (*, min(m, n)).
 
     Raises:
         RuntimeError: where a diagonal element of U is 0.
@@ -306,8 +326,12 @@ def linalg_lu_factor(A: Tensor, *, pivot: bool = True) -> tuple[Tensor, Tensor]:
 @composed(out=True)
 def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
-) -> tuple[Tensor, Tensor, Tensor]:
-    """(P, L, U) with A = P L U, from what `lu_factor` returned; what is not unpacked is empty."""
+) -> return_types.lu_unpack:
+    """(P, L, U) with A = P L U, from what `lu_factor` returned; what is not unpacked is empty.
+
+    Shapes for A (*, m, n), k = min(m, n): (*, m, m), (*, m, k), (*, k, n). Raises RuntimeError for
+    pivots that are not int32.
+    """
     if LU_pivots.dtype is not _core.int32:
         raise RuntimeError(
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 "
@@ -329,8 +353,12 @@ def lu_unpack(
 
 
 @op(out=True, **_INNER)
-def linalg_lu(A: Tensor, *, pivot: bool = True) -> tuple[Tensor, Tensor, Tensor]:
-    """(P, L, U): A = P L U with a permutation P, L lower and U upper triangular."""
+def linalg_lu(A: Tensor, *, pivot: bool = True) -> return_types.linalg_lu:
+    """(P, L, U): A = P L U with a permutation P, L lower and U upper triangular.
+
+    Shapes for A (*, m, n), k = min(m, n): (*, m, m), (*, m, k), (*, k, n). L has ones on its
+    diagonal. Without `pivot` P is empty.
+    """
     check_matrices("linalg.lu", A)
     _check_pivot("linalg.lu", pivot)
     LU, pivots, _ = _core.lu_factor(A)
@@ -396,6 +424,9 @@ def linalg_lu_solve(
         B: (*, n, k), or (*, k, n) where not `left`.
         left: False for X A = B.
         adjoint: take A^H in place of A.
+
+    Raises:
+        RuntimeError: shapes or dtypes do not fit.
     """
     name = "linalg.lu_solve"
     check_dtype(name, LU)
@@ -418,7 +449,7 @@ def linalg_lu_solve(
 
 @composed(method=True, out=True, float32=True)
 def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
-    """The older form of torch.linalg.lu_solve."""
+    """The older form of torch.linalg.lu_solve, with the right hand sides first."""
     return linalg_lu_solve(LU_data, LU_pivots, b)
 
 # ---- LDL
@@ -427,9 +458,12 @@ def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
 @op(out=True, **_INNER)
 def linalg_ldl_factor_ex(
     A: Tensor, *, hermitian: bool = False, check_errors: bool = False
-) -> tuple[Tensor, Tensor, Tensor]:
-    """(LD, pivots, info) of a symmetric (or Hermitian) matrix, for `ldl_solve`: the unit lower
-    triangular L, and D with blocks of 1 and 2, in one matrix, as LAPACK's sytrf has them."""
+) -> return_types.linalg_ldl_factor_ex:
+    """(LD, pivots, info) of a symmetric (or Hermitian) matrix, for `ldl_solve`.
+
+    The unit lower triangular L, and D with blocks of 1 and 2, in one matrix, as LAPACK's sytrf has
+    them. Shapes: (*, n, n) -> (*, n, n), (*, n), (*).
+    """
     check_square("torch.linalg.ldl_factor_ex", A)
     LD, pivots, info = _core.ldl_factor(A, hermitian)
     if check_errors and (found := failure(info)):
@@ -441,15 +475,23 @@ def linalg_ldl_factor_ex(
 
 
 @composed(out=True, public=False)
-def linalg_ldl_factor(A: Tensor, *, hermitian: bool = False) -> tuple[Tensor, Tensor]:
-    """(LD, pivots): `ldl_factor_ex` that raises where D is singular."""
+def linalg_ldl_factor(A: Tensor, *, hermitian: bool = False) -> return_types.linalg_ldl_factor:
+    """(LD, pivots) of symmetric, or with `hermitian` Hermitian, A (*, n, n): A = L D L^T, compact.
+
+    Bunch and Kaufman's pivoting (1977). Raises LinAlgError where D is singular. Without a
+    derivative.
+    """
     LD, pivots, _ = linalg_ldl_factor_ex(A, hermitian=hermitian, check_errors=True)
     return return_types.linalg_ldl_factor((LD, pivots))
 
 
 @op(out=True, **_INNER)
 def linalg_ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False) -> Tensor:
-    """X with A X = B, from what `ldl_factor` returned for A. """
+    """X with A X = B, from what `ldl_factor` returned for A.
+
+    Shapes: (*, n, n), (*, n), (*, n, k) -> (*, n, k). Raises RuntimeError where shapes or dtypes do
+    not fit. Without a derivative.
+    """
     name = "torch.linalg.ldl_solve"
     check_square(name, LD, "LD")
     if pivots.dtype not in (_core.int32, _core.int64):

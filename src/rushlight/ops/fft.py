@@ -1,4 +1,4 @@
-"""Discrete Fourier transforms: NumPy computes them, and the derivative of each is another one.
+"""Discrete Fourier transforms; the derivative of each is another one.
 
 Three transforms are declared as ops: complex to complex, real to complex (half of the spectrum) and
 complex (half of the spectrum) to real. The functions of torch.fft are made of these. `norm` says
@@ -7,7 +7,8 @@ where the factor 1 / n is: "backward" (in the inverse), "forward" or "ortho" (it
 
 from __future__ import annotations
 
-from typing import Any
+from math import prod, sqrt
+from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
@@ -17,18 +18,19 @@ from rushlight.ops.join import roll
 from rushlight.ops.padding import constant_pad_nd
 from rushlight.tensor import Tensor
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _INNER: dict[str, Any] = {"public": False, "method": False}
 # Seen from the other direction, the factor is on the other side.
 _OTHER_SIDE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
 
 
-def _in_numpy(transform: Any, input: Tensor, dtype: Any, *args: Any, **kwargs: Any) -> Tensor:
-    """transform(input, ...) of NumPy, which before 2.0 computes in double precision alone."""
-    try:
-        result = _core.from_foreign(transform(_core.to_numpy(input), *args, **kwargs))
-    except MemoryError as error:  # of a result, such as that of an expanded tensor
-        raise RuntimeError(f"fft: can't allocate memory: {error}") from None
-    return _core.to_dtype(result, dtype)
+def _scale(norm: str, forward: bool, sizes: Sequence[int]) -> float:
+    """The factor of a transform."""
+    if norm == "ortho":
+        return 1 / sqrt(prod(sizes))
+    return 1 / prod(sizes) if (norm == "forward") == forward else 1.0
 
 
 def _complex(dtype: Any) -> Any:
@@ -41,16 +43,10 @@ def _complex(dtype: Any) -> Any:
 @op(node="FftC2CBackward0", **_INNER)
 def _c2c(input: Tensor, dims: tuple, norm: str, forward: bool) -> Tensor:
     """The transform of all frequencies of a complex or real tensor."""
-    dtype = _complex(input.dtype)
-    if input.numel() == 0 or not dims:
-        return _core.to_dtype(_core.clone(input), dtype)
-    import numpy as np
-
-    if len(dims) == 1:
-        along: Any = np.fft.fft if forward else np.fft.ifft
-        return _in_numpy(along, input, dtype, None, dims[0], norm)
-    over: Any = np.fft.fftn if forward else np.fft.ifftn
-    return _in_numpy(over, input, dtype, None, dims, norm)
+    if not dims:
+        return _core.to_dtype(_core.clone(input), _complex(input.dtype))
+    scale = _scale(norm, forward, [input.shape[d] for d in dims])
+    return _core.fft_c2c(input, dims, not forward, scale)
 
 
 def _c2c_gradient(grad: Tensor, input_dtype: Any, dims: tuple, norm: str, forward: bool) -> Tensor:
@@ -64,16 +60,11 @@ _c2c.vjp(input=_c2c_gradient)
 @op(node="FftR2CBackward0", **_INNER)
 def _r2c(input: Tensor, dims: tuple, norm: str) -> Tensor:
     """The forward transform of a real tensor: of the last of `dims` the first half."""
-    dtype = _complex(input.dtype)
     if input.numel() == 0:
         shape = list(input.shape)
         shape[dims[-1]] = shape[dims[-1]] // 2 + 1
-        return _core.full(shape, 0, dtype)
-    import numpy as np
-
-    if len(dims) == 1:
-        return _in_numpy(np.fft.rfft, input, dtype, None, dims[0], norm)
-    return _in_numpy(np.fft.rfftn, input, dtype, None, dims, norm)
+        return _core.full(shape, 0, _complex(input.dtype))
+    return _core.fft_r2c(input, dims, _scale(norm, True, [input.shape[d] for d in dims]))
 
 
 def _r2c_gradient(grad: Tensor, input_shape: Any, dims: tuple, norm: str) -> Tensor:
@@ -87,17 +78,12 @@ _r2c.vjp(input=_r2c_gradient)
 @op(node="FftC2RBackward0", **_INNER)
 def _c2r(input: Tensor, dims: tuple, norm: str, size: int) -> Tensor:
     """The inverse transform to a real tensor, with `size` elements along the last of `dims`."""
-    dtype = input.dtype.to_real() if input.dtype.is_complex else input.dtype
     if input.numel() == 0:
         shape = list(input.shape)
         shape[dims[-1]] = size
-        return _core.full(shape, 0, dtype)
-    import numpy as np
-
-    if len(dims) == 1:
-        return _in_numpy(np.fft.irfft, input, dtype, size, dims[0], norm)
-    sizes = [input.shape[d] for d in dims[:-1]] + [size]
-    return _in_numpy(np.fft.irfftn, input, dtype, sizes, dims, norm)
+        return _core.full(shape, 0, input.dtype.to_real())
+    sizes = [*(input.shape[d] for d in dims[:-1]), size]
+    return _core.fft_c2r(input, dims, size, _scale(norm, False, sizes))
 
 
 def _c2r_gradient(grad: Tensor, input_dtype: Any, dims: tuple, norm: str, size: int) -> Tensor:
@@ -213,13 +199,23 @@ def fft_fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None
         n: the size of the transform; the input is cut off or filled up with zeros to it.
         dim: the dimension.
         norm: "backward" (no factor, the default), "ortho" (1 / sqrt(n)) or "forward" (1 / n).
+
+    result[k] = factor * sum over j of input[j] exp(-2 pi i j k / n), complex; integers count as the
+    default float dtype.
+
+    Raises:
+        RuntimeError: n < 1, or for another `norm`.
+        IndexError: `dim` is not there.
     """
     return _full("fft", input, n, dim, norm, True)
 
 
 @composed(out=True, public=False, float32=True)
 def fft_ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """The inverse of `fft`; the factor is 1 / n for norm="backward"."""
+    """The inverse of `fft`: (1 / n) sum over k of X[k] exp(2 pi i j k / n), complex.
+
+    Arguments as of `fft`; the factor is 1 / n for norm="backward" or None.
+    """
     return _full("ifft", input, n, dim, norm, False)
 
 
@@ -232,7 +228,10 @@ def _full(name: str, input: Tensor, n: Any, dim: int, norm: Any, forward: bool) 
 
 @composed(out=True, public=False, float32=True)
 def fft_rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """`fft` of a real tensor: the n // 2 + 1 frequencies that determine the others."""
+    """`fft` of a real tensor: the n // 2 + 1 frequencies that determine the others.
+
+    Arguments as of `fft`. Raises RuntimeError for complex numbers.
+    """
     input = _real("rfft", input)
     axis = _axis(input, dim)
     size = _points(input.shape[axis] if n is None else n)
@@ -243,13 +242,20 @@ def fft_rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | Non
 def fft_irfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None
 ) -> Tensor:
-    """The inverse of `rfft`; n, the size of the result, is 2 * (m - 1) by default."""
+    """The inverse of `rfft`, real; n, the size of the result, is 2 * (m - 1) by default.
+
+    So an odd size has to be given. The imaginary parts of frequency 0 and, for even n, of the last
+    are ignored.
+    """
     return _half("irfft", input, n, dim, _norm(norm))
 
 
 @composed(out=True, public=False, float32=True)
 def fft_hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """`fft` of a signal with Hermitian symmetry, given by its first half: real."""
+    """`fft` of a signal with Hermitian symmetry, given by its first half: real.
+
+    n, the size of the result, is 2 * (m - 1) by default.
+    """
     return _half("hfft", _c(input), n, dim, _OTHER_SIDE[_norm(norm)])
 
 
@@ -264,7 +270,7 @@ def _half(name: str, input: Tensor, n: Any, dim: int, norm: str) -> Tensor:
 def fft_ihfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None
 ) -> Tensor:
-    """The inverse of `hfft`: of a real signal, the first half of the result."""
+    """The inverse of `hfft`: of a real signal, the first n // 2 + 1 values of the result."""
     input = _real("ihfft", input)
     axis = _axis(input, dim)
     size = _points(input.shape[axis] if n is None else n)
@@ -289,13 +295,16 @@ def fft_fftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = N
         s: the sizes of the transform, -1 for that of the input.
         dim: the dimensions; the last len(s), or all, by default.
         norm: as of `fft`, with the product of the sizes for n.
+
+    Raises:
+        RuntimeError: a dimension is named twice, a size is not positive, or for another `norm`.
     """
     return _full_n("fftn", input, s, dim, norm, True)
 
 
 @composed(out=True, public=False, float32=True)
 def fft_ifftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
-    """The inverse of `fftn`."""
+    """The inverse of `fftn`; arguments as of it."""
     return _full_n("ifftn", input, s, dim, norm, False)
 
 
@@ -324,25 +333,31 @@ def _half_n(name: str, input: Tensor, s: Any, dim: Any, norm: str) -> Tensor:
 
 @composed(out=True, public=False, float32=True)
 def fft_rfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
-    """`fftn` of a real tensor: of the last dimension the first half of the frequencies."""
+    """`fftn` of a real tensor: of the last dimension the first half of the frequencies.
+
+    Arguments as of `fftn`. Raises RuntimeError for complex numbers.
+    """
     return _real_n("rfftn", input, s, dim, _norm(norm))
 
 
 @composed(out=True, public=False, float32=True)
 def fft_irfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
-    """The inverse of `rfftn`; the last size is 2 * (m - 1) by default."""
+    """The inverse of `rfftn`, real; the last size is 2 * (m - 1) by default."""
     return _half_n("irfftn", input, s, dim, _norm(norm))
 
 
 @composed(out=True, public=False, float32=True)
 def fft_hfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
-    """`fftn` of a signal with Hermitian symmetry, given by the first half of its last dimension."""
+    """`fftn` of a signal with Hermitian symmetry, real.
+
+    It is given by the first half of its last dimension.
+    """
     return _half_n("hfftn", _c(input), s, dim, _OTHER_SIDE[_norm(norm)])
 
 
 @composed(out=True, public=False, float32=True)
 def fft_ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
-    """The inverse of `hfftn`."""
+    """The inverse of `hfftn`: of the last dimension the first half of the result."""
     return _c(_real_n("ihfftn", input, s, dim, _OTHER_SIDE[_norm(norm)]))
 
 
@@ -402,7 +417,10 @@ def fft_rfftfreq(
     n: int, d: float = 1.0, *, out: Any = None, dtype: Any = None, layout: Any = None,
     device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """The frequencies of `rfft`'s result: 0, 1, ..., n // 2 over n * d."""
+    """The frequencies of `rfft`'s result, in cycles per unit of `d`: 0, 1, ..., n // 2 over n * d.
+
+    `d`: the time between samples, 1 by default.
+    """
     places = _core.arange(0, n // 2 + 1, 1, _core.int64)
     return _frequencies("rfftfreq", places, n, d, out, dtype, device, requires_grad)
 
@@ -417,11 +435,11 @@ def _shift(input: Tensor, dim: Any, forward: bool) -> Tensor:
 
 @composed(public=False)
 def fft_fftshift(input: Tensor, dim: Any = None) -> Tensor:
-    """Rolled so that frequency 0 is in the middle."""
+    """Rolled along `dim` (an int, several, None for all) so that frequency 0 is in the middle."""
     return _shift(input, dim, True)
 
 
 @composed(public=False)
 def fft_ifftshift(input: Tensor, dim: Any = None) -> Tensor:
-    """The inverse of `fftshift`."""
+    """The inverse of `fftshift`, from which it differs for odd sizes."""
     return _shift(input, dim, False)

@@ -66,6 +66,9 @@ def unfold(
         stride: from one window to the next.
 
     Shape: (N, C * window size, number of windows), row-major both.
+
+    Raises:
+        RuntimeError: no window fits.
     """
     if input.ndim not in (3, 4):
         raise RuntimeError(
@@ -93,6 +96,9 @@ def fold(
         input: (N, C * window size, number of windows), or without N.
         output_size: height and width of the result, (N, C, H, W).
         kernel_size: as of :func:`unfold`; so the others.
+
+    Raises:
+        RuntimeError: there are not as many windows as `output_size` has.
     """
     if input.ndim not in (2, 3):
         raise RuntimeError(

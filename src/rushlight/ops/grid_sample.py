@@ -6,7 +6,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 import rushlight
-from rushlight.autograd.op import composed
+from rushlight import _core
+from rushlight.autograd.op import composed, op
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +69,86 @@ def grid_sampler(
 ) -> Tensor:
     """:func:`grid_sample` with its modes as numbers, in the order in which they stand there."""
     _check(input, grid, interpolation_mode)
+    return _grid_sample(input, grid, interpolation_mode, padding_mode, align_corners)
+
+
+@composed(float32=True)
+def grid_sampler_2d(
+    input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
+) -> Tensor:
+    """:func:`grid_sampler` of images."""
+    return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
+
+
+@composed(float32=True)
+def grid_sampler_3d(
+    input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
+) -> Tensor:
+    """:func:`grid_sampler` of volumes."""
+    return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
+
+
+# ---- the op, and the same in other ops, which its gradients are derived from
+
+
+def _node_name(input_ndim: int) -> str:
+    return f"GridSampler{input_ndim - 2}DBackward0"
+
+
+@op(_core.grid_sample, method=False, public=False, node=_node_name)
+def _grid_sample(
+    input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
+) -> Tensor:
+    """:func:`grid_sampler` without its checks."""
+
+
+@op(_core.grid_sample_backward, method=False, public=False)
+def _grid_sample_backward(
+    grad: Tensor, input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int,
+    align_corners: bool, needs_input: bool, needs_grid: bool,
+) -> tuple:  # fmt: skip
+    """The gradients of the input and of the grid; None for one that is not needed."""
+
+
+_grid_sample.vjp_all(
+    ("input", "grid"),
+    lambda grad, input, grid, interpolation_mode, padding_mode, align_corners, needs: (
+        _grid_sample_backward(
+            grad, input, grid, interpolation_mode, padding_mode, align_corners, *needs
+        )
+    ),
+)
+
+
+def _second_gradients(
+    grads: tuple, grad: Tensor, input: Tensor, grid: Tensor, interpolation_mode: int,
+    padding_mode: int, align_corners: bool, needs_input: bool, needs_grid: bool, needs: tuple,
+) -> tuple:  # fmt: skip
+    recorded = _core.is_grad_enabled()
+
+    def variable(tensor: Tensor) -> Tensor:
+        ready = recorded and tensor.requires_grad
+        return tensor if ready else tensor.detach().requires_grad_()
+
+    with rushlight.enable_grad():
+        upstream, x, places = variable(grad), variable(input), variable(grid)
+        result = _in_ops(x, places, interpolation_mode, padding_mode, align_corners)
+        derive = rushlight.autograd.grad
+        of_both = derive(result, (x, places), upstream, create_graph=True)
+        roots = [(r, g) for r, g in zip(of_both, grads) if g is not None]
+        found = derive(
+            [root for root, _ in roots], (upstream, x, places), [g for _, g in roots],
+            create_graph=recorded, allow_unused=True,
+        )  # fmt: skip
+    return tuple(value if needed else None for value, needed in zip(found, needs))
+
+
+_grid_sample_backward.vjp_all(("grad", "input", "grid"), _second_gradients)
+
+
+def _in_ops(
+    input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
+) -> Tensor:
     spatial = input.shape[2:]
     places = []  # of each axis, in elements, the last axis of the input first
     for axis, size in enumerate(reversed(spatial)):
@@ -96,22 +177,6 @@ def grid_sampler(
         total = values if total is None else total + values
     assert total is not None
     return total
-
-
-@composed(float32=True)
-def grid_sampler_2d(
-    input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
-) -> Tensor:
-    """:func:`grid_sampler` of images."""
-    return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
-
-
-@composed(float32=True)
-def grid_sampler_3d(
-    input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
-) -> Tensor:
-    """:func:`grid_sampler` of volumes."""
-    return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
 
 
 def _check(input: Tensor, grid: Tensor, mode: int) -> None:
@@ -219,6 +284,12 @@ def affine_grid(
             result to places of the input.
         size: of the result, (N, C, H, W) or (N, C, D, H, W).
         align_corners: see :func:`grid_sample`.
+
+    Returns:
+        Places (N, H, W, 2) as (x, y), or (N, D, H, W, 3) as (x, y, z), from -1 to 1.
+
+    Raises:
+        ValueError: `theta` does not fit `size`.
     """
     if not theta.dtype.is_floating_point:
         raise ValueError(

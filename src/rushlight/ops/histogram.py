@@ -12,7 +12,11 @@ from rushlight.tensor import Tensor
 
 @op(_core.bincount)
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
-    """How often each number from 0 on occurs in a vector of integers, or the sum of its weights."""
+    """How often each number from 0 on occurs in a vector of integers, or the sum of its weights.
+
+    Shape: (max(minlength, largest + 1),); int64, with weights their float dtype. Raises
+    RuntimeError for negative numbers or what is no vector, NotImplementedError for floats.
+    """
 
 
 @op(_core.histc, out=True)
@@ -20,6 +24,9 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     """How many elements fall into each of `bins` equal bins over [min, max], in input's dtype.
 
     With min equal to max the bins go from the smallest to the largest element.
+
+    Elements outside do not count, nor does nan. Shape: (bins,). Without a derivative. Raises
+    RuntimeError for bins <= 0 or max < min, NotImplementedError for integers.
     """
 
 
@@ -59,6 +66,9 @@ def histogram(
 
     bins: the number of equal bins over `range` (by default from the smallest to the largest
     element), or the rising edges themselves. With `density` the histogram has an area of 1.
+
+    Elements outside do not count. Shapes: (bins,), (bins + 1,). Raises NotImplementedError for
+    integers. Without a derivative.
     """
     if not input.dtype.is_floating_point:
         raise NotImplementedError(f"histogram: not implemented for {input.dtype}")
@@ -91,7 +101,7 @@ def histogram(
 def histogramdd(
     input: Tensor, bins: Any, *, range: Any = None, weight: Tensor | None = None,
     density: bool = False,
-) -> Any:  # fmt: skip
+) -> return_types.histogramdd:  # fmt: skip
     """(hist, bin_edges): how many points of D coordinates, or how much weight, each cell has.
 
     input: (..., D). bins: for each coordinate the number of equal bins or the rising edges, or one
@@ -162,6 +172,9 @@ def searchsorted(
     sorted_sequence: one row for all values, or one for each row of them. Of the places among equal
     elements the first, or with `right` (side="right") the last. sorter: the indices that sort
     rows that are not sorted.
+
+    The result is int64, or int32 with `out_int32`, in the shape of the values. Raises RuntimeError
+    where the rows do not match. Without a derivative.
     """
     wanted = input if values is None else values
     if side is not None:
@@ -192,7 +205,12 @@ def bucketize(
     input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """Which of the bins between rising `boundaries` each value falls into."""
+    """Which of the bins between rising `boundaries` each value falls into.
+
+    The i with boundaries[i-1] < value <= boundaries[i], or with `right` boundaries[i-1] <= value <
+    boundaries[i]; int64, or int32 with `out_int32`. Raises RuntimeError unless `boundaries` is a
+    vector.
+    """
     if boundaries.ndim != 1:
         raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)

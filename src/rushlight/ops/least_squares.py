@@ -100,6 +100,11 @@ def linalg_pinv(
 
     Returns:
         (*, n, m)
+
+    The derivative exists where the rank does not change.
+
+    Raises:
+        RuntimeError: for integers.
     """
     (check_square if hermitian else check_matrices)("linalg.pinv", A)
     if rtol is None:
@@ -111,7 +116,7 @@ def linalg_pinv(
 
 @composed(method=True, float32=True)
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
-    """The pseudo-inverse; torch.linalg.pinv with rtol = rcond."""
+    """The pseudo-inverse (Moore 1920, Penrose 1955): torch.linalg.pinv with rtol = rcond."""
     return linalg_pinv(input, rtol=rcond)
 
 
@@ -209,7 +214,7 @@ _lstsq.vjp_all(("A", "B"), _lstsq_gradient)
 @composed(out=True, public=False, float32=True)
 def linalg_lstsq(
     A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> return_types.linalg_lstsq:
     """(solution, residuals, rank, singular_values): X with the least ||A X - B||.
 
     Args:
@@ -224,6 +229,9 @@ def linalg_lstsq(
         solution (*, n, k); residuals (*, k), the squares of what is left over, if m > n, all ranks
         are n and the driver is not "gelsy", else empty; rank (*), empty for "gels"; singular_values
         (*, min(m, n)) for "gelsd" and "gelss", else empty.
+
+    Raises:
+        RuntimeError: shapes or dtypes do not fit, or for another `driver`.
     """
     name = "torch.linalg.lstsq"
     check_matrices("linalg.lstsq", A)
@@ -277,6 +285,8 @@ def svd_lowrank(
         q: how many; a little more than are wanted.
         niter: iterations, which make it more exact.
         M: what is subtracted, of the shape of A.
+
+    Halko, Martinsson and Tropp 2011. Shapes: (*, m, q), (*, q), (*, n, q).
     """
     q = 6 if q is None else q
     niter = 2 if niter is None else niter
@@ -296,14 +306,18 @@ def svd_lowrank(
 def pca_lowrank(
     A: Tensor, q: int | None = None, center: bool = True, niter: int = 2
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(U, S, V) of `svd_lowrank` for A, whose columns are first centred: the columns of V are the
-    principal components of its rows.
+    """(U, S, V) of `svd_lowrank` for A, whose columns are first centred.
+
+    The columns of V are the principal components of its rows.
 
     Args:
         A: (*, m, n).
         q: how many; min(6, m, n) by default.
         center: subtract the mean of each column.
         niter: iterations.
+
+    Raises:
+        ValueError: `q` is not in [0, min(m, n)].
     """
     m, n = A.shape[-2:]
     if q is None:

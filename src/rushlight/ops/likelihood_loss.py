@@ -100,6 +100,9 @@ def binary_cross_entropy_with_logits(
         reduce: see `reduction`.
         reduction: "none", "mean" or "sum".
         pos_weight: a factor for the part of `target` in the loss, broadcast to that shape.
+
+    Raises:
+        ValueError: the shapes differ, or for another reduction.
     """
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = reduction_of(size_average, reduce, reduction)
@@ -221,6 +224,9 @@ def kl_div(
         reduction: "none", "mean" over all elements, "sum", or "batchmean": the sum divided by the
             size of axis 0, which is the divergence of the distributions.
         log_target: `target` holds log-probabilities too.
+
+    Raises:
+        ValueError: for another reduction.
     """
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
@@ -289,6 +295,9 @@ def poisson_nll_loss(
         eps: added to the rate before its logarithm is taken.
         reduce: see `reduction`.
         reduction: "none", "mean" or "sum".
+
+    Raises:
+        ValueError: for another reduction.
     """
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = reduction_of(size_average, reduce, reduction)
@@ -320,6 +329,9 @@ def gaussian_nll_loss(
         full: add the constant log(2 pi) / 2.
         eps: what the variance is at least; its gradient is as if it were not held to that.
         reduction: "none", "mean" or "sum".
+
+    Raises:
+        ValueError: `var` has another shape or is negative, or for another reduction.
     """
     if isinstance(var, float):
         if var < 0:

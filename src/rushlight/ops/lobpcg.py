@@ -145,6 +145,11 @@ def lobpcg(
         largest: False for the smallest eigenvalues.
         method: "ortho" or "basic": both are the same here.
         tracker, ortho_iparams, ortho_fparams, ortho_bparams: have no effect; a tracker is refused.
+
+    Knyazev 2001. Returns shapes (*, k) and (*, m, k).
+
+    Raises:
+        ValueError: m < 3 n.
     """
     from rushlight.ops.random import randn
 

@@ -239,6 +239,9 @@ def linear_cross_entropy(
         label_smoothing: see `cross_entropy`.
         options: how to trade memory for time; the result does not depend on it, and the logits
             exist as a whole.
+
+    Raises:
+        RuntimeError: the last axes of `input` and `linear_weight` differ.
     """
     if input.ndim not in (1, 2):
         raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.ndim}")

@@ -38,6 +38,10 @@ def soft_margin_loss(
         size_average: see `reduction`.
         reduce: see `reduction`.
         reduction: "none", "mean" or "sum".
+
+    Raises:
+        RuntimeError: the shapes do not broadcast.
+        ValueError: for another reduction.
     """
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = reduction_of(size_average, reduce, reduction)
@@ -79,6 +83,10 @@ def hinge_embedding_loss(
         size_average: see `reduction`.
         reduce: see `reduction`.
         reduction: "none", "mean" or "sum".
+
+    Raises:
+        RuntimeError: the shapes do not broadcast.
+        ValueError: for another reduction.
     """
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = reduction_of(size_average, reduce, reduction)
@@ -106,6 +114,10 @@ def margin_ranking_loss(
         size_average: see `reduction`.
         reduce: see `reduction`.
         reduction: "none", "mean" or "sum".
+
+    Raises:
+        RuntimeError: the tensors differ in their number of dimensions.
+        ValueError: for another reduction.
     """
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = reduction_of(size_average, reduce, reduction)
@@ -191,6 +203,10 @@ def multi_margin_loss(
         size_average: see `reduction`.
         reduce: see `reduction`.
         reduction: "none", "mean" or "sum".
+
+    Raises:
+        RuntimeError: a target lies outside [0, C).
+        ValueError: `p` is neither 1 nor 2.
     """
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = reduction_of(size_average, reduce, reduction)
@@ -240,6 +256,9 @@ def multilabel_margin_loss(
         size_average: see `reduction`.
         reduce: see `reduction`.
         reduction: "none", "mean" or "sum".
+
+    Raises:
+        RuntimeError: a target lies outside [-1, C).
     """
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = reduction_of(size_average, reduce, reduction)
@@ -320,6 +339,9 @@ def triplet_margin_loss(
         size_average: see `reduction`.
         reduce: see `reduction`.
         reduction: "none", "mean" or "sum".
+
+    Raises:
+        ValueError: `margin` is not positive.
     """
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = reduction_of(size_average, reduce, reduction)
@@ -351,6 +373,9 @@ def triplet_margin_with_distance_loss(
         margin: by how much farther.
         swap: take the distance of `positive` and `negative` where it is the smaller one.
         reduction: "none", "mean" or "sum".
+
+    Raises:
+        ValueError: `margin` is not positive.
     """
     if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not a valid value for reduction")

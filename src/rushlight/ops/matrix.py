@@ -11,7 +11,10 @@ _DTYPES = frozenset((_core.float32, _core.float64, _core.complex64, _core.comple
 
 
 class LinAlgError(RuntimeError):
-    """A matrix that an operation cannot work with: singular, not positive definite, not finite."""
+    """A matrix that an operation cannot work with: singular, not positive definite, not finite.
+
+    A RuntimeError.
+    """
 
 
 def check_dtype(name: str, A: Tensor) -> None:

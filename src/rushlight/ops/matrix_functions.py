@@ -45,13 +45,16 @@ def _power(name: str, A: Tensor, n: int) -> Tensor:
 
 @composed(out=True, public=False)
 def linalg_matrix_power(A: Tensor, n: int) -> Tensor:
-    """The n-th power of square matrices; n < 0 is that of the inverse."""
+    """The n-th power of square matrices (*, k, k), by squaring; n < 0 is that of the inverse.
+
+    Raises LinAlgError for a negative power of a singular matrix.
+    """
     return _power("linalg.matrix_power", A, n)
 
 
 @composed(method=True, out=True)
 def matrix_power(input: Tensor, n: int) -> Tensor:
-    """The n-th power of square matrices; torch.linalg.matrix_power."""
+    """Another name of torch.linalg.matrix_power."""
     return _power("linalg.matrix_power", input, n)
 
 
@@ -125,7 +128,10 @@ def _exponential(A: Tensor) -> Tensor:
 
 @op(node="LinalgMatrixExpBackward0", method="matrix_exp", public=False)
 def linalg_matrix_exp(A: Tensor) -> Tensor:
-    """The exponential of square matrices, by a rational function and repeated squaring."""
+    """exp(A) = I + A + A^2 / 2 + ... of square matrices (*, n, n).
+
+    By a rational function, scaling and squaring (Higham 2005). Raises RuntimeError for integers.
+    """
     check_square("linalg.matrix_exp", A)
     if A.numel() == 0:
         return _core.clone(A)
@@ -154,7 +160,7 @@ linalg_matrix_exp.vjp(A=_exponential_gradient)
 
 @composed()
 def matrix_exp(A: Tensor) -> Tensor:
-    """The exponential of square matrices; torch.linalg.matrix_exp."""
+    """Another name of torch.linalg.matrix_exp."""
     return linalg_matrix_exp(A)
 
 
@@ -185,8 +191,11 @@ def _chain(tensors: list[Tensor], split: list[list[int]], i: int, j: int) -> Ten
 
 @composed(public=False)
 def linalg_multi_dot(tensors: Any, *, out: Any = None) -> Tensor:
-    """The product of two or more matrices in the order that costs least; the first and the last may
-    be vectors."""
+    """The product of two or more matrices, in the order that costs least.
+
+    The first may be a row vector and the last a column vector, whose dimensions go. Raises
+    RuntimeError for fewer than 2 tensors, or where shapes or dtypes do not fit.
+    """
     name = "multi_dot()"
     given = list(tensors)
     if len(given) < 2:
@@ -226,7 +235,10 @@ def linalg_multi_dot(tensors: Any, *, out: Any = None) -> Tensor:
 
 @composed(out=True, public=False)
 def linalg_vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
-    """The sums of conj(x) * y along a dimension."""
+    """The sums of conj(x) * y along a dimension; the shapes broadcast.
+
+    Raises RuntimeError for integers or two dtypes.
+    """
     if not (x.dtype.is_floating_point or x.dtype.is_complex):
         raise RuntimeError(
             f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {x.dtype}"
@@ -241,13 +253,16 @@ def linalg_vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
 
 @composed(out=True, public=False)
 def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
-    """The vector products along a dimension of size 3."""
+    """The vector products along a dimension of size 3; the shapes broadcast.
+
+    Raises RuntimeError for another size.
+    """
     return _cross("linalg.cross", input, other, dim)
 
 
 @composed(public=False)
 def linalg_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """The diagonals of matrices, as a view."""
+    """The diagonals of matrices, as a view: (*, m, n) -> (*, k); as :func:`diagonal`."""
     return A.diagonal(offset, dim1, dim2)
 
 
@@ -276,7 +291,11 @@ def linalg_vander(x: Tensor, N: int | None = None) -> Tensor:
 
 @composed(out=True, public=False)
 def linalg_tensorinv(A: Tensor, ind: int = 2) -> Tensor:
-    """The inverse of a tensor as a map from its last dimensions to its first `ind`."""
+    """The inverse of a tensor as a map from its last dimensions to its first `ind`.
+
+    tensordot(tensorinv(A), B, ind) solves A X = B. Raises RuntimeError for ind <= 0, or where the
+    sizes on both sides have different products.
+    """
     if ind <= 0:
         raise RuntimeError(f"Expected a strictly positive integer for 'ind', got {ind}")
     rows, cols = A.shape[:ind], A.shape[ind:]
@@ -296,6 +315,10 @@ def linalg_tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
         A: (*B.shape, *X.shape), as many elements before as after, once `dims` are moved.
         B: of any shape.
         dims: dimensions of A that are first moved to its end.
+
+    Raises:
+        RuntimeError: the sizes on both sides have different products.
+        LinAlgError: A is singular.
     """
     if dims is not None:
         A = A.movedim(tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))

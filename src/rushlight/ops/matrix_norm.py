@@ -63,6 +63,11 @@ def linalg_vector_norm(
         dim: one or more dimensions.
         keepdim: keep them, with size 1.
         dtype: what to compute in.
+
+    Returns real numbers, without `dim` unless `keepdim`. The derivative at 0 is 0.
+
+    Raises:
+        RuntimeError: for integers.
     """
     x = _typed("linalg.vector_norm", x, dtype)
     if isinstance(ord, complex):
@@ -115,6 +120,9 @@ def linalg_matrix_norm(
         dim: of the rows and of the columns.
         keepdim: keep them, with size 1.
         dtype: what to compute in.
+
+    Raises:
+        RuntimeError: for another `ord`, fewer than 2 dimensions, or integers.
     """
     name = "linalg.matrix_norm"
     if A.ndim < 2:
@@ -157,6 +165,9 @@ def linalg_norm(
         A: of any shape; without `dim` but with `ord` a vector or a matrix.
         ord: None for the root of the sum of squares; else of `vector_norm` or `matrix_norm`.
         dim: one or two dimensions.
+
+    Raises:
+        RuntimeError: more than 2 dimensions with `ord` and without `dim`, or integers.
     """
     if dim is not None and not isinstance(dim, int) and len(dim) not in (1, 2):
         raise RuntimeError(
@@ -192,6 +203,9 @@ def linalg_cond(A: Tensor, p: Any = None) -> Tensor:
 
     Returns:
         (*), real; infinite where a matrix is singular.
+
+    Raises:
+        RuntimeError: what is not square, but for p None, 2 or -2.
     """
     if A.ndim < 2:
         raise RuntimeError(
@@ -225,7 +239,7 @@ def _nuclear(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
 def nuclear_norm(
     input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None
 ) -> Tensor:
-    """The sum of the singular values."""
+    """The sum of the singular values over two dimensions."""
     if isinstance(dim, bool):  # (input, keepdim)
         dim, keepdim = None, dim
     result = _nuclear(input, dim, keepdim)
@@ -234,7 +248,10 @@ def nuclear_norm(
 
 @composed(out=True)
 def frobenius_norm(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
-    """The root of the sum of the squares of the absolute values, over one or two dimensions."""
+    """The root of the sum of the squares of the absolute values, over one or two dimensions.
+
+    Raises RuntimeError for more.
+    """
     dims = [dim] if isinstance(dim, int) else list(dim)
     if len(dims) > 2:
         raise RuntimeError(
@@ -245,7 +262,10 @@ def frobenius_norm(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
 
 @composed()
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
-    """The norms of order `pow` over all dimensions but one, which are kept; over all for dim=-1."""
+    """The norms of order `pow` over all dimensions but one, which are kept with size 1.
+
+    Over all dimensions for dim = -1.
+    """
     if dim == -1:
         return linalg_vector_norm(v.reshape(-1), pow)
     others = [axis for axis in range(v.ndim) if axis != dim]

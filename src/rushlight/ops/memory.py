@@ -73,7 +73,10 @@ Tensor.set_ = set_
 
 
 def dim_order(tensor: Tensor, ambiguity_check: Any) -> tuple[int, ...]:
-    """See Tensor.dim_order."""
+    """The axes from the one with the largest steps in memory to that with the smallest.
+
+    See :meth:`Tensor.dim_order`.
+    """
     formats = ambiguity_check if isinstance(ambiguity_check, list) else []
     if not isinstance(ambiguity_check, (bool, list)) or not all(
         isinstance(known, memory_format) for known in formats

@@ -72,11 +72,15 @@ def pad(
         mode: "constant", "reflect" (mirrored at the last element), "replicate" (the last element)
             or "circular" (from the other side).
         value: of the new elements in mode "constant", 0 by default.
+
+    Raises:
+        RuntimeError: an odd number of `pad`, or "reflect" or "circular" by more than there is.
+        NotImplementedError: for another mode.
     """
     if mode == "constant":
         return constant_pad_nd(input, pad, 0 if value is None else value)
-    indices = _INDICES.get(mode)
-    if indices is None:
+    check = _CHECKS.get(mode)
+    if check is None:
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if value is not None and value != 0:
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
@@ -87,49 +91,66 @@ def pad(
         )
     for axis, before, after in _sides(input, pad):
         if before or after:
-            input = input.index_select(axis, indices(input, axis, before, after))
-    return input
+            check(input, axis, before, after)
+    return _edge_pad(input, pad, mode) if any(pad) else input
 
 
-def _positions(size: int, before: int, after: int) -> Tensor:
-    return _core.arange(-before, size + after, 1, _core.int64)
+# ---- with elements of the input itself
 
 
-def _reflected(input: Tensor, axis: int, before: int, after: int) -> Tensor:
+def _edge_pad_name(pad: Sequence[int], mode: str) -> str:
+    name = {"reflect": "ReflectionPad", "replicate": "ReplicationPad"}.get(mode, "CircularPad")
+    return f"{name}{len(pad) // 2}DBackward0"
+
+
+@op(_core.edge_pad, method=False, public=False, node=_edge_pad_name)
+def _edge_pad(input: Tensor, pad: Sequence[int], mode: str) -> Tensor:
+    """`input` padded along its last axes with what `mode` of :func:`pad` says."""
+
+
+@op(_core.edge_pad_adjoint, method=False, public=False)
+def _edge_pad_adjoint(
+    grad: Tensor, pad: Sequence[int], mode: str, sizes: Sequence[int]
+) -> Tensor:
+    """The transposed map of `_edge_pad`, to an input of these sizes along the padded axes."""
+
+
+_edge_pad.vjp(
+    input=lambda grad, input_shape, pad, mode: _edge_pad_adjoint(
+        grad, pad, mode, input_shape[-(len(pad) // 2) :]
+    )
+)
+_edge_pad_adjoint.vjp(grad=lambda cotangent, pad, mode: _edge_pad(cotangent, pad, mode))
+
+
+def _check_reflected(input: Tensor, axis: int, before: int, after: int) -> None:
     size = input.shape[axis]
     if before >= size or after >= size:
         raise RuntimeError(
             "Padding size should be less than the corresponding input dimension, but got: padding "
             f"({before}, {after}) at dimension {axis} of input {list(input.shape)}"
         )
-    from_start = _core.abs(_positions(size, before, after))
-    return _core.sub(size - 1, _core.abs(_core.sub(size - 1, from_start)))
 
 
-def _replicated(input: Tensor, axis: int, before: int, after: int) -> Tensor:
-    size = input.shape[axis]
-    if size == 0:
+def _check_replicated(input: Tensor, axis: int, before: int, after: int) -> None:
+    if input.shape[axis] == 0:
         raise RuntimeError(
             f"replicate padding: dimension {axis} of input {list(input.shape)} has no element"
         )
-    return _core.minimum(_core.maximum(_positions(size, before, after), 0), size - 1)
 
 
-def _circular(input: Tensor, axis: int, before: int, after: int) -> Tensor:
+def _check_circular(input: Tensor, axis: int, before: int, after: int) -> None:
     size = input.shape[axis]
     if before > size or after > size:
         raise RuntimeError(
             "Padding value causes wrapping around more than once: padding "
             f"({before}, {after}) at dimension {axis} of input {list(input.shape)}"
         )
-    start = max(-before, 0)  # negative padding cuts off first
-    kept = size - start - max(-after, 0)
-    if kept < 0:
+    if size + min(before, 0) + min(after, 0) < 0:
         raise RuntimeError(
             f"Negative padding ({before}, {after}) leaves nothing of dimension {axis} of input "
             f"{list(input.shape)}"
         )
-    return _core.add(_core.remainder(_positions(kept, max(before, 0), max(after, 0)), kept), start)
 
 
-_INDICES = {"reflect": _reflected, "replicate": _replicated, "circular": _circular}
+_CHECKS = {"reflect": _check_reflected, "replicate": _check_replicated, "circular": _check_circular}

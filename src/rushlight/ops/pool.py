@@ -123,6 +123,13 @@ def max_pool1d(
         dilation: the step from place to place in a window.
         ceil_mode: keep a last window that is not full.
         return_indices: also return where in its plane (row by row) each maximum is, int64.
+
+    The gradient goes to the first of equal maxima.
+
+    Shape: (batch, channels, (length + 2 padding - dilation (kernel - 1) - 1) // stride + 1).
+
+    Raises:
+        RuntimeError: the input has another number of axes or is too small, or too much padding.
     """
     pool = _pooled_with_indices if return_indices else _pooled
     return pool(input, 1, kernel_size, stride, padding, dilation, bool(ceil_mode))
@@ -138,7 +145,7 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """:func:`max_pool1d` over the last two axes of (batch, channels, height, width)."""
+    """:func:`max_pool1d` over the last two axes of (N, C, H, W) or (C, H, W)."""
     pool = _pooled_with_indices if return_indices else _pooled
     return pool(input, 2, kernel_size, stride, padding, dilation, bool(ceil_mode))
 
@@ -153,7 +160,7 @@ def max_pool3d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """:func:`max_pool1d` over the last three axes of (batch, channels, depth, height, width)."""
+    """:func:`max_pool1d` over the last three axes of (N, C, D, H, W) or (C, D, H, W)."""
     pool = _pooled_with_indices if return_indices else _pooled
     return pool(input, 3, kernel_size, stride, padding, dilation, bool(ceil_mode))
 
@@ -269,6 +276,11 @@ def avg_pool1d(
         padding: zeros before and after, at most half a window.
         ceil_mode: keep a last window that is not full.
         count_include_pad: whether the zeros of the padding count.
+
+    Shape: (batch, channels, (length + 2 padding - kernel) // stride + 1).
+
+    Raises:
+        RuntimeError: the input has another number of axes or is too small, or too much padding.
     """
     return _avg_pool(
         input, 1, kernel_size, stride, padding, bool(ceil_mode), bool(count_include_pad), None
@@ -305,7 +317,7 @@ def avg_pool3d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Tensor:
-    """:func:`avg_pool2d` over the last three axes of (batch, channels, depth, height, width)."""
+    """:func:`avg_pool2d` over the last three axes of (N, C, D, H, W) or (C, D, H, W)."""
     return _avg_pool(
         input, 3, kernel_size, stride, padding, bool(ceil_mode), bool(count_include_pad),
         divisor_override,
@@ -376,5 +388,5 @@ def lp_pool3d(
     stride: Sizes | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """:func:`lp_pool1d` over the last three axes of (batch, channels, depth, height, width)."""
+    """:func:`lp_pool1d` over the last three axes of (N, C, D, H, W) or (C, D, H, W)."""
     return _lp_pool(input, 3, norm_type, kernel_size, stride, ceil_mode)

@@ -48,40 +48,58 @@ def _undefined(name: str, instead: str) -> Callable[[Tensor], Tensor]:
 def uniform_(
     input: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None
 ) -> Tensor:
-    """Fills the tensor with numbers uniform in [from, to)."""
+    """Fills the tensor with numbers uniform in [from, to).
+
+    Raises RuntimeError where from > to, NotImplementedError for integers.
+    """
 
 
 @op(_core.normal_, inplace="only", public=False)
 def normal_(
     input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
 ) -> Tensor:
-    """Fills the tensor with normal numbers; the parts of complex ones share the variance."""
+    """Fills the tensor with normal numbers; the parts of complex ones share the variance.
+
+    Raises RuntimeError for a negative `std`, NotImplementedError for integers.
+    """
 
 
 @op(_core.exponential_, inplace="only", public=False)
 def exponential_(
     input: Tensor, lambd: float = 1.0, *, generator: Generator | None = None
 ) -> Tensor:
-    """Fills the tensor from the density lambd * exp(-lambd * x), x > 0."""
+    """Fills the tensor from the density lambd * exp(-lambd * x), x > 0.
+
+    Raises RuntimeError for lambd <= 0, NotImplementedError for integers.
+    """
 
 
 @op(_core.cauchy_, inplace="only", public=False)
 def cauchy_(
     input: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None
 ) -> Tensor:
-    """Fills the tensor from the density sigma / (pi * ((x - median)^2 + sigma^2))."""
+    """Fills the tensor from the density sigma / (pi * ((x - median)^2 + sigma^2)).
+
+    Raises RuntimeError for sigma <= 0, NotImplementedError for integers.
+    """
 
 
 @op(_core.log_normal_, inplace="only", public=False)
 def log_normal_(
     input: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None
 ) -> Tensor:
-    """Fills the tensor with numbers whose logarithms are normal with this mean and deviation."""
+    """Fills the tensor with numbers whose logarithms are normal with this mean and deviation.
+
+    Raises RuntimeError for std <= 0, NotImplementedError for integers.
+    """
 
 
 @op(_core.geometric_, inplace="only", public=False)
 def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -> Tensor:
-    """Fills the tensor with the number of trials up to the first success, each of chance p."""
+    """Fills the tensor with the number of trials, from 1, up to the first success of chance p.
+
+    Integers too. Raises RuntimeError for p outside (0, 1).
+    """
 
 
 for _filled in (uniform_, normal_, exponential_, cauchy_, log_normal_, geometric_):
@@ -96,6 +114,9 @@ def bernoulli_(
 
     Args:
         p: one probability, or a floating point tensor of them that expands to the tensor's shape.
+
+    Raises:
+        RuntimeError: a probability lies outside [0, 1].
     """
     if isinstance(p, Tensor):
         return _core.bernoulli_each_(input, p, generator)
@@ -118,6 +139,8 @@ def random_(
     All integers of [from, to) are equally likely. `from` is 0 by default. Without `to`, or with
     None for it, they go up to the largest of the dtype; for floating point dtypes, to the last of
     the integers that are all representable (2^24 for float32).
+
+    Raises RuntimeError where `from` is not below `to`.
     """
     if to is _UNSET:
         # A single bound is the upper one.
@@ -230,6 +253,9 @@ def rand(
 
         >>> torch.manual_seed(0).initial_seed(), torch.rand(3)
         (0, tensor([0.4963, 0.7682, 0.0885]))
+
+    The default float dtype unless `dtype` is given. The same seed gives PyTorch's numbers. Raises
+    NotImplementedError for integer dtypes.
     """
     result = _target("rand", _size("rand", args, size), dtype, out)
     uniform_(result, 0.0, 1.0, generator=generator)
@@ -242,7 +268,11 @@ def randn(
     dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Standard normal numbers, in the given size."""
+    """Standard normal numbers, in the given size; the default float dtype unless `dtype` is given.
+
+    Sizes one by one or as one sequence. The same seed gives PyTorch's numbers. Raises
+    NotImplementedError for integer dtypes.
+    """
     result = _target("randn", _size("randn", args, size), dtype, out)
     normal_(result, 0.0, 1.0, generator=generator)
     return _made(result, device, requires_grad)
@@ -257,6 +287,8 @@ def randint(
     """Integers in [low, high): `randint(high, size)` or `randint(low, high, size)`.
 
     int64 unless `dtype` says else; floating point dtypes hold integers too.
+
+    Raises RuntimeError where `low` is not below `high`.
     """
     if size is None:
         if not args:
@@ -296,7 +328,10 @@ def randperm(
     n: int, *, generator: Generator | None = None, out: Tensor | None = None, dtype: Any = None,
     layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """0, 1, ..., n - 1 in random order; int64 unless `dtype` says else."""
+    """0, 1, ..., n - 1 in random order; int64 unless `dtype` says else.
+
+    The same seed gives PyTorch's order. Raises RuntimeError for a negative `n`.
+    """
     n = _integer("randperm", "n", n)
     if out is None and _core.vmap_levels():
         from rushlight.func.random_rules import permutations
@@ -316,7 +351,10 @@ def rand_like(
     device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
     memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
-    """Uniform numbers in [0, 1), in the shape, dtype and memory layout of input."""
+    """Uniform numbers in [0, 1), in the shape, dtype and memory layout of input.
+
+    Raises NotImplementedError for integer dtypes.
+    """
     result = _like("rand_like", input, dtype, memory_format)
     uniform_(result, 0.0, 1.0, generator=generator)
     return _made(result, device, requires_grad)
@@ -328,7 +366,10 @@ def randn_like(
     device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
     memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
-    """Standard normal numbers, in the shape, dtype and memory layout of input."""
+    """Standard normal numbers, in the shape, dtype and memory layout of input.
+
+    Raises NotImplementedError for integer dtypes.
+    """
     result = _like("randn_like", input, dtype, memory_format)
     normal_(result, 0.0, 1.0, generator=generator)
     return _made(result, device, requires_grad)
@@ -344,6 +385,8 @@ def randint_like(
 
     `randint_like(input, high)` or `randint_like(input, low, high)`; a lone `high` may be a 0-dim
     tensor.
+
+    Raises RuntimeError where `low` is not below `high`.
     """
     if len(args) == 1 and isinstance(args[0], Tensor) and low is None and high is None:
         if args[0].ndim:
@@ -372,6 +415,8 @@ def normal(
     `normal(mean, std)` takes a tensor for one or both, which broadcast; the result has the dtype of
     `mean` if that is a tensor, else of `std`. `normal(mean, std, size)` takes two numbers.
     The gradients of `mean` and `std` are 0.
+
+    Raises RuntimeError where a standard deviation is negative.
     """
     if size is not None:
         result = _target("normal", size, dtype, out)
@@ -432,6 +477,8 @@ def bernoulli(
 
     With a number `p` that is the probability everywhere and only the shape of input matters.
     The gradient of `input` is 0.
+
+    Raises RuntimeError for a probability outside [0, 1], NotImplementedError for integers.
     """
     _check_tensor("bernoulli", input)
     if p is not None:
@@ -483,6 +530,12 @@ def multinomial(
         input: weights, (classes) or (rows, classes), finite and >= 0; need not sum to 1.
         num_samples: how many indices to draw from each row.
         replacement: whether a class can be drawn again.
+
+    Shape: (rows, num_samples) or (num_samples).
+
+    Raises:
+        RuntimeError: a weight is negative or not finite, a row sums to 0, or without replacement
+            more are to be drawn than there are.
     """
     if out is not None and (not isinstance(out, Tensor) or out.dtype is not _core.int64):
         kind = out.dtype if isinstance(out, Tensor) else type(out).__name__
@@ -498,9 +551,9 @@ def multinomial(
 
 @op(_core.poisson, method=False)
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
-    """Counts of events, with the rates (>= 0, floating point) of input; in its dtype.
+    """Counts of events, with the rates (>= 0, floating point) of input; in its shape and dtype.
 
-    The gradient of `input` is 0.
+    The gradient of `input` is 0. Raises RuntimeError for a negative rate.
     """
 
 

@@ -438,7 +438,10 @@ def rnn_tanh_cell(
     b_ih: Tensor | None = None,
     b_hh: Tensor | None = None,
 ) -> Tensor:
-    """tanh(w_ih x + b_ih + w_hh h + b_hh); arguments as of :func:`gru_cell`, with hidden rows."""
+    """tanh(w_ih x + b_ih + w_hh h + b_hh): (N, in), (N, hidden) -> (N, hidden).
+
+    Arguments as of :func:`gru_cell`, with weights of `hidden` rows.
+    """
     return _cell(TANH, input, hx, None, w_ih, w_hh, b_ih, b_hh)[0]
 
 
@@ -451,5 +454,8 @@ def rnn_relu_cell(
     b_ih: Tensor | None = None,
     b_hh: Tensor | None = None,
 ) -> Tensor:
-    """max(0, w_ih x + b_ih + w_hh h + b_hh); arguments as of :func:`rnn_tanh_cell`."""
+    """max(0, w_ih x + b_ih + w_hh h + b_hh): (N, in), (N, hidden) -> (N, hidden).
+
+    Arguments as of :func:`gru_cell`, with weights of `hidden` rows.
+    """
     return _cell(RELU, input, hx, None, w_ih, w_hh, b_ih, b_hh)[0]

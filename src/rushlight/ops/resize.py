@@ -18,43 +18,42 @@ if TYPE_CHECKING:
 @op(_core.resample, public=False, method=False)
 def _resample(
     input: Tensor,
-    axis: int,
-    size: int,
+    sizes: Sequence[int],
     mode: str,
-    factor: float,
+    factors: Sequence[float],
     align_corners: bool,
     antialias: bool,
 ) -> Tensor:
-    """`input` with `size` elements along one axis: weighted sums of neighbours."""
+    """`input` with other sizes along its last axes: weighted sums of neighbours."""
 
 
 @op(_core.resample_adjoint, public=False, method=False)
 def _resample_adjoint(
     grad: Tensor,
-    axis: int,
-    size: int,
+    sizes: Sequence[int],
     mode: str,
-    factor: float,
+    factors: Sequence[float],
     align_corners: bool,
     antialias: bool,
 ) -> Tensor:
-    """The transposed map of `_resample`, from its results to `size` elements."""
+    """The transposed map of `_resample`, from its results to `sizes`."""
 
 
 def _resample_gradient(
-    grad: Tensor, input_shape: tuple, axis: int, mode: str, factor: float, align_corners: bool,
-    antialias: bool,
+    grad: Tensor, input_shape: tuple, sizes: Sequence[int], mode: str, factors: Sequence[float],
+    align_corners: bool, antialias: bool,
 ) -> Tensor:  # fmt: skip
-    size = input_shape[axis]
-    return _resample_adjoint(grad, axis, size, mode, factor, align_corners, antialias)
+    own = input_shape[-len(sizes) :]
+    return _resample_adjoint(grad, own, mode, factors, align_corners, antialias)
 
 
 # The formula's first argument is the gradient of the result, whatever the op's own are called.
 def _adjoint_gradient(
-    cotangent: Tensor, grad_shape: tuple, axis: int, mode: str, factor: float,
-    align_corners: bool, antialias: bool,
+    cotangent: Tensor, grad_shape: tuple, sizes: Sequence[int], mode: str,
+    factors: Sequence[float], align_corners: bool, antialias: bool,
 ) -> Tensor:  # fmt: skip
-    return _resample(cotangent, axis, grad_shape[axis], mode, factor, align_corners, antialias)
+    own = grad_shape[-len(sizes) :]
+    return _resample(cotangent, own, mode, factors, align_corners, antialias)
 
 
 _resample.vjp(input=_resample_gradient)
@@ -141,11 +140,11 @@ def interpolate(
         )
     whole = not (input.dtype.is_floating_point or input.dtype.is_complex)
     values = input.float() if whole else input
-    for i in range(spatial):
-        if sizes[i] != input.shape[i + 2] or factors[i] not in (0.0, 1.0) or antialias:
-            values = _resample(
-                values, i + 2, sizes[i], along, factors[i], bool(align_corners), antialias
-            )
+    shape = input.shape[2:]
+    if antialias or any(
+        n != old or f not in (0.0, 1.0) for n, old, f in zip(sizes, shape, factors)
+    ):
+        values = _resample(values, sizes, along, factors, bool(align_corners), antialias)
     if not whole:
         return values
     if along.startswith("nearest"):

@@ -22,7 +22,10 @@ def _check_image(name: str, input: Tensor, factor: int, what: str) -> None:
 
 @composed()
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
-    """(*, C r^2, H, W) -> (*, C, H r, W r): channels become pixels (Shi et al. 2016)."""
+    """(*, C r^2, H, W) -> (*, C, H r, W r): channels become pixels (Shi et al. 2016).
+
+    Raises RuntimeError where r^2 does not divide the channels, or for fewer than 3 dimensions.
+    """
     r = upscale_factor
     _check_image("pixel_shuffle", input, r, "upscale_factor")
     *batch, channels, height, width = input.shape
@@ -39,7 +42,10 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 
 @composed()
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
-    """(*, C, H r, W r) -> (*, C r^2, H, W): the inverse of :func:`pixel_shuffle`."""
+    """(*, C, H r, W r) -> (*, C r^2, H, W): the inverse of :func:`pixel_shuffle`.
+
+    Raises RuntimeError where r does not divide height and width.
+    """
     r = downscale_factor
     _check_image("pixel_unshuffle", input, r, "downscale_factor")
     *batch, channels, height, width = input.shape
@@ -57,7 +63,10 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
 
 @composed()
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
-    """(N, C, *): the channels of `groups` groups take turns (Zhang et al. 2018)."""
+    """(N, C, *): the channels of `groups` groups take turns (Zhang et al. 2018).
+
+    Raises RuntimeError where `groups` does not divide the channels.
+    """
     if input.ndim < 3:
         raise RuntimeError(
             "channel_shuffle expects input with > 2 dims, but got input with sizes "
@@ -79,5 +88,5 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
 
 @composed()
 def native_channel_shuffle(input: Tensor, groups: int) -> Tensor:
-    """The same as :func:`channel_shuffle`."""
+    """Another name of :func:`channel_shuffle`."""
     return channel_shuffle(input, groups)

@@ -21,6 +21,10 @@ def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
         input: of any shape.
         dim: the axis whose slices sum to 1.
         dtype: what `input` is converted to first.
+
+    Raises:
+        IndexError: `dim` is not there.
+        NotImplementedError: for integers, unless `dtype` is a float dtype.
     """
 
 
@@ -49,6 +53,10 @@ def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
         input: of any shape.
         dim: the axis along which the exponentials of the result sum to 1.
         dtype: what `input` is converted to first.
+
+    Raises:
+        IndexError: `dim` is not there.
+        NotImplementedError: for integers, unless `dtype` is a float dtype.
     """
 
 
@@ -103,6 +111,8 @@ def gumbel_softmax(
         hard: return one-hot samples, with the gradient of the relaxed ones.
         eps: has no effect any more.
         dim: the axis of the classes.
+
+    Shape: that of `logits`.
     """
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)

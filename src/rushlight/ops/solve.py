@@ -119,8 +119,11 @@ def linalg_solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
 @composed(out=True, public=False)
 def linalg_solve_ex(
     A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False
-) -> tuple[Tensor, Tensor]:
-    """(result, info) of `solve`; info is the first diagonal element of U that is 0, or 0."""
+) -> return_types.linalg_solve_ex:
+    """(result, info) of `solve`; info (int32) is the first diagonal element of U that is 0, or 0.
+
+    Does not raise for singular matrices, unless `check_errors`.
+    """
     X, _, _, info = _solve(A, B, left, "linalg.solve")
     if check_errors:
         _check_solved("torch.linalg.solve_ex", info)
@@ -145,13 +148,10 @@ _inv.vjp(A=_inverse_gradient)
 
 @composed(out=True, public=False)
 def linalg_inv(A: Tensor) -> Tensor:
-    """The inverse of square matrices.
+    """The inverse of square matrices: (*, n, n) -> (*, n, n).
 
-    Args:
-        A: (*, n, n).
-
-    Raises:
-        LinAlgError: where a matrix is singular.
+    `solve(A, B)` is faster and more exact than inv(A) @ B. Raises LinAlgError where a matrix is
+    singular, RuntimeError for integers or what is not square.
     """
     result, info = _inv(A, "linalg.inv")
     check_invertible("linalg.inv", info)
@@ -159,8 +159,11 @@ def linalg_inv(A: Tensor) -> Tensor:
 
 
 @composed(out=True, public=False)
-def linalg_inv_ex(A: Tensor, *, check_errors: bool = False) -> tuple[Tensor, Tensor]:
-    """(inverse, info); info is the first diagonal element of U that is 0, or 0."""
+def linalg_inv_ex(A: Tensor, *, check_errors: bool = False) -> return_types.linalg_inv_ex:
+    """(inverse, info); info (int32) is the first diagonal element of U that is 0, or 0.
+
+    Does not raise for singular matrices, unless `check_errors`.
+    """
     result, info = _inv(A, "linalg.inv")
     if check_errors:
         check_invertible("linalg.inv_ex", info)
@@ -169,7 +172,7 @@ def linalg_inv_ex(A: Tensor, *, check_errors: bool = False) -> tuple[Tensor, Ten
 
 @composed(method=True, out=True)
 def inverse(input: Tensor) -> Tensor:
-    """The inverse of square matrices; torch.linalg.inv."""
+    """Another name of torch.linalg.inv."""
     return linalg_inv(input)
 
 # ---- determinants
@@ -216,13 +219,17 @@ _det.vjp(A=_det_gradient)
 
 @composed(out=True, public=False)
 def linalg_det(A: Tensor) -> Tensor:
-    """The determinant. Shapes: (*, n, n) -> (*)."""
+    """The determinant, by an LU decomposition. Shapes: (*, n, n) -> (*).
+
+    The derivative exists for singular matrices too. Raises RuntimeError for integers or what is not
+    square.
+    """
     return _det(A, "linalg.det")[0]
 
 
 @composed(method=True)
 def det(input: Tensor) -> Tensor:
-    """The determinant; torch.linalg.det."""
+    """Another name of torch.linalg.det."""
     return _det(input, "linalg.det")[0]
 
 
@@ -256,22 +263,28 @@ _slogdet.vjp(A=_slogdet_gradient)
 
 
 @composed(out=True, public=False)
-def linalg_slogdet(A: Tensor) -> tuple[Tensor, Tensor]:
-    """(sign, logabsdet): the determinant is sign * exp(logabsdet). Shapes: (*, n, n) -> (*)."""
+def linalg_slogdet(A: Tensor) -> return_types.linalg_slogdet:
+    """(sign, logabsdet): the determinant is sign * exp(logabsdet). Shapes: (*, n, n) -> (*).
+
+    The logarithm is real, -inf where the determinant is 0. Raises as `det`.
+    """
     sign, size, _, _ = _slogdet(A, "linalg.slogdet")
     return return_types.linalg_slogdet((sign, size))
 
 
 @composed(method=True, out=True)
-def slogdet(input: Tensor) -> tuple[Tensor, Tensor]:
-    """(sign, logabsdet); torch.linalg.slogdet."""
+def slogdet(input: Tensor) -> return_types.slogdet:
+    """Another name of torch.linalg.slogdet."""
     sign, size, _, _ = _slogdet(input, "linalg.slogdet")
     return return_types.slogdet((sign, size))
 
 
 @composed(method=True)
 def logdet(input: Tensor) -> Tensor:
-    """The logarithm of the determinant: nan where that is negative, -inf where it is 0."""
+    """The logarithm of the determinant: nan where that is negative, -inf where it is 0.
+
+    Shapes: (*, n, n) -> (*).
+    """
     sign, size, _, _ = _slogdet(input, "logdet")
     if input.dtype.is_complex:
         return sign.log() + size

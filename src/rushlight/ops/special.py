@@ -24,7 +24,10 @@ _SQRT_HALF = math.sqrt(0.5)
 
 @op(_core.erf, inplace=True, out=True)
 def erf(input: Tensor) -> Tensor:
-    """The error function."""
+    """The error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to input (DLMF 7.2).
+
+    Integers give the default float dtype.
+    """
 
 
 erf.vjp(input=lambda grad, input: grad * (_TWO_OVER_SQRT_PI * exp(-square(input))))
@@ -32,7 +35,7 @@ erf.vjp(input=lambda grad, input: grad * (_TWO_OVER_SQRT_PI * exp(-square(input)
 
 @op(_core.erfc, inplace=True, out=True)
 def erfc(input: Tensor) -> Tensor:
-    """1 - erf(input), accurate where that is small."""
+    """1 - erf(input), accurate where that is small; integers give the default float dtype."""
 
 
 erfc.vjp(input=lambda grad, input: grad * (-_TWO_OVER_SQRT_PI * exp(-square(input))))
@@ -40,7 +43,10 @@ erfc.vjp(input=lambda grad, input: grad * (-_TWO_OVER_SQRT_PI * exp(-square(inpu
 
 @op(_core.erfinv, inplace=True, out=True)
 def erfinv(input: Tensor) -> Tensor:
-    """The inverse of erf."""
+    """The inverse of erf: infinite at -1 and 1, nan outside.
+
+    Integers give the default float dtype.
+    """
 
 
 erfinv.vjp(input=lambda grad, result: grad * (exp(square(result)) / _TWO_OVER_SQRT_PI))
@@ -48,7 +54,10 @@ erfinv.vjp(input=lambda grad, result: grad * (exp(square(result)) / _TWO_OVER_SQ
 
 @op(_core.erfcx, method=False, public=False, out=True)
 def erfcx(input: Tensor) -> Tensor:
-    """exp(input^2) * erfc(input), finite for large inputs."""
+    """exp(input^2) * erfc(input), finite for large inputs (DLMF 7.2.3, with another sign).
+
+    Integers give the default float dtype.
+    """
 
 
 erfcx.vjp(input=lambda grad, input, result: grad * (2 * input * result - _TWO_OVER_SQRT_PI))
@@ -65,7 +74,7 @@ ndtr.vjp(input=lambda grad, input: grad * (exp(-0.5 * square(input)) / _SQRT_TWO
 
 @op(method=False, public=False, out=True)
 def log_ndtr(input: Tensor) -> Tensor:
-    """log(ndtr(input)), accurate in the lower tail."""
+    """log(ndtr(input)), accurate in the lower tail, where ndtr itself underflows."""
     scaled = _core.mul(input, _SQRT_HALF)
     halved = _core.mul(_core.erfcx(_core.neg(scaled)), 0.5)
     tail = _core.sub(_core.log(halved), _core.square(scaled))
@@ -80,7 +89,10 @@ log_ndtr.vjp(
 
 @op(_core.ndtri, method=False, public=False, out=True)
 def ndtri(input: Tensor) -> Tensor:
-    """The inverse of ndtr."""
+    """The inverse of ndtr: the quantiles of the normal distribution.
+
+    Infinite at 0 and 1, nan outside.
+    """
 
 
 ndtri.vjp(input=lambda grad, result: grad * (_SQRT_TWO_PI * exp(0.5 * square(result))))
@@ -90,7 +102,10 @@ ndtri.vjp(input=lambda grad, result: grad * (_SQRT_TWO_PI * exp(0.5 * square(res
 
 @op(_core.lgamma, inplace=True, out=True)
 def lgamma(input: Tensor) -> Tensor:
-    """The logarithm of |gamma(input)|."""
+    """log |gamma(input)|: inf at 0 and the negative integers.
+
+    Integers give the default float dtype.
+    """
 
 
 lgamma.vjp(input=lambda grad, input: grad * digamma(input))
@@ -98,7 +113,10 @@ lgamma.vjp(input=lambda grad, input: grad * digamma(input))
 
 @op(_core.digamma, inplace=True, out=True)
 def digamma(input: Tensor) -> Tensor:
-    """The derivative of lgamma."""
+    """The derivative of lgamma (DLMF 5.2.2): -inf at 0, nan at the negative integers.
+
+    Integers give the default float dtype.
+    """
 
 
 digamma.vjp(input=lambda grad, input: grad * polygamma(1, input))
@@ -106,7 +124,10 @@ digamma.vjp(input=lambda grad, input: grad * polygamma(1, input))
 
 @op(method=False, out=True)
 def polygamma(n: int, input: Tensor) -> Tensor:
-    """The derivative of digamma of order n."""
+    """The derivative of digamma of order `n`: (-1)^(n+1) n! zeta(n + 1, input) (DLMF 5.15).
+
+    Integers give the default float dtype. Raises RuntimeError for a negative `n`.
+    """
     if n < 0:
         raise RuntimeError(f"polygamma(n, x) does not support negative n, got {n}")
     if n == 0:
@@ -127,7 +148,11 @@ def _polygamma_method(input: Tensor, n: int) -> Tensor:
 
 @composed(method=True, inplace=True, out=True)
 def mvlgamma(input: Tensor, p: int) -> Tensor:
-    """The logarithm of the gamma function of p dimensions: a sum of p values of lgamma."""
+    """log of the gamma function of `p` dimensions (DLMF 35.3.4).
+
+    p (p - 1) / 4 log(pi) + the sum of lgamma(input - j / 2) over j = 0 ... p - 1. Integers give the
+    default float dtype. Raises RuntimeError for p < 1.
+    """
     if p < 1:
         raise RuntimeError(f"p has to be greater than or equal to 1, got {p}")
     if not input.dtype.is_floating_point:
@@ -140,7 +165,12 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
 
 @op(_core.igamma, inplace=True, out=True)
 def igamma(input: Tensor, other: Tensor) -> Tensor:
-    """The lower incomplete gamma function of order `input` at `other`, over gamma(input)."""
+    """The regularized lower incomplete gamma function P(input, other) (DLMF 8.2.4).
+
+    `input` is the order a, `other` where the integral of t^(a-1) exp(-t) ends; nan where one is
+    negative. Shapes broadcast. Differentiable in `other`; for `input` NotImplementedError is
+    raised.
+    """
 
 
 def _igamma_slope(grad: Tensor, input: Tensor, other: Tensor) -> Tensor:
@@ -152,7 +182,10 @@ igamma.vjp(input=lambda grad: _no_order("igamma"), other=_igamma_slope)
 
 @op(_core.igammac, inplace=True, out=True)
 def igammac(input: Tensor, other: Tensor) -> Tensor:
-    """1 - igamma(input, other), accurate where that is small."""
+    """1 - igamma(input, other) = Q(input, other), accurate where that is small.
+
+    As :func:`igamma`.
+    """
 
 
 igammac.vjp(
@@ -169,7 +202,11 @@ def _no_order(name: str) -> Tensor:
 
 @op(_core.zeta, method=False, public=False, out=True)
 def zeta(input: Any, other: Any) -> Tensor:
-    """Hurwitz' zeta: the sum of (k + other)^-input over k = 0, 1, ..."""
+    """Hurwitz' zeta function: the sum of (k + other)^-input over k = 0, 1, ... (DLMF 25.11).
+
+    inf at input 1, nan below. Shapes broadcast. Differentiable in `other`; for `input`
+    NotImplementedError is raised.
+    """
 
 
 zeta.vjp(
@@ -182,7 +219,10 @@ zeta.vjp(
 
 @op(_core.xlogy, inplace=True, out=True)
 def xlogy(input: Any, other: Any) -> Tensor:
-    """input * log(other), 0 where input is 0 (unless other is nan)."""
+    """input * log(other), 0 where input is 0 (unless other is nan). Shapes broadcast.
+
+    Either may be a number; integers give the default float dtype.
+    """
 
 
 def _log(value: Any) -> Any:
@@ -197,7 +237,10 @@ xlogy.vjp(
 
 @op(method=False, public=False, out=True)
 def xlog1py(input: Any, other: Any) -> Tensor:
-    """input * log1p(other), 0 where input is 0 (unless other is nan)."""
+    """input * log1p(other), 0 where input is 0 (unless other is nan). Shapes broadcast.
+
+    Either may be a number; integers give the default float dtype.
+    """
     logs = _core.log1p(other) if isinstance(other, Tensor) else math.log1p(other)
     product = _core.mul(input, logs)
     zero = _core.full((), 0, product.dtype)
@@ -219,7 +262,7 @@ xlog1py.vjp(
 
 @op(method=False, public=False, out=True)
 def entr(input: Tensor) -> Tensor:
-    """-input * log(input); 0 at 0, -inf below."""
+    """-input * log(input), the terms of an entropy in nats; 0 at 0, -inf below."""
     inside = _core.where(_core.eq(input, 0), 0.0, _core.neg(_core.xlogy(input, input)))
     return _core.where(_core.lt(input, 0), -math.inf, inside)
 
@@ -229,7 +272,11 @@ entr.vjp(input=lambda grad, input: grad * (-1 - log(input)))
 
 @op(inplace=True, out=True)
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
-    """log(input / (1 - input)): the inverse of sigmoid; with `eps`, inputs are held off 0 and 1."""
+    """log(input / (1 - input)): the inverse of sigmoid; infinite at 0 and 1, nan outside.
+
+    With `eps`, inputs are held to [eps, 1 - eps], with derivative 0 outside. Integers give the
+    default float dtype.
+    """
     if not input.dtype.is_floating_point:
         input = _core.to_dtype(input, _core.get_default_dtype())
     if eps is not None:
@@ -251,7 +298,7 @@ logit.vjp(input=_logit_gradient)
 
 @op(inplace=True, out=True)
 def sinc(input: Tensor) -> Tensor:
-    """sin(pi input) / (pi input), 1 at 0."""
+    """sin(pi input) / (pi input), 1 at 0; integers give the default float dtype."""
     if not input.dtype.is_complex:
         return _core.sinc(input)
     angle = _core.mul(input, math.pi)
@@ -269,7 +316,7 @@ sinc.vjp(input=_sinc_gradient)
 
 @op(_core.i0, inplace=True, out=True)
 def i0(input: Tensor) -> Tensor:
-    """The modified Bessel function of the first kind, order 0."""
+    """The modified Bessel function of the first kind, order 0 (DLMF 10.25)."""
 
 
 i0.vjp(input=lambda grad, input: grad * i1(input))
@@ -277,7 +324,7 @@ i0.vjp(input=lambda grad, input: grad * i1(input))
 
 @op(_core.i0e, method=False, public=False, out=True)
 def i0e(input: Tensor) -> Tensor:
-    """exp(-|input|) * i0(input)."""
+    """exp(-|input|) * i0(input), which does not overflow."""
 
 
 i0e.vjp(input=lambda grad, input, result: grad * (i1e(input) - input.sgn() * result))
@@ -285,7 +332,7 @@ i0e.vjp(input=lambda grad, input, result: grad * (i1e(input) - input.sgn() * res
 
 @op(_core.i1, method=False, public=False, out=True)
 def i1(input: Tensor) -> Tensor:
-    """The modified Bessel function of the first kind, order 1."""
+    """The modified Bessel function of the first kind, order 1 (DLMF 10.25)."""
 
 
 i1.vjp(
@@ -297,7 +344,7 @@ i1.vjp(
 
 @op(_core.i1e, method=False, public=False, out=True)
 def i1e(input: Tensor) -> Tensor:
-    """exp(-|input|) * i1(input)."""
+    """exp(-|input|) * i1(input), which does not overflow."""
 
 
 i1e.vjp(
@@ -310,39 +357,146 @@ i1e.vjp(
 # ---- functions without a derivative here, as in PyTorch
 
 
-def _plain(kernel: Any, name: str, text: str, *arguments: str) -> None:
-    """Declares an op of torch.special that has no derivative."""
+@op(_core.bessel_j0, method=False, public=False, out=True)
+def bessel_j0(input: Tensor) -> Tensor:
+    """The Bessel function J0, of the first kind and order 0.
 
-    def one(input: Tensor) -> Tensor: ...
-
-    def two(input: Any, n: Any) -> Tensor: ...
-
-    function = two if arguments else one
-    function.__name__ = name
-    function.__doc__ = text
-    globals()[name] = op(kernel, method=False, public=False, out=True)(function)
+    Solves x^2 y'' + x y' + x^2 y = 0 and is 1 at 0 (DLMF 10.2).
+    """
 
 
-for _kernel, _name, _text in (
-    (_core.bessel_j0, "bessel_j0", "The Bessel function of the first kind, order 0."),
-    (_core.bessel_j1, "bessel_j1", "The Bessel function of the first kind, order 1."),
-    (_core.bessel_y0, "bessel_y0", "The Bessel function of the second kind, order 0."),
-    (_core.bessel_y1, "bessel_y1", "The Bessel function of the second kind, order 1."),
-    (_core.i0, "modified_bessel_i0", "The modified Bessel function of the first kind, order 0."),
-    (_core.i1, "modified_bessel_i1", "The modified Bessel function of the first kind, order 1."),
-    (_core.bessel_k0, "modified_bessel_k0", "The modified one of the second kind, order 0."),
-    (_core.bessel_k1, "modified_bessel_k1", "The modified one of the second kind, order 1."),
-    (_core.bessel_k0e, "scaled_modified_bessel_k0", "exp(input) * modified_bessel_k0(input)."),
-    (_core.bessel_k1e, "scaled_modified_bessel_k1", "exp(input) * modified_bessel_k1(input)."),
-    (_core.spherical_bessel_j0, "spherical_bessel_j0", "sin(input) / input, 1 at 0."),
-    (_core.airy_ai, "airy_ai", "The Airy function Ai."),
-):
-    _plain(_kernel, _name, _text)
+@op(_core.bessel_j1, method=False, public=False, out=True)
+def bessel_j1(input: Tensor) -> Tensor:
+    """The Bessel function J1, of the first kind and order 1; J0' = -J1 (DLMF 10.2)."""
 
-for _name in (
-    "chebyshev_polynomial_t", "chebyshev_polynomial_u", "chebyshev_polynomial_v",
-    "chebyshev_polynomial_w", "shifted_chebyshev_polynomial_t", "shifted_chebyshev_polynomial_u",
-    "shifted_chebyshev_polynomial_v", "shifted_chebyshev_polynomial_w", "hermite_polynomial_h",
-    "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p",
-):  # fmt: skip
-    _plain(getattr(_core, _name), _name, "The polynomial of degree n at input.", "n")
+
+@op(_core.bessel_y0, method=False, public=False, out=True)
+def bessel_y0(input: Tensor) -> Tensor:
+    """The Bessel function Y0, of the second kind and order 0 (DLMF 10.2).
+
+    -inf at 0, nan for negative inputs.
+    """
+
+
+@op(_core.bessel_y1, method=False, public=False, out=True)
+def bessel_y1(input: Tensor) -> Tensor:
+    """The Bessel function Y1, of the second kind and order 1 (DLMF 10.2).
+
+    -inf at 0, nan for negative inputs.
+    """
+
+
+@op(_core.i0, method=False, public=False, out=True)
+def modified_bessel_i0(input: Tensor) -> Tensor:
+    """The modified Bessel function I0, of the first kind and order 0 (DLMF 10.25).
+
+    As `torch.i0`, but without a derivative.
+    """
+
+
+@op(_core.i1, method=False, public=False, out=True)
+def modified_bessel_i1(input: Tensor) -> Tensor:
+    """The modified Bessel function I1, of the first kind and order 1 (DLMF 10.25).
+
+    As `torch.special.i1`, but without a derivative.
+    """
+
+
+@op(_core.bessel_k0, method=False, public=False, out=True)
+def modified_bessel_k0(input: Tensor) -> Tensor:
+    """The modified Bessel function K0, of the second kind and order 0 (DLMF 10.25).
+
+    inf at 0, nan for negative inputs.
+    """
+
+
+@op(_core.bessel_k1, method=False, public=False, out=True)
+def modified_bessel_k1(input: Tensor) -> Tensor:
+    """The modified Bessel function K1, of the second kind and order 1 (DLMF 10.25).
+
+    inf at 0, nan for negative inputs.
+    """
+
+
+@op(_core.bessel_k0e, method=False, public=False, out=True)
+def scaled_modified_bessel_k0(input: Tensor) -> Tensor:
+    """exp(input) * modified_bessel_k0(input), which does not underflow for large inputs."""
+
+
+@op(_core.bessel_k1e, method=False, public=False, out=True)
+def scaled_modified_bessel_k1(input: Tensor) -> Tensor:
+    """exp(input) * modified_bessel_k1(input), which does not underflow for large inputs."""
+
+
+@op(_core.spherical_bessel_j0, method=False, public=False, out=True)
+def spherical_bessel_j0(input: Tensor) -> Tensor:
+    """The spherical Bessel function j0: sin(input) / input, 1 at 0 (DLMF 10.47)."""
+
+
+@op(_core.airy_ai, method=False, public=False, out=True)
+def airy_ai(input: Tensor) -> Tensor:
+    """The Airy function Ai, the solution of y'' = x y that vanishes at +inf (DLMF 9.2)."""
+
+
+# Polynomials of degree n at x = `input`. Both broadcast, one of them may be a number, and fractions
+# of `n` are cut off.
+
+
+@op(_core.chebyshev_polynomial_t, method=False, public=False, out=True)
+def chebyshev_polynomial_t(input: Any, n: Any) -> Tensor:
+    """Chebyshev's T_n, of the first kind: cos(n arccos x) (DLMF 18.3)."""
+
+
+@op(_core.chebyshev_polynomial_u, method=False, public=False, out=True)
+def chebyshev_polynomial_u(input: Any, n: Any) -> Tensor:
+    """Chebyshev's U_n, of the second kind: sin((n + 1) a) / sin(a), a = arccos x."""
+
+
+@op(_core.chebyshev_polynomial_v, method=False, public=False, out=True)
+def chebyshev_polynomial_v(input: Any, n: Any) -> Tensor:
+    """Chebyshev's V_n, of the third kind: cos((n + 1/2) a) / cos(a / 2), a = arccos x."""
+
+
+@op(_core.chebyshev_polynomial_w, method=False, public=False, out=True)
+def chebyshev_polynomial_w(input: Any, n: Any) -> Tensor:
+    """Chebyshev's W_n, of the fourth kind: sin((n + 1/2) a) / sin(a / 2), a = arccos x."""
+
+
+@op(_core.shifted_chebyshev_polynomial_t, method=False, public=False, out=True)
+def shifted_chebyshev_polynomial_t(input: Any, n: Any) -> Tensor:
+    """T_n(2 x - 1): Chebyshev's polynomials of the first kind on [0, 1]."""
+
+
+@op(_core.shifted_chebyshev_polynomial_u, method=False, public=False, out=True)
+def shifted_chebyshev_polynomial_u(input: Any, n: Any) -> Tensor:
+    """U_n(2 x - 1): Chebyshev's polynomials of the second kind on [0, 1]."""
+
+
+@op(_core.shifted_chebyshev_polynomial_v, method=False, public=False, out=True)
+def shifted_chebyshev_polynomial_v(input: Any, n: Any) -> Tensor:
+    """V_n(2 x - 1): Chebyshev's polynomials of the third kind on [0, 1]."""
+
+
+@op(_core.shifted_chebyshev_polynomial_w, method=False, public=False, out=True)
+def shifted_chebyshev_polynomial_w(input: Any, n: Any) -> Tensor:
+    """W_n(2 x - 1): Chebyshev's polynomials of the fourth kind on [0, 1]."""
+
+
+@op(_core.hermite_polynomial_h, method=False, public=False, out=True)
+def hermite_polynomial_h(input: Any, n: Any) -> Tensor:
+    """Hermite's H_n, the physicists', with weight exp(-x^2): H_2 = 4 x^2 - 2."""
+
+
+@op(_core.hermite_polynomial_he, method=False, public=False, out=True)
+def hermite_polynomial_he(input: Any, n: Any) -> Tensor:
+    """Hermite's He_n, the probabilists', with weight exp(-x^2 / 2): He_2 = x^2 - 1."""
+
+
+@op(_core.laguerre_polynomial_l, method=False, public=False, out=True)
+def laguerre_polynomial_l(input: Any, n: Any) -> Tensor:
+    """Laguerre's L_n, with weight exp(-x) on [0, inf): L_1 = 1 - x."""
+
+
+@op(_core.legendre_polynomial_p, method=False, public=False, out=True)
+def legendre_polynomial_p(input: Any, n: Any) -> Tensor:
+    """Legendre's P_n, with weight 1 on [-1, 1]: P_2 = (3 x^2 - 1) / 2."""

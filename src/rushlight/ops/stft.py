@@ -8,7 +8,7 @@ from rushlight import _core
 from rushlight.autograd.op import composed
 from rushlight.ops.complex import view_as_real
 from rushlight.ops.padding import constant_pad_nd, pad
-from rushlight.ops.shape import unfold
+from rushlight.ops.shape import _overlap_add, unfold
 from rushlight.tensor import Tensor
 
 
@@ -64,6 +64,9 @@ def stft(
 
     Returns:
         (batch, frequencies, windows), without the batch if the input has none.
+
+    Raises:
+        RuntimeError: `return_complex` is left out for a real signal, or the sizes do not fit.
     """
     from rushlight.ops.fft import _c2c, _r2c
 
@@ -137,6 +140,10 @@ def istft(
         input: complex, (batch, frequencies, windows) or (frequencies, windows).
         length: of the result; what the windows cover by default.
         return_complex: a complex signal, from all frequencies.
+
+    Raises:
+        RuntimeError: the input is real or has another number of frequencies, or the windows leave a
+            place without weight.
     """
     from rushlight.ops.fft import _c2c, _c2r, _resized
 
@@ -211,8 +218,4 @@ def istft(
 
 def _overlapped(frames: Tensor, hop: int) -> Tensor:
     """(batch, windows, size) -> (batch, samples): added up, `hop` apart."""
-    batch, count, size = frames.shape
-    samples = size + hop * (count - 1)
-    places = unfold(_core.arange(0, samples, 1, _core.int64), 0, size, hop).reshape(-1)
-    zeros = _core.full((batch, samples), 0, frames.dtype)
-    return zeros.index_add(1, places, frames.reshape(batch, count * size))
+    return _overlap_add(frames, hop, frames.shape[2] + hop * (frames.shape[1] - 1))

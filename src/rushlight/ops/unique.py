@@ -25,6 +25,9 @@ def unique(
 
     return_inverse: also which of them each element of input is. return_counts: also how often each
     occurs. Every nan is distinct.
+
+    The indices and counts are int64. Raises IndexError for a `dim` that is not there. Without a
+    derivative.
     """
     parts = _core.unique(input) if dim is None else _core.unique_dim(input, dim)
     return _chosen(parts, return_inverse, return_counts)
@@ -34,7 +37,11 @@ def unique(
 def unique_consecutive(
     input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
-    """The elements, or slices along `dim`, without those that equal the one before."""
+    """The elements, or slices along `dim`, without those that equal the one before.
+
+    With `return_inverse` also where each went, with `return_counts` how many there were of each
+    (int64).
+    """
     if dim is None:
         parts = _core.unique_consecutive(input)
     else:

@@ -224,6 +224,9 @@ def max_unpool1d(
         stride: as of the pooling.
         padding: as of the pooling.
         output_size: the size of what was pooled, where the arguments leave it open.
+
+    Raises:
+        RuntimeError: an index lies outside the result.
     """
     return _unpooled(input, indices, 1, kernel_size, stride, padding, output_size)
 
@@ -237,7 +240,7 @@ def max_unpool2d(
     padding: Sizes = 0,
     output_size: Sequence[int] | None = None,
 ) -> Tensor:
-    """:func:`max_unpool1d` of (batch, channels, height, width)."""
+    """:func:`max_unpool1d` of (N, C, H, W) or (C, H, W)."""
     return _unpooled(input, indices, 2, kernel_size, stride, padding, output_size)
 
 
@@ -250,5 +253,5 @@ def max_unpool3d(
     padding: Sizes = 0,
     output_size: Sequence[int] | None = None,
 ) -> Tensor:
-    """:func:`max_unpool1d` of (batch, channels, depth, height, width)."""
+    """:func:`max_unpool1d` of (N, C, D, H, W) or (C, D, H, W)."""
     return _unpooled(input, indices, 3, kernel_size, stride, padding, output_size)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @composed()
 def detach(input: Tensor) -> Tensor:
-    """The same data without history."""
+    """The same data without history: gradients do not pass. Writes to one show in the other."""
     return input.detach()
 
 

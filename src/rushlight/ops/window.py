@@ -44,6 +44,9 @@ def bartlett_window(
         window_length: the number of elements.
         periodic: one period of a periodic window (the last 0 is left out); else symmetric.
         dtype: floating point.
+
+    Raises:
+        RuntimeError: a negative length, or a dtype that is no float.
     """
 
     def weigh(places: Tensor, size: int) -> Tensor:
@@ -58,8 +61,10 @@ def hamming_window(
     window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, *,
     dtype: Any = None, **options: Any,
 ) -> Tensor:  # fmt: skip
-    """alpha - beta * cos(2 pi i / (window_length - 1)); the other arguments as of
-    `bartlett_window`."""
+    """alpha - beta * cos(2 pi i / (window_length - 1)), i = 0, 1, ...
+
+    The other arguments as of `bartlett_window`; periodic windows divide by window_length.
+    """
 
     def weigh(places: Tensor, size: int) -> Tensor:
         return (places * (math.pi * 2.0 / (size - 1))).cos() * -beta + alpha
@@ -71,7 +76,10 @@ def hamming_window(
 def hann_window(
     window_length: int, periodic: bool = True, *, dtype: Any = None, **options: Any
 ) -> Tensor:
-    """(1 - cos(2 pi i / (window_length - 1))) / 2; the arguments as of `bartlett_window`."""
+    """(1 - cos(2 pi i / (window_length - 1))) / 2, i = 0, 1, ...
+
+    The arguments as of `bartlett_window`; periodic windows divide by window_length.
+    """
 
     def weigh(places: Tensor, size: int) -> Tensor:
         return (places * (math.pi * 2.0 / (size - 1))).cos() * -0.5 + 0.5
@@ -83,8 +91,10 @@ def hann_window(
 def blackman_window(
     window_length: int, periodic: bool = True, *, dtype: Any = None, **options: Any
 ) -> Tensor:
-    """0.42 - 0.5 cos(x) + 0.08 cos(2 x) for x = 2 pi i / (window_length - 1); the arguments as of
-    `bartlett_window`."""
+    """0.42 - 0.5 cos(x) + 0.08 cos(2 x) for x = 2 pi i / (window_length - 1), i = 0, 1, ...
+
+    The arguments as of `bartlett_window`; periodic windows divide by window_length.
+    """
 
     def weigh(places: Tensor, size: int) -> Tensor:
         angle = places * (math.pi / (size - 1))
@@ -98,8 +108,10 @@ def kaiser_window(
     window_length: int, periodic: bool = True, beta: float = 12.0, *, dtype: Any = None,
     **options: Any,
 ) -> Tensor:  # fmt: skip
-    """i0(beta sqrt(1 - x^2)) / i0(beta) for x from -1 to 1 (Kaiser 1966); the other arguments as of
-    `bartlett_window`."""
+    """i0(beta sqrt(1 - x^2)) / i0(beta) for x from -1 to 1 (Kaiser 1966).
+
+    The other arguments as of `bartlett_window`.
+    """
 
     def weigh(places: Tensor, size: int) -> Tensor:
         half = (size - 1) / 2.0

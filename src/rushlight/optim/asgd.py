@@ -25,8 +25,9 @@ __all__ = ["ASGD", "asgd"]
 
 
 class ASGD(MultiTensor):
-    """Averaged stochastic gradient descent (Polyak and Juditsky, 1992,
-    https://doi.org/10.1137/0330046).
+    """Averaged stochastic gradient descent.
+
+    Polyak and Juditsky 1992, https://doi.org/10.1137/0330046.
 
     With gradient g (negated for `maximize`), step number t, and eta = lr and mu = 1 before the
     first step, a step is::

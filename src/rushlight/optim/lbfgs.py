@@ -18,11 +18,13 @@ __all__ = ["LBFGS"]
 
 
 class LBFGS(Optimizer):
-    """L-BFGS (Nocedal and Wright, Numerical Optimization, chapter 7), after minFunc
+    """L-BFGS: a quasi-Newton method that remembers the last steps.
+
+    Nocedal and Wright, Numerical Optimization, chapter 7, after minFunc
     (https://www.cs.ubc.ca/~schmidtm/Software/minFunc.html).
 
-    One `step(closure)` makes up to `max_iter` iterations and calls the closure for each of them;
-    it must clear the gradients, compute the loss, call `backward()` and return the loss. All
+    One `step(closure)` makes up to `max_iter` iterations and calls the closure for each of them; it
+    must clear the gradients, compute the loss, call `backward()` and return the loss. All
     parameters are in one group. Memory is that of the parameters times 2 * history_size.
 
     Args:
@@ -69,7 +71,11 @@ class LBFGS(Optimizer):
     @_with_hooks
     @rushlight.no_grad()
     def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
-        """Up to `max_iter` iterations; returns the loss of the first evaluation."""
+        """Up to `max_iter` iterations; returns the loss of the first evaluation.
+
+        `closure` clears the gradients, computes the loss, calls backward and returns the loss; it
+        is called several times.
+        """
         if len(self.param_groups) != 1:
             raise AssertionError(
                 f"Expected exactly one param_group, but got {len(self.param_groups)}"
@@ -108,7 +114,8 @@ class LBFGS(Optimizer):
             memory["prev_loss"] = before = loss
 
             # The first direction is the bare gradient, whose length says nothing.
-            length = min(1.0, 1.0 / grad.abs().sum()) * lr if first else lr
+            inverse: Any = 1.0 / grad.abs().sum()
+            length = min(1.0, inverse) * lr if first else lr
             memory["t"] = length
             slope = grad.dot(direction)
             if slope > -tolerance_change:

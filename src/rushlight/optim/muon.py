@@ -98,7 +98,10 @@ class Muon(Optimizer):
     @_with_hooks
     @rushlight.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update the parameters once; see `Optimizer.step`."""
+        """Updates the parameters once; see `Optimizer.step`.
+
+        Raises RuntimeError for complex parameters or sparse gradients.
+        """
         loss = None
         if closure is not None:
             with rushlight.enable_grad():

@@ -27,8 +27,10 @@ __all__ = ["RMSprop", "rmsprop"]
 
 
 class RMSprop(MultiTensor):
-    """RMSprop (Hinton, https://www.cs.toronto.edu/~hinton/coursera/lecture6/lec6.pdf; centered:
-    Graves, https://arxiv.org/abs/1308.0850).
+    """RMSprop: steps divided by the root of a running mean of squared gradients.
+
+    Hinton, https://www.cs.toronto.edu/~hinton/coursera/lecture6/lec6.pdf; centered: Graves,
+    https://arxiv.org/abs/1308.0850.
 
     With gradient g (negated for `maximize`), a step is::
 

@@ -24,8 +24,9 @@ __all__ = ["Rprop", "rprop"]
 
 
 class Rprop(MultiTensor):
-    """Resilient backpropagation (Riedmiller and Braun, 1993,
-    https://doi.org/10.1109/ICNN.1993.298623).
+    """Resilient backpropagation: steps by the sign of the gradient alone.
+
+    Riedmiller and Braun 1993, https://doi.org/10.1109/ICNN.1993.298623.
 
     With gradient g (negated for `maximize`) and the one of the step before, h, each element takes
     a step of its own size s, which is lr before the first one::

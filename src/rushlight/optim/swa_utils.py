@@ -33,7 +33,10 @@ __all__ = [
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Tensor, Tensor, Any], Tensor]:
-    """`decay * average + (1 - decay) * current`, as a function of one parameter."""
+    """`decay * average + (1 - decay) * current`, as a function of one parameter.
+
+    Raises ValueError for a decay outside [0, 1].
+    """
     _check_decay(decay)
 
     def ema_update(averaged: Tensor, current: Tensor, num_averaged: Any) -> Tensor:
@@ -46,7 +49,7 @@ def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Tensor, Tensor, Any], Tens
 def get_ema_multi_avg_fn(
     decay: float = 0.999,
 ) -> Callable[[Sequence[Tensor], Sequence[Tensor], Any], None]:
-    """The same as `get_ema_avg_fn` for lists of parameters, in place."""
+    """:func:`get_ema_avg_fn` for lists of parameters, in place."""
     _check_decay(decay)
 
     def ema_update(averaged: Sequence[Tensor], current: Sequence[Tensor], _: Any) -> None:
@@ -61,7 +64,7 @@ def get_ema_multi_avg_fn(
 
 
 def get_swa_avg_fn() -> Callable[[Tensor, Tensor, Any], Tensor]:
-    """The mean of all values so far, as a function of one parameter."""
+    """The mean of all values so far, as a function of one parameter (Izmailov et al. 2018)."""
 
     def swa_update(averaged: Tensor, current: Tensor, num_averaged: Any) -> Tensor:
         with rushlight.no_grad():
@@ -71,7 +74,7 @@ def get_swa_avg_fn() -> Callable[[Tensor, Tensor, Any], Tensor]:
 
 
 def get_swa_multi_avg_fn() -> Callable[[Sequence[Tensor], Sequence[Tensor], Any], None]:
-    """The same as `get_swa_avg_fn` for lists of parameters, in place."""
+    """:func:`get_swa_avg_fn` for lists of parameters, in place."""
 
     def swa_update(
         averaged: Sequence[Tensor], current: Sequence[Tensor], num_averaged: Any
@@ -132,6 +135,7 @@ class AveragedModel(Module):
         self.use_buffers = use_buffers
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The averaged model called on the arguments."""
         return self.module(*args, **kwargs)
 
     def update_parameters(self, model: Module) -> None:
@@ -240,6 +244,10 @@ class SWALR(LRScheduler):
         return part
 
     def get_lr(self) -> list[float | Tensor]:
+        """The next learning rates, one per group, on the way to `swa_lr`.
+
+        Only `step()` calls it.
+        """
         self._warn_if_outside_step()
         step = self._step_count - 1
         if self.anneal_epochs == 0:

@@ -72,7 +72,11 @@ def exponential(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """exp(-|n - center| / tau). A symmetric window has its centre in the middle."""
+    """exp(-|n - center| / tau), n = 0 ... M - 1; `center` is the middle by default.
+
+    `tau` in points. Raises ValueError for tau <= 0, or a `center` with `sym`. Other arguments as of
+    :func:`hann`.
+    """
     dtype = _checked("exponential", M, dtype, layout)
     if tau <= 0:
         raise ValueError(f"Tau must be positive, got: {tau} instead.")
@@ -94,7 +98,7 @@ def cosine(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """sin(pi (n + 1/2) / M)."""
+    """sin(pi (n + 1/2) / M), n = 0 ... M - 1; the arguments as of :func:`hann`."""
     dtype = _checked("cosine", M, dtype, layout)
     if (found := _trivial(M, dtype, device, requires_grad)) is not None:
         return found
@@ -112,7 +116,10 @@ def gaussian(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """exp(-(n - middle)^2 / (2 std^2)); std is counted in points."""
+    """exp(-(n - middle)^2 / (2 std^2)), n = 0 ... M - 1; `std` is counted in points.
+
+    Raises ValueError for std <= 0. Other arguments as of :func:`hann`.
+    """
     dtype = _checked("gaussian", M, dtype, layout)
     if std <= 0:
         raise ValueError(f"Standard deviation must be positive, got: {std} instead.")
@@ -157,7 +164,7 @@ def hamming(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """0.54 - 0.46 cos(2 pi n / (M - 1))."""
+    """0.54 - 0.46 cos(2 pi n / (M - 1)), n = 0 ... M - 1; the arguments as of :func:`hann`."""
     return general_hamming(
         M, sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad
     )
@@ -172,7 +179,11 @@ def hann(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """(1 - cos(2 pi n / (M - 1))) / 2."""
+    """(1 - cos(2 pi n / (M - 1))) / 2, n = 0 ... M - 1.
+
+    A vector of M points. `sym`: symmetric, for filters; else periodic, for spectra, where M stands
+    in place of M - 1. Raises ValueError for a negative M or a dtype that is no float.
+    """
     return general_hamming(
         M, alpha=0.5, sym=sym, dtype=dtype, layout=layout, device=device,
         requires_grad=requires_grad,
@@ -188,7 +199,10 @@ def blackman(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """0.42 - 0.5 cos(2 pi n / (M - 1)) + 0.08 cos(4 pi n / (M - 1))."""
+    """0.42 - 0.5 cos(2 pi n / (M - 1)) + 0.08 cos(4 pi n / (M - 1)).
+
+    The arguments as of :func:`hann`.
+    """
     return general_cosine(
         M, a=[0.42, 0.5, 0.08], sym=sym, dtype=dtype, layout=layout, device=device,
         requires_grad=requires_grad,
@@ -204,7 +218,7 @@ def bartlett(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """A triangle from 0 to 1 and back to 0."""
+    """A triangle from 0 to 1 and back to 0; the arguments as of :func:`hann`."""
     dtype = _checked("bartlett", M, dtype, layout)
     if (found := _trivial(M, dtype, device, requires_grad)) is not None:
         return found
@@ -222,7 +236,11 @@ def general_cosine(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """The sum over i of (-1)^i a_i cos(2 pi i n / (M - 1))."""
+    """The sum over i of (-1)^i a_i cos(2 pi i n / (M - 1)), n = 0 ... M - 1.
+
+    Raises TypeError where `a` is no sequence, ValueError where it is empty. Other arguments as of
+    :func:`hann`.
+    """
     dtype = _checked("general_cosine", M, dtype, layout)
     if (found := _trivial(M, dtype, device, requires_grad)) is not None:
         return found
@@ -249,7 +267,10 @@ def general_hamming(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """alpha - (1 - alpha) cos(2 pi n / (M - 1))."""
+    """alpha - (1 - alpha) cos(2 pi n / (M - 1)), n = 0 ... M - 1.
+
+    The arguments as of :func:`hann`.
+    """
     return general_cosine(
         M, a=[alpha, 1.0 - alpha], sym=sym, dtype=dtype, layout=layout, device=device,
         requires_grad=requires_grad,
@@ -265,7 +286,10 @@ def nuttall(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Four cosine terms with the least side lobes (Nuttall 1981)."""
+    """Four cosine terms with the least side lobes (Nuttall 1981).
+
+    The arguments as of :func:`hann`.
+    """
     return general_cosine(
         M, a=[0.3635819, 0.4891775, 0.1365995, 0.0106411], sym=sym, dtype=dtype, layout=layout,
         device=device, requires_grad=requires_grad,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+_LATER = (
+    "_pytree", "benchmark", "checkpoint", "data", "dlpack", "hooks", "model_zoo", "resume",
+    "tensorboard",
+)  # fmt: skip
+
 
 def __getattr__(name: str):
     """Load a submodule when it is first used, so that `import rushlight` stays quick."""
-    if name in ("checkpoint", "data", "dlpack", "resume", "tensorboard"):
+    if name in _LATER:
         import importlib
 
         return importlib.import_module(f"rushlight.utils.{name}")

@@ -5,6 +5,7 @@ What a part of a model computes on the way is not kept for its backward, but com
 
 from __future__ import annotations
 
+import sys
 import warnings
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,16 @@ class CheckpointError(RuntimeError):
 def noop_context_fn() -> Contexts:
     """The default `context_fn`: no context around the forward, none around the recomputation."""
     return nullcontext(), nullcontext()
+
+
+def _autocast_again() -> Callable[[], AbstractContextManager]:
+    """Makes contexts with autocast as it is now: backward comes when its block is left."""
+    mode = sys.modules.get("rushlight.amp.autocast_mode")
+    if mode is None:  # nobody has asked for it yet
+        return nullcontext
+    enabled, dtype = mode.is_autocast_cpu_enabled(), mode.get_autocast_cpu_dtype()
+    cache = mode.is_autocast_cache_enabled()
+    return lambda: mode.autocast("cpu", dtype=dtype, enabled=enabled, cache_enabled=cache)
 
 
 _early_stop: bool | None = None
@@ -126,8 +137,11 @@ def checkpoint(
     if not rushlight.is_grad_enabled():
         return function(*args, **kwargs)
 
+    autocast = _autocast_again()
+
     def recompute(*inputs: Any) -> None:
         with ExitStack() as stack:
+            stack.enter_context(autocast())
             if state is not None:
                 stack.enter_context(fork_rng())
                 rushlight.set_rng_state(state)
@@ -275,8 +289,13 @@ class CheckpointFunction(Function):
     def forward(  # type: ignore[override]
         ctx: Any, run_function: Callable[..., Any], preserve_rng_state: bool, *args: Any
     ) -> Any:
+        """Runs the function unrecorded, and keeps its arguments.
+
+        The state of the random generators too, if asked.
+        """
         check_backward_validity(args)
         ctx.run_function = run_function
+        ctx.autocast = _autocast_again()
         ctx.state = rushlight.get_rng_state() if preserve_rng_state else None
         ctx.args = [None if isinstance(arg, Tensor) else arg for arg in args]
         ctx.places = [i for i, arg in enumerate(args) if isinstance(arg, Tensor)]
@@ -286,6 +305,10 @@ class CheckpointFunction(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
+        """Runs the function again, recorded, and sends the gradients through it.
+
+        Raises RuntimeError where none of its results requires grad.
+        """
         inputs = list(ctx.args)
         for place, tensor in zip(ctx.places, ctx.saved_tensors, strict=True):
             inputs[place] = tensor
@@ -293,7 +316,7 @@ class CheckpointFunction(Function):
             if ctx.state is not None:
                 rushlight.set_rng_state(ctx.state)
             detached = detach_variable(tuple(inputs))
-            with rushlight.enable_grad():
+            with ctx.autocast(), rushlight.enable_grad():
                 outputs = ctx.run_function(*detached)
         if isinstance(outputs, Tensor):
             outputs = (outputs,)
@@ -384,3 +407,15 @@ def checkpoint_sequential(
             preserve_rng_state=preserve,
         )
     return chain(start, len(functions))(input)
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[Tensor]]:
+    """The devices that tensors among `args` are on, CPU aside, and their generators' states: none.
+
+    For layers that run a part twice and restore the generators in between.
+    """
+    return [], []
+
+
+def set_device_states(devices: Iterable[int], states: Iterable[Tensor]) -> None:
+    """Gives generators of devices the states of `get_device_states`: nothing to do on the CPU."""

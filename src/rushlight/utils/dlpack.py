@@ -10,7 +10,7 @@ __all__ = ["DLDeviceType", "from_dlpack", "to_dlpack"]
 
 
 class DLDeviceType(enum.IntEnum):
-    """Kinds of devices, by their numbers in the standard; here there is kDLCPU."""
+    """Kinds of devices, by their numbers in the DLPack standard; here there is kDLCPU."""
 
     kDLCPU = 1
     kDLCUDA = 2

@@ -2,6 +2,8 @@
 
 # ruff: noqa: F403
 
+from typing import Any as _Any
+
 from .activation import *
 from .adaptive import *
 from .attention import *
@@ -25,3 +27,11 @@ from .rnn import *
 from .sparse import *
 from .transformer import *
 from .upsampling import *
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "utils":  # PyTorch's name of it
+        from . import sizes
+
+        return sizes
+    raise AttributeError(f"module 'rushlight.nn.modules' has no attribute {name!r}")

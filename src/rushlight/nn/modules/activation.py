@@ -52,35 +52,35 @@ __all__ = [
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)). Shape: (*) -> (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return rushlight.sigmoid(input)
 
 
 class Tanh(Module):
-    """tanh(x)."""
+    """tanh(x). Shape: (*) -> (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return rushlight.tanh(input)
 
 
 class LogSigmoid(Module):
-    """log(sigmoid(x)), without overflow."""
+    """log(sigmoid(x)), without overflow. Shape: (*) -> (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.logsigmoid(input)
 
 
 class Softsign(Module):
-    """x / (1 + |x|)."""
+    """x / (1 + |x|). Shape: (*) -> (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softsign(input)
 
 
 class Tanhshrink(Module):
-    """x - tanh(x)."""
+    """x - tanh(x). Shape: (*) -> (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanhshrink(input)
@@ -98,7 +98,10 @@ class _InPlace(Module):
 
 
 class ReLU(_InPlace):
-    """max(x, 0)."""
+    """max(x, 0); the derivative at 0 is 0 (Nair and Hinton 2010). Shape: (*) -> (*).
+
+    `inplace`: write the result into the input, which then must not be needed for a gradient.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu(input, self.inplace)
@@ -112,21 +115,21 @@ class SELU(_InPlace):
 
 
 class SiLU(_InPlace):
-    """x * sigmoid(x), also called swish."""
+    """x * sigmoid(x), also called swish (Elfwing et al. 2017). Shape: (*) -> (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, self.inplace)
 
 
 class Mish(_InPlace):
-    """x * tanh(softplus(x)) (Misra, 2019)."""
+    """x * tanh(softplus(x)) (Misra 2019). Shape: (*) -> (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.mish(input, self.inplace)
 
 
 class Hardsigmoid(_InPlace):
-    """min(max(x + 3, 0), 6) / 6."""
+    """min(max(x + 3, 0), 6) / 6. Shape: (*) -> (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardsigmoid(input, self.inplace)
@@ -136,7 +139,7 @@ class Hardsigmoid(_InPlace):
 
 
 class Hardswish(_InPlace):
-    """x * hardsigmoid(x) (Howard et al., 2019)."""
+    """x * hardsigmoid(x) (Howard et al. 2019). Shape: (*) -> (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardswish(input, self.inplace)
@@ -153,7 +156,7 @@ def _inplace_text(inplace: bool) -> str:
 
 
 class Threshold(Module):
-    """x if x > threshold else value."""
+    """x if x > threshold else value. Shape: (*) -> (*)."""
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
@@ -169,8 +172,10 @@ class Threshold(Module):
 
 
 class RReLU(Module):
-    """x if x >= 0 else a * x; in train mode a is uniform in [lower, upper) for each element, in
-    eval mode their mean."""
+    """x if x >= 0 else a * x (Xu et al. 2015).
+
+    In train mode a is uniform in [lower, upper) for each element, in eval mode their mean.
+    """
 
     def __init__(
         self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False
@@ -188,7 +193,10 @@ class RReLU(Module):
 
 
 class Hardtanh(Module):
-    """min(max(x, min_val), max_val)."""
+    """min(max(x, min_val), max_val); the derivative at both ends is 0. Shape: (*) -> (*).
+
+    Raises AssertionError unless min_val < max_val.
+    """
 
     def __init__(
         self,
@@ -227,7 +235,7 @@ def _warn_renamed(old: str, new: str) -> None:
 
 
 class ReLU6(Hardtanh):
-    """min(max(x, 0), 6)."""
+    """min(max(x, 0), 6) (Krizhevsky 2010). Shape: (*) -> (*)."""
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
@@ -237,7 +245,7 @@ class ReLU6(Hardtanh):
 
 
 class ELU(Module):
-    """x if x > 0 else alpha * (exp(x) - 1)."""
+    """x if x > 0 else alpha * (exp(x) - 1) (Clevert et al. 2016). Shape: (*) -> (*)."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -252,7 +260,7 @@ class ELU(Module):
 
 
 class CELU(Module):
-    """x if x > 0 else alpha * (exp(x / alpha) - 1)."""
+    """x if x > 0 else alpha * (exp(x / alpha) - 1) (Barron 2017). Shape: (*) -> (*)."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -267,7 +275,7 @@ class CELU(Module):
 
 
 class LeakyReLU(Module):
-    """x if x > 0 else negative_slope * x."""
+    """x if x > 0 else negative_slope * x (Maas et al. 2013). Shape: (*) -> (*)."""
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
@@ -282,8 +290,10 @@ class LeakyReLU(Module):
 
 
 class GELU(Module):
-    """x * Phi(x), Phi the normal distribution function; ``approximate="tanh"`` for the fit
-    0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))."""
+    """x * Phi(x), Phi the normal distribution function (Hendrycks and Gimpel 2016).
+
+    ``approximate="tanh"`` for the fit 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+    """
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -297,7 +307,7 @@ class GELU(Module):
 
 
 class Hardshrink(Module):
-    """x if |x| > lambd else 0."""
+    """x if |x| > lambd else 0. Shape: (*) -> (*)."""
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
@@ -311,7 +321,7 @@ class Hardshrink(Module):
 
 
 class Softshrink(Module):
-    """x moved towards 0 by lambd, 0 within +-lambd."""
+    """x moved towards 0 by lambd, 0 within +-lambd. Shape: (*) -> (*)."""
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
@@ -396,21 +406,27 @@ _LEVEL = 5
 
 
 class Softmax(_AlongDim):
-    """exp(x) / sum(exp(x)) along `dim`."""
+    """exp(x) / sum(exp(x)) along `dim`. Shape: (*) -> (*).
+
+    Without `dim` it is guessed, with a warning. Into a cross entropy loss goes x itself.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self.dim, _stacklevel=_LEVEL)
 
 
 class Softmin(_AlongDim):
-    """exp(-x) / sum(exp(-x)) along `dim`."""
+    """exp(-x) / sum(exp(-x)) along `dim`. Shape: (*) -> (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmin(input, self.dim, _stacklevel=_LEVEL)
 
 
 class LogSoftmax(_AlongDim):
-    """x - log(sum(exp(x))) along `dim`."""
+    """x - log(sum(exp(x))) along `dim`. Shape: (*) -> (*).
+
+    Without `dim` it is guessed, with a warning.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim, _stacklevel=_LEVEL)

@@ -320,8 +320,9 @@ def _entry_text(value: Any, kind: Any) -> str:
 
 
 class ParameterList(Module):
-    """A list of parameters, all of them registered. Tensors put in become Parameters; other
-    values are kept as they are.
+    """A list of parameters, all of them registered.
+
+    Tensors put in become Parameters; other values are kept as they are.
 
     Args:
         values: what it holds at first.
@@ -380,8 +381,9 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dict of parameters by name, all of them registered. Tensors put in become Parameters;
-    other values are kept as they are.
+    """A dict of parameters by name, all of them registered.
+
+    Tensors put in become Parameters; other values are kept as they are.
 
     Args:
         parameters: a mapping, or an iterable of (name, value). The names of a plain dict are

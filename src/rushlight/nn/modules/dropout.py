@@ -45,21 +45,30 @@ class Dropout(_DropoutNd):
 
 
 class Dropout1d(_DropoutNd):
-    """Drops whole channels of (N, C, L) or (C, L)."""
+    """Drops whole channels of (N, C, L) or (C, L) (Tompson et al. 2015).
+
+    In train mode each is 0 with probability `p`, the others are divided by 1 - p.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout1d(input, self.p, self.training, self.inplace)
 
 
 class Dropout2d(_DropoutNd):
-    """Drops whole channels of (N, C, H, W) or (N, C, L)."""
+    """Drops whole channels of (N, C, H, W) or (N, C, L) (Tompson et al. 2015).
+
+    In train mode each is 0 with probability `p`, the others are divided by 1 - p.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
 class Dropout3d(_DropoutNd):
-    """Drops whole channels of (N, C, D, H, W) or (C, D, H, W)."""
+    """Drops whole channels of (N, C, D, H, W) or (C, D, H, W) (Tompson et al. 2015).
+
+    In train mode each is 0 with probability `p`, the others are divided by 1 - p.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout3d(input, self.p, self.training, self.inplace)

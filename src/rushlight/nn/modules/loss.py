@@ -91,14 +91,20 @@ class _WeightedLoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """|input - target|. Shape: both (*)."""
+    """|input - target|; the derivative where they are equal is 0. Shape: both (*).
+
+    A number with `reduction` "mean" or "sum", (*) with "none".
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
 class MSELoss(_Loss):
-    """(input - target)^2. Shape: both (*)."""
+    """(input - target)^2. Shape: both (*).
+
+    A number with `reduction` "mean" or "sum", (*) with "none".
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)
@@ -135,8 +141,9 @@ class HuberLoss(_Loss):
 
 
 class PoissonNLLLoss(_Loss):
-    """Negative log-likelihood of counts `target` under a Poisson distribution of mean exp(input),
-    or of mean input with ``log_input=False`` (`eps` is added to it within the log).
+    """Negative log-likelihood of counts `target` under a Poisson distribution of mean exp(input).
+
+    With ``log_input=False`` the mean is input, and `eps` is added to it within the log.
 
     With `full` Stirling's approximation of log(target!) is added. Shape: both (*).
     """
@@ -379,8 +386,9 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """target * (log(target) - input) for log-probabilities `input`; with `log_target` the target
-    is given as its log too.
+    """target * (log(target) - input) for log-probabilities `input`.
+
+    With `log_target` the target is given as its log too.
 
     ``"mean"`` divides by the number of elements, ``"batchmean"`` by N, which is the divergence.
     """

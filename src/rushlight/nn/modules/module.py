@@ -92,9 +92,11 @@ class Module(Conversion, StateDict):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # CPython reads attributes of a class with __getattr__ more slowly, so Module has none
-        # until a subclass brings one, which will want to call this one by super().
+        # until a subclass brings one, which will want to call this one by super(). One that sets
+        # attributes its own way may put plain dicts in the place of registries.
         super().__init_subclass__(**kwargs)
-        if hasattr(cls, "__getattr__") and not hasattr(Module, "__getattr__"):
+        own = hasattr(cls, "__getattr__") or "__setattr__" in cls.__dict__
+        if own and not hasattr(Module, "__getattr__"):
             Module.__getattr__ = missing_attribute
 
     if TYPE_CHECKING:  # parameters, buffers and children, for type checkers
@@ -392,6 +394,12 @@ class Module(Conversion, StateDict):
         if not lines:
             return f"{self._get_name()}()"
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+def _addindent(s_: str, numSpaces: int) -> str:
+    """Lines after the first moved right; for the `__repr__` of libraries."""
+    first, *others = s_.split("\n")
+    return "\n".join([first] + [" " * numSpaces + line for line in others])
 
 
 def indented(text: str) -> str:

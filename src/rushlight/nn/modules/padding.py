@@ -95,37 +95,55 @@ class _CircularPad(_Pad):
 
 
 class CircularPad1d(_CircularPad):
-    """Pads the last axis from the other side."""
+    """Pads the last axis from the other side: (N, C, L) or (C, L).
+
+    `padding`: an int, or (left, right); at most as much as there is.
+    """
 
     axes = 1
 
 
 class CircularPad2d(_CircularPad):
-    """Pads the last two axes from the other side."""
+    """Pads the last two axes from the other side: (N, C, H, W) or (C, H, W).
+
+    `padding`: an int, or (left, right, top, bottom); at most as much as there is.
+    """
 
     axes = 2
 
 
 class CircularPad3d(_CircularPad):
-    """Pads the last three axes from the other side."""
+    """Pads the last three axes from the other side: (N, C, D, H, W) or (C, D, H, W).
+
+    `padding`: an int, or (left, right, top, bottom, front, back); at most as much as there is.
+    """
 
     axes = 3
 
 
 class ConstantPad1d(_ConstantPad):
-    """Pads the last axis with one value."""
+    """Pads the last axis with one value.
+
+    `padding`: an int, or (left, right); negative ones cut off.
+    """
 
     axes = 1
 
 
 class ConstantPad2d(_ConstantPad):
-    """Pads the last two axes with one value."""
+    """Pads the last two axes with one value.
+
+    `padding`: an int, or (left, right, top, bottom); negative ones cut off.
+    """
 
     axes = 2
 
 
 class ConstantPad3d(_ConstantPad):
-    """Pads the last three axes with one value."""
+    """Pads the last three axes with one value.
+
+    `padding`: an int, or (left, right, top, bottom, front, back); negative ones cut off.
+    """
 
     axes = 3
 
@@ -152,39 +170,54 @@ class ReflectionPad3d(_Pad):
 
 
 class ReplicationPad1d(_Pad):
-    """Pads the last axis with its outermost elements."""
+    """Pads the last axis with its outermost elements: (N, C, L) or (C, L).
+
+    `padding`: an int, or (left, right).
+    """
 
     axes = 1
     mode = "replicate"
 
 
 class ReplicationPad2d(_Pad):
-    """Pads the last two axes with its outermost elements."""
+    """Pads the last two axes with their outermost elements: (N, C, H, W) or (C, H, W).
+
+    `padding`: an int, or (left, right, top, bottom).
+    """
 
     axes = 2
     mode = "replicate"
 
 
 class ReplicationPad3d(_Pad):
-    """Pads the last three axes with its outermost elements."""
+    """Pads the last three axes with their outermost elements: (N, C, D, H, W) or (C, D, H, W).
+
+    `padding`: an int, or (left, right, top, bottom, front, back).
+    """
 
     axes = 3
     mode = "replicate"
 
 
 class ZeroPad1d(_ZeroPad):
-    """Pads the last axis with zeros."""
+    """Pads the last axis with zeros. `padding`: an int, or (left, right); negative ones cut off."""
 
     axes = 1
 
 
 class ZeroPad2d(_ZeroPad):
-    """Pads the last two axes with zeros."""
+    """Pads the last two axes with zeros.
+
+    `padding`: an int, or (left, right, top, bottom); negative ones cut off.
+    """
 
     axes = 2
 
 
 class ZeroPad3d(_ZeroPad):
-    """Pads the last three axes with zeros."""
+    """Pads the last three axes with zeros.
+
+    `padding`: an int, or (left, right, top, bottom, front, back); negative ones cut off.
+    """
 
     axes = 3

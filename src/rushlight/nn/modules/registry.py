@@ -15,6 +15,8 @@ whoever changes the dict, and Module has no ``__getattr__`` until a subclass bri
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -30,7 +32,8 @@ class Registry(dict):
     """A dict by name whose entries are also attributes of the module that owns it.
 
     ``copy.copy(module)`` shares the dicts of the original, hence there may be several owners.
-    Pickled, copied or merged it gives a plain dict; ``registry_of`` makes it a Registry again.
+    Copied or merged it gives a plain dict, pickled an OrderedDict; ``registry_of`` makes those a
+    Registry again.
     """
 
     __slots__ = ("_owners",)
@@ -98,7 +101,17 @@ class Registry(dict):
         return self
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
-        return dict, (dict(self),)
+        # An OrderedDict, since `load` makes one without being asked; by `dict` it calls nothing.
+        return OrderedDict, (), None, None, iter(self.items())
+
+    def __copy__(self) -> dict[str, Any]:
+        return dict(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        made = memo[id(self)] = {}
+        for name, value in self.items():
+            made[name] = deepcopy(value, memo)
+        return made
 
 
 def registry_of(module: Module, kind: str) -> Any:

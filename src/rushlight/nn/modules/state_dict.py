@@ -44,8 +44,10 @@ class StateDict(Hooks, Tree):
     _version: int = 1
 
     def get_extra_state(self) -> Any:
-        """What to save beside tensors, under ``_extra_state``. For subclasses, with
-        :meth:`set_extra_state`; without it nothing is saved."""
+        """What to save beside tensors, under ``_extra_state``.
+
+        For subclasses, with :meth:`set_extra_state`; without it nothing is saved.
+        """
         raise RuntimeError(f"get_extra_state: {type(self).__name__} does not define it")
 
     def set_extra_state(self, state: Any) -> None:

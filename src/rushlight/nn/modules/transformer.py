@@ -66,6 +66,10 @@ def _copies(module: Module, count: int) -> ModuleList:
     return ModuleList([copy.deepcopy(module) for _ in range(count)])
 
 
+# The names that layers made after PyTorch's import.
+_get_activation_fn, _get_clones = _activation, _copies
+
+
 class TransformerEncoderLayer(Module):
     """Self-attention, then two linear layers; around each of the two a residual and a LayerNorm.
 

@@ -64,7 +64,7 @@ class Upsample(Module):
 
 
 class UpsamplingNearest2d(Upsample):
-    """`Upsample` of images by nearest neighbours."""
+    """`Upsample` of images (N, C, H, W) by nearest neighbours."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class UpsamplingNearest2d(Upsample):
 
 
 class UpsamplingBilinear2d(Upsample):
-    """`Upsample` of images, bilinear, with aligned corners."""
+    """`Upsample` of images (N, C, H, W), bilinear, with aligned corners."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """(*, C, H r, W r) -> (*, C r^2, H, W)."""
+    """(*, C, H r, W r) -> (*, C r^2, H, W): the inverse of :class:`PixelShuffle`."""
 
     def __init__(self, downscale_factor: int) -> None:
         super().__init__()

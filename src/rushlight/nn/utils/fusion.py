@@ -110,7 +110,10 @@ def fuse_linear_bn_weights(
     bn_w: Tensor,
     bn_b: Tensor,
 ) -> tuple[Parameter, Parameter]:
-    """Weight and bias of a linear layer followed by a batch norm; see `fuse_linear_bn_eval`."""
+    """Weight and bias of a linear layer followed by a batch norm; see `fuse_linear_bn_eval`.
+
+    Shapes: (out, in), (out), and (out) for all of the batch norm's.
+    """
     return fuse_conv_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)
 
 

@@ -25,7 +25,7 @@ def convert_conv2d_weight_memory_format(module: M, memory_format: MemoryFormat) 
 
 
 def convert_conv3d_weight_memory_format(module: M, memory_format: MemoryFormat) -> M:
-    """The same for 3-dimensional convolutions."""
+    """:func:`convert_conv2d_weight_memory_format` for 3-dimensional convolutions."""
     from rushlight import nn
 
     return _convert(module, (nn.Conv3d, nn.ConvTranspose3d), memory_format)

@@ -193,11 +193,12 @@ class _WeightNorm(Module):
 
 
 def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
-    """Train the length and the direction of a weight apart (Salimans and Kingma,
-    https://arxiv.org/abs/1602.07868).
+    """Train the length and the direction of a weight apart.
 
-    ``parametrizations.<name>.original0`` is the length along `dim`, ``original1`` the direction.
-    A state_dict of the older `rushlight.nn.utils.weight_norm` can be loaded.
+    Salimans and Kingma 2016, https://arxiv.org/abs/1602.07868.
+
+    ``parametrizations.<name>.original0`` is the length along `dim`, ``original1`` the direction. A
+    state_dict of the older `rushlight.nn.utils.weight_norm` can be loaded.
 
     Args:
         module: the module.
@@ -282,8 +283,9 @@ def spectral_norm(
     eps: float = 1e-12,
     dim: int | None = None,
 ) -> M:
-    """Divide a weight by its largest singular value (Miyato et al.,
-    https://arxiv.org/abs/1802.05957); a vector by its norm.
+    """Divide a weight by its largest singular value, a vector by its norm.
+
+    Miyato et al. 2018, https://arxiv.org/abs/1802.05957.
 
     The value is estimated; each reading of the weight in training mode improves the estimate.
 

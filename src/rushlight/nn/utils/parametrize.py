@@ -176,6 +176,7 @@ class ParametrizationList(ModuleList):
             _give(own, part)
 
     def forward(self) -> Tensor:
+        """The parametrized tensor: the originals, sent through all parametrizations."""
         first, *rest = self
         if self.is_tensor:
             value = first(self.original)

@@ -38,7 +38,7 @@ class BasePruningMethod(ABC):
 
     @abstractmethod
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        """The mask for a tensor of importances, at most as full as `default_mask`."""
+        """The mask for a tensor of importances, of its shape, at most as full as `default_mask`."""
 
     def apply_mask(self, module: Module) -> Tensor:
         """The pruned parameter: ``<name>_mask * <name>_orig``."""
@@ -122,7 +122,11 @@ class BasePruningMethod(ABC):
         default_mask: Tensor | None = None,
         importance_scores: Tensor | None = None,
     ) -> Tensor:
-        """A pruned copy of a tensor that belongs to no module."""
+        """A pruned copy of a tensor that belongs to no module.
+
+        `importance_scores`, by default the tensor itself, say what matters. Raises AssertionError
+        where they have another shape.
+        """
         if importance_scores is None:
             importance_scores = t
         elif importance_scores.shape != t.shape:
@@ -162,7 +166,10 @@ class PruningContainer(BasePruningMethod):
             self.add_pruning_method(method)
 
     def add_pruning_method(self, method: BasePruningMethod | None) -> None:
-        """Add a method for the same parameter: TypeError, ValueError for others."""
+        """Adds a method for the same parameter.
+
+        Raises TypeError for what is no method, ValueError for one of another parameter.
+        """
         if method is not None and not isinstance(method, BasePruningMethod):
             raise TypeError(f"{type(method)} is not a BasePruningMethod subclass")
         if method is not None and self._tensor_name != method._tensor_name:
@@ -218,10 +225,12 @@ class Identity(BasePruningMethod):
     PRUNING_TYPE = "unstructured"
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+        """`default_mask` itself."""
         return default_mask
 
     @classmethod
     def apply(cls, module: Module, name: str) -> BasePruningMethod:  # type: ignore[override]
+        """Puts the method on a parameter of a module; see `identity`."""
         return super().apply(module, name)
 
 
@@ -235,6 +244,7 @@ class RandomUnstructured(BasePruningMethod):
         self.amount = amount
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+        """`default_mask` with `amount` of its ones, drawn at random, made 0."""
         count = _count_to_prune(self.amount, t.nelement())
         mask = default_mask.clone()
         if count != 0:
@@ -246,6 +256,7 @@ class RandomUnstructured(BasePruningMethod):
     def apply(  # type: ignore[override]
         cls, module: Module, name: str, amount: float
     ) -> BasePruningMethod:
+        """Puts the method on a parameter of a module; see `random_unstructured`."""
         return super().apply(module, name, amount=amount)
 
 
@@ -259,6 +270,7 @@ class L1Unstructured(BasePruningMethod):
         self.amount = amount
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+        """`default_mask` with `amount` of its ones, where |t| is smallest, made 0."""
         count = _count_to_prune(self.amount, t.nelement())
         mask = default_mask.clone()
         if count != 0:
@@ -270,6 +282,7 @@ class L1Unstructured(BasePruningMethod):
     def apply(  # type: ignore[override]
         cls, module: Module, name: str, amount: float, importance_scores: Tensor | None = None
     ) -> BasePruningMethod:
+        """Puts the method on a parameter of a module; see `l1_unstructured`."""
         return super().apply(module, name, amount=amount, importance_scores=importance_scores)
 
 
@@ -283,6 +296,7 @@ class RandomStructured(BasePruningMethod):
         self.amount, self.dim = amount, dim
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+        """`default_mask` with `amount` of the channels of `dim`, drawn at random, made 0."""
         channels = _channels_of(t, self.dim)
         count = _count_to_prune(self.amount, channels)
         if count == 0:
@@ -295,6 +309,7 @@ class RandomStructured(BasePruningMethod):
     def apply(  # type: ignore[override]
         cls, module: Module, name: str, amount: float, dim: int = -1
     ) -> BasePruningMethod:
+        """Puts the method on a parameter of a module; see `random_structured`."""
         return super().apply(module, name, amount=amount, dim=dim)
 
 
@@ -308,6 +323,7 @@ class LnStructured(BasePruningMethod):
         self.amount, self.n, self.dim = amount, n, dim
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+        """`default_mask` with `amount` of the channels of `dim`, of smallest n-norm, made 0."""
         channels = _channels_of(t, self.dim)
         count = _count_to_prune(self.amount, channels)
         if count == 0:
@@ -327,6 +343,7 @@ class LnStructured(BasePruningMethod):
         dim: int,
         importance_scores: Tensor | None = None,
     ) -> BasePruningMethod:
+        """Puts the method on a parameter of a module; see `ln_structured`."""
         return super().apply(
             module, name, amount=amount, n=n, dim=dim, importance_scores=importance_scores
         )
@@ -341,6 +358,7 @@ class CustomFromMask(BasePruningMethod):
         self.mask = mask
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+        """`default_mask` and the given mask. Raises AssertionError where the shapes differ."""
         if default_mask.shape != self.mask.shape:
             raise AssertionError(
                 f"default_mask shape {default_mask.shape} must match self.mask shape "
@@ -352,6 +370,7 @@ class CustomFromMask(BasePruningMethod):
     def apply(  # type: ignore[override]
         cls, module: Module, name: str, mask: Tensor
     ) -> BasePruningMethod:
+        """Puts the method on a parameter of a module; see `custom_from_mask`."""
         return super().apply(module, name, mask=mask)
 
 
@@ -446,7 +465,10 @@ def custom_from_mask(module: M, name: str, mask: Tensor) -> M:
 
 
 def remove(module: M, name: str) -> M:
-    """Make the pruning of a parameter permanent. ValueError if it is not pruned."""
+    """Makes the pruning of a parameter permanent. Returns the module.
+
+    Raises ValueError if it is not pruned.
+    """
     for key, hook in module._forward_pre_hooks.items():
         if isinstance(hook, BasePruningMethod) and hook._tensor_name == name:
             hook.remove(module)

@@ -27,6 +27,7 @@ __all__ = [
 PackedSequence_ = namedtuple(
     "PackedSequence_", ("data", "batch_sizes", "sorted_indices", "unsorted_indices")
 )
+PackedSequence_.__doc__ = "The fields of a :class:`PackedSequence`."
 
 
 class PackedSequence(PackedSequence_):
@@ -82,31 +83,40 @@ class PackedSequence(PackedSequence_):
         return type(self)(self.data.pin_memory(), *self[1:])
 
     def double(self) -> PackedSequence:
+        """The sequences with their data in float64; as :meth:`to`."""
         return self.to(dtype=rushlight.float64)
 
     def float(self) -> PackedSequence:
+        """The sequences with their data in float32; as :meth:`to`."""
         return self.to(dtype=rushlight.float32)
 
     def half(self) -> PackedSequence:
+        """The sequences with their data in float16; as :meth:`to`."""
         return self.to(dtype=rushlight.float16)
 
     def long(self) -> PackedSequence:
+        """The sequences with their data in int64; as :meth:`to`."""
         return self.to(dtype=rushlight.int64)
 
     def int(self) -> PackedSequence:
+        """The sequences with their data in int32; as :meth:`to`."""
         return self.to(dtype=rushlight.int32)
 
     def short(self) -> PackedSequence:
+        """The sequences with their data in int16; as :meth:`to`."""
         return self.to(dtype=rushlight.int16)
 
     def char(self) -> PackedSequence:
+        """The sequences with their data in int8; as :meth:`to`."""
         return self.to(dtype=rushlight.int8)
 
     def byte(self) -> PackedSequence:
+        """The sequences with their data in uint8; as :meth:`to`."""
         return self.to(dtype=rushlight.uint8)
 
     @property
     def is_cuda(self) -> bool:
+        """False: the data is on the CPU."""
         return self.data.is_cuda
 
     def is_pinned(self) -> bool:

@@ -187,8 +187,9 @@ def spectral_norm(
     eps: float = 1e-12,
     dim: int | None = None,
 ) -> M:
-    """Divide a weight by its largest singular value before each forward (Miyato et al.,
-    https://arxiv.org/abs/1802.05957).
+    """Divide a weight by its largest singular value before each forward.
+
+    Miyato et al. 2018, https://arxiv.org/abs/1802.05957.
 
     The parameter becomes ``<name>_orig``; the buffers ``<name>_u`` and ``<name>_v`` are the
     estimates of the singular vectors. The same as a parametrization is
@@ -208,7 +209,10 @@ def spectral_norm(
 
 
 def remove_spectral_norm(module: M, name: str = "weight") -> M:
-    """Undo `spectral_norm`; the weight keeps its value. ValueError if there is none."""
+    """Undoes `spectral_norm`; the weight keeps its value. Returns the module.
+
+    Raises ValueError if there is none.
+    """
     for key, hook in module._forward_pre_hooks.items():
         if isinstance(hook, SpectralNorm) and hook.name == name:
             hook.remove(module)

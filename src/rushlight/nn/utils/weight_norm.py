@@ -87,8 +87,9 @@ class WeightNorm:
 
 
 def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
-    """Train the length and the direction of a weight apart (Salimans and Kingma,
-    https://arxiv.org/abs/1602.07868).
+    """Train the length and the direction of a weight apart.
+
+    Salimans and Kingma 2016, https://arxiv.org/abs/1602.07868.
 
     Replaces the parameter by ``<name>_g``, its length along `dim`, and ``<name>_v``, its direction;
     the weight is computed from them before each forward. Deprecated, as in PyTorch: the same as a
@@ -104,7 +105,10 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
 
 
 def remove_weight_norm(module: M, name: str = "weight") -> M:
-    """Undo `weight_norm`; the weight keeps its value. ValueError if there is none."""
+    """Undoes `weight_norm`; the weight keeps its value. Returns the module.
+
+    Raises ValueError if there is none.
+    """
     for key, hook in module._forward_pre_hooks.items():
         if isinstance(hook, WeightNorm) and hook.name == name:
             hook.remove(module)

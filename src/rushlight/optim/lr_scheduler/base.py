@@ -57,6 +57,7 @@ def set_group_value(group: dict[str, Any], key: str, value: float | Tensor) -> N
 
 
 def check_optimizer(optimizer: Any) -> None:
+    """Raises TypeError for what is no Optimizer."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
 
@@ -134,7 +135,10 @@ class LRScheduler:
         return self._last_lr
 
     def get_lr(self) -> list[float | Tensor]:
-        """Compute the next learning rates, one per group. Only `step()` calls it."""
+        """Computes the next learning rates, one per group. Only `step()` calls it.
+
+        To be written by the subclass: raises NotImplementedError here.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not implement get_lr()")
 
     def step(self, epoch: int | None = None) -> None:
@@ -203,7 +207,10 @@ class LRScheduler:
         return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the attributes of a `state_dict()`."""
+        """Takes over the attributes of a `state_dict()`.
+
+        Load the optimizer's too: it has the rates.
+        """
         self.__dict__.update(state_dict)
 
 

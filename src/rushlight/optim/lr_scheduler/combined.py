@@ -112,7 +112,7 @@ class SequentialLR(_CombinedScheduler):
             scheduler.last_epoch -= 1
 
     def step(self) -> None:  # type: ignore[override]
-        """Set the learning rates of the next epoch."""
+        """Sets the learning rates of the next epoch."""
         self.last_epoch += 1
         turn = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[turn]
@@ -145,7 +145,7 @@ class ChainedScheduler(_CombinedScheduler):
         self._last_lr: list[float | Tensor] = group_values(self.optimizer, "lr")
 
     def step(self) -> None:  # type: ignore[override]
-        """Let each schedule make its step."""
+        """Lets each schedule make its step, in the order given."""
         for scheduler in self._schedulers:
             scheduler.step()
         self._last_lr = group_values(self.optimizer, "lr")

@@ -98,12 +98,13 @@ class ReduceLROnPlateau(LRScheduler):
 
     @property
     def in_cooldown(self) -> bool:
+        """Whether bad epochs do not count, after a reduction."""
         return self.cooldown_counter > 0
 
     def step(  # type: ignore[override]
         self, metrics: SupportsFloat, epoch: int | None = None
     ) -> None:
-        """Take the value measured in this epoch: a number, or a 1-element Tensor."""
+        """Takes the value measured in this epoch: a number, or a 1-element Tensor."""
         current = float(metrics)
         if epoch is None:
             epoch = self.last_epoch + 1

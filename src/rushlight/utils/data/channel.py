@@ -198,6 +198,7 @@ class Channel:
         self._unsent: deque[tuple[bytes, int | None]] = deque()
 
     def fileno(self) -> int:
+        """The number of the socket with the system, for `selectors`."""
         return self.socket.fileno()
 
     def send(self, obj: Any) -> None:

@@ -180,6 +180,10 @@ class DataLoader:
 
     @property
     def multiprocessing_context(self) -> Any:
+        """How workers are started: None or a context of `multiprocessing`.
+
+        Set by its name too; ValueError for an unknown one, or without workers.
+        """
         return self.__multiprocessing_context
 
     @multiprocessing_context.setter

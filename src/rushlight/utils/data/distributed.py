@@ -22,8 +22,8 @@ class DistributedSampler(Sampler):
 
     Args:
         dataset: anything with a length.
-        num_replicas: the number of processes.
-        rank: the number of this one, from 0.
+        num_replicas: the number of processes; that of `torch.distributed`'s group if left out.
+        rank: the number of this one, from 0; likewise.
         shuffle: permute the indices, with `seed` plus the epoch as seed.
         seed: the same in all processes.
         drop_last: drop the tail instead of repeating the head.
@@ -39,10 +39,15 @@ class DistributedSampler(Sampler):
         drop_last: bool = False,
     ) -> None:
         if num_replicas is None or rank is None:
-            raise RuntimeError(
-                "Requires distributed package to be available, or num_replicas and rank to be "
-                "given: DistributedSampler(dataset, num_replicas=..., rank=...)"
-            )
+            from rushlight import distributed
+
+            if not distributed.is_initialized():
+                raise RuntimeError(
+                    "Requires distributed package to be available, or num_replicas and rank to be "
+                    "given: DistributedSampler(dataset, num_replicas=..., rank=...)"
+                )
+            num_replicas = distributed.get_world_size() if num_replicas is None else num_replicas
+            rank = distributed.get_rank() if rank is None else rank
         if not 0 <= rank < num_replicas:
             raise ValueError(
                 f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]"
@@ -74,5 +79,5 @@ class DistributedSampler(Sampler):
         return self.num_samples
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of the next pass. Without it every pass has the same."""
+        """Chooses the order of the next pass. Without it every pass has the same."""
         self.epoch = epoch

@@ -95,6 +95,7 @@ class RandomSampler(Sampler):
     @property
     def num_samples(self) -> int:
         # Asked each time: a dataset may grow.
+        """How many indices one pass draws: the dataset's length unless it was given."""
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
@@ -111,7 +112,8 @@ class RandomSampler(Sampler):
             generator.manual_seed(seed)
         if self.replacement:
             whole, rest = divmod(self.num_samples, 32)
-            for size in [32] * whole + [rest]:
+            for number in range(whole + 1):  # no list: 1e10 samples stand for "without end"
+                size = 32 if number < whole else rest
                 yield rushlight.randint(
                     high=n, size=(size,), dtype=rushlight.int64, generator=generator
                 )

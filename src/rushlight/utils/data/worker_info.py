@@ -54,7 +54,10 @@ _worker_info: WorkerInfo | None = None
 
 
 def get_worker_info() -> WorkerInfo | None:
-    """In a worker process, which worker it is; None in the main process."""
+    """In a worker process its WorkerInfo (id, num_workers, seed, dataset).
+
+    None in the main process.
+    """
     return _worker_info
 
 

@@ -1,0 +1,1 @@
+"""What processes do together beside collectives; for a group of one process."""
