@@ -2,10 +2,11 @@
 
 PyTorch asks in every function. Here that would cost each call of a small op a part of its time, so
 it is switched on by the first class that needs it: a subclass of Tensor made outside rushlight, or
-an object with `__torch_function__` that an op was given. From then on the functions of torch, torch.nn.functional, torch.linalg,
-torch.fft and torch.special look at their arguments first; methods and operators of such a subclass
-always do. Functions that a script took out of torch before that, by `from torch import add`, and
-methods of a plain Tensor that is given an argument of such a class, do not ask.
+an object with `__torch_function__` that an op was given. From then on the functions of torch,
+torch.nn.functional, torch.linalg, torch.fft and torch.special look at their arguments first;
+methods and operators of such a subclass always do. Functions that a script took out of torch before
+that, by `from torch import add`, and methods of a plain Tensor that is given an argument of such a
+class, do not ask.
 """
 
 from __future__ import annotations
