@@ -7,6 +7,7 @@ namespace rushlight {
 void add_plain_loops(LoopTable& table) {
     add_pointwise<Reg::Bool>(table);
     add_pointwise<Reg::Int>(table);
+    add_pointwise<Reg::Unsigned>(table);
     add_pointwise<Reg::Complex>(table);
 }
 

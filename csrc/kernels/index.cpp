@@ -327,7 +327,7 @@ void write_picks(const Array& x, const PickPlan& plan, const Array& values, bool
         });
         return;
     }
-    dispatch(x.dtype(), [&]<class T>() {
+    dispatch_modular(x.dtype(), [&]<class T>() {
         if (one) {
             write_each(x.data<T>(), plan, values.data<T>(), 0, [](T* to, const T* from, Index n) {
                 const T value = *from;
