@@ -51,6 +51,9 @@ from rushlight.dtypes import (
     short,
     strided,
     uint8,
+    uint16,
+    uint32,
+    uint64,
 )
 from rushlight.tensor import Tensor
 from rushlight.autograd import (  # the ops need the tensor and the tape
@@ -221,10 +224,7 @@ _LATER = {
     "get_printoptions": "printing",
 }  # fmt: skip
 
-_NO_DTYPE = {
-    "complex32": "complex64", "chalf": "complex64", "uint16": "int32", "uint32": "int64",
-    "uint64": "int64",
-}  # fmt: skip
+_NO_DTYPE = {"complex32": "complex64", "chalf": "complex64"}
 
 
 def __getattr__(name: str) -> Any:
