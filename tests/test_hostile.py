@@ -35,7 +35,10 @@ SEQUENCES = (
     [None], (0.5,), (0, 2**40), (1, 2, 3, 4, 5, 6),
 )  # fmt: skip
 OTHERS = (None, "", "mean", "reflect", slice(None), float, {}, b"ab", range(3), Ellipsis)
-DTYPES = ("bool", "uint8", "int8", "int64", "float16", "bfloat16", "complex64", "float64")
+DTYPES = (
+    "bool", "uint8", "int8", "int64", "uint16", "uint64", "float16", "bfloat16", "complex64",
+    "float64",
+)  # fmt: skip
 
 
 class Stopped(BaseException):

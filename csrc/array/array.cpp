@@ -42,6 +42,22 @@ Array Array::scalar(const Scalar& value, DType dtype) {
     return array;
 }
 
+void fail_promotion(DType a, DType b) {
+    fail(ErrorKind::Runtime, "Promotion for uint16, uint32, uint64 types is not supported: ",
+         name_of(a), " and ", name_of(b), " have no common dtype; convert one with .to(dtype)");
+}
+
+Scalar value_of(const Array& array) {
+    return dispatch(array.dtype(), [&]<class T>() {
+        const T element = *array.data<T>();
+        if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, std::uint64_t>)
+            return Scalar(element);
+        else if constexpr (std::is_integral_v<T>) return Scalar(std::int64_t(element));
+        else if constexpr (dtype_of<T> >= DType::C64) return Scalar(convert<Complex128>(element));
+        else return Scalar(convert<double>(element));
+    });
+}
+
 bool Array::is_contiguous() const noexcept {
     if (body_->pending || body_->numel == 0) return true;
     Index expected = 1;

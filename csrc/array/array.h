@@ -108,6 +108,8 @@ Array cast(const Array& array, DType dtype);
 // dst[...] = src, broadcast and cast; bumps the version of dst.
 void assign(const Array& dst, const Array& src);
 void fill(const Array& dst, const Scalar& value);
+// The element of an array that has one; exact.
+Scalar value_of(const Array& array);
 // What every kernel that writes to an existing array calls first: runs pending readers of its
 // storage and bumps its version.
 void prepare_write(const Array& array);

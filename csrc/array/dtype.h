@@ -15,8 +15,10 @@
 namespace rushlight {
 
 // Ordered by category (bool < integers < floats < complex), as promotion needs it.
-enum class DType : std::uint8_t { Bool, U8, I8, I16, I32, I64, F16, BF16, F32, F64, C64, C128 };
-inline constexpr int kDTypes = 12;
+enum class DType : std::uint8_t {
+    Bool, U8, I8, I16, I32, I64, U16, U32, U64, F16, BF16, F32, F64, C64, C128
+};
+inline constexpr int kDTypes = 15;
 
 namespace detail {
 
@@ -81,6 +83,9 @@ inline constexpr std::array<DTypeInfo, kDTypes> kDTypeInfo{{{"bool", 1},
                                                            {"int16", 2},
                                                            {"int32", 4},
                                                            {"int64", 8},
+                                                           {"uint16", 2},
+                                                           {"uint32", 4},
+                                                           {"uint64", 8},
                                                            {"float16", 2},
                                                            {"bfloat16", 2},
                                                            {"float32", 4},
@@ -92,7 +97,10 @@ inline constexpr std::string_view name_of(DType dtype) { return kDTypeInfo[int(d
 inline constexpr std::size_t size_of(DType dtype) { return kDTypeInfo[int(dtype)].size; }
 inline constexpr bool is_complex(DType d) { return d >= DType::C64; }
 inline constexpr bool is_floating(DType d) { return d >= DType::F16 && d <= DType::F64; }
-inline constexpr bool is_integral(DType d) { return d >= DType::U8 && d <= DType::I64; }
+inline constexpr bool is_integral(DType d) { return d >= DType::U8 && d <= DType::U64; }
+// uint16, uint32 and uint64, which meet no other integers in promotion.
+inline constexpr bool is_wide_unsigned(DType d) { return d >= DType::U16 && d <= DType::U64; }
+inline constexpr bool is_unsigned(DType d) { return d == DType::U8 || is_wide_unsigned(d); }
 inline constexpr bool is_half(DType d) { return d == DType::F16 || d == DType::BF16; }
 
 // bool 0, integer 1, float 2, complex 3: what decides whether a 0-dim operand takes part.
@@ -100,11 +108,15 @@ inline constexpr int category_of(DType d) {
     return d == DType::Bool ? 0 : is_integral(d) ? 1 : is_floating(d) ? 2 : 3;
 }
 
+[[noreturn]] void fail_promotion(DType a, DType b);
+
 // The common dtype of two operands of equal rank in the promotion.
 inline constexpr DType promote(DType a, DType b) {
     if (a == b) return a;
     if (a > b) return promote(b, a);
     // From here a < b in the order of the enum.
+    if ((is_wide_unsigned(a) && !is_floating(b)) || is_wide_unsigned(b))
+        fail_promotion(a, b);
     if (is_complex(b)) return b == DType::C64 && a == DType::F64 ? DType::C128 : b;
     if (b == DType::BF16 && a == DType::F16) return DType::F32;
     if (is_floating(b)) return b;
@@ -135,6 +147,12 @@ struct DTypeOf<std::int32_t> : DTypeConstant<DType::I32> {};
 template <>
 struct DTypeOf<std::int64_t> : DTypeConstant<DType::I64> {};
 template <>
+struct DTypeOf<std::uint16_t> : DTypeConstant<DType::U16> {};
+template <>
+struct DTypeOf<std::uint32_t> : DTypeConstant<DType::U32> {};
+template <>
+struct DTypeOf<std::uint64_t> : DTypeConstant<DType::U64> {};
+template <>
 struct DTypeOf<Half> : DTypeConstant<DType::F16> {};
 template <>
 struct DTypeOf<BFloat16> : DTypeConstant<DType::BF16> {};
@@ -158,6 +176,33 @@ decltype(auto) dispatch(DType dtype, F&& f) {
         case DType::I8: return f.template operator()<std::int8_t>();
         case DType::I16: return f.template operator()<std::int16_t>();
         case DType::I32: return f.template operator()<std::int32_t>();
+        case DType::I64: return f.template operator()<std::int64_t>();
+        case DType::U16: return f.template operator()<std::uint16_t>();
+        case DType::U32: return f.template operator()<std::uint32_t>();
+        case DType::U64: return f.template operator()<std::uint64_t>();
+        case DType::F16: return f.template operator()<Half>();
+        case DType::BF16: return f.template operator()<BFloat16>();
+        case DType::F32: return f.template operator()<float>();
+        case DType::F64: return f.template operator()<double>();
+        case DType::C64: return f.template operator()<Complex64>();
+        case DType::C128: break;
+    }
+    return f.template operator()<Complex128>();
+}
+
+// The same for what only adds, multiplies and copies, and thus is blind to the sign of an integer:
+// integers without a sign come as the type with a sign of their size, a dtype of `dispatch` less.
+template <class F>
+decltype(auto) dispatch_modular(DType dtype, F&& f) {
+    switch (dtype) {
+        case DType::Bool: return f.template operator()<bool>();
+        case DType::U8:
+        case DType::I8: return f.template operator()<std::int8_t>();
+        case DType::U16:
+        case DType::I16: return f.template operator()<std::int16_t>();
+        case DType::U32:
+        case DType::I32: return f.template operator()<std::int32_t>();
+        case DType::U64:
         case DType::I64: return f.template operator()<std::int64_t>();
         case DType::F16: return f.template operator()<Half>();
         case DType::BF16: return f.template operator()<BFloat16>();
@@ -201,6 +246,9 @@ inline To convert(From value) {
     } else if constexpr (std::is_same_v<To, bool>) {
         return value != From(0);
     } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+        if constexpr (std::is_same_v<To, std::uint64_t>)
+            if (value >= From(9223372036854775808.0) && value < From(18446744073709551616.0))
+                return To(value);
         // Through int64: a defined value (the hardware's "indefinite") for what does not fit.
         const bool fits = value > From(-9223372036854775808.0) && value < From(9223372036854775808.0);
         return To(fits ? std::int64_t(value) : INT64_MIN);

@@ -85,7 +85,8 @@ private:
                     fail(ErrorKind::Type, "new(): invalid data type 'str'");
                 fail(ErrorKind::Runtime, "Could not infer dtype of ", Py_TYPE(data)->tp_name);
             }
-            note(value.kind() == DType::F64    ? default_dtype()
+            note(is_integer(data, value)       ? DType::I64
+                 : value.kind() == DType::F64  ? default_dtype()
                  : value.kind() == DType::C128 ? complex_of(default_dtype())
                                                : value.kind());
             return;
@@ -126,6 +127,37 @@ private:
         has_elements = true;
     }
 
+    // Also of those that no Scalar holds but as a float.
+    static bool is_integer(PyObject* data, const Scalar& value) {
+        return value.kind() == DType::I64 || (value.kind() == DType::F64 && PyLong_Check(data));
+    }
+
+    // Whether an integer has a place in the dtype. In uint8 to uint32, -1 is the largest number, as
+    // in C, and so on down to 1.
+    template <class T>
+    static bool holds(const Scalar& value) {
+        if (value.kind() != DType::I64) return false;
+        const std::int64_t whole = value.to<std::int64_t>();
+        if constexpr (std::is_same_v<T, std::uint64_t>) return value.beyond_int64() || whole >= 0;
+        using Limits = std::numeric_limits<T>;
+        const auto high = std::int64_t(Limits::max());
+        return !value.beyond_int64() && whole <= high &&
+               whole >= (std::is_signed_v<T> ? std::int64_t(Limits::min()) : -high);
+    }
+
+    // The exception depends on who finds out in PyTorch: the parser of numbers, or the cast.
+    template <class T>
+    [[noreturn]] static void refuse(const Scalar& value) {
+        const std::string text = concat("value cannot be converted to type ", name_of(dtype_of<T>),
+                                        " without overflow");
+        if (std::is_same_v<T, std::uint64_t>) {
+            PyErr_SetString(PyExc_OverflowError, text.c_str());
+            throw PythonError();
+        }
+        const bool read = value.kind() == DType::I64 && !value.beyond_int64();
+        fail(read ? ErrorKind::Runtime : ErrorKind::Value, text);
+    }
+
     void write(PyObject* data, int depth, DType dtype, std::byte*& at) {
         if (is_tensor(data)) {
             const Array source = contiguous(cast(as_tensor(data)->array, dtype));
@@ -150,14 +182,8 @@ private:
                 Scalar value;
                 if (!scalar_from_python(data, value))
                     fail(ErrorKind::Type, "must be a number, not ", Py_TYPE(data)->tp_name);
-                if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
-                    if (value.kind() == DType::I64) {
-                        const std::int64_t whole = value.to<std::int64_t>();
-                        check(std::is_same_v<T, std::int64_t> || std::int64_t(T(whole)) == whole,
-                              "value cannot be converted to type ", name_of(dtype),
-                              " without overflow");
-                    }
-                }
+                if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+                    if (is_integer(data, value) && !holds<T>(value)) refuse<T>(value);
                 out = value.to<T>();
             });
             at += size_of(dtype);
@@ -187,7 +213,7 @@ using AnyArray = nb::ndarray<nb::device::cpu>;
 nb::dlpack::dtype foreign_dtype(DType dtype) {
     using Code = nb::dlpack::dtype_code;
     const Code code = dtype == DType::Bool    ? Code::Bool
-                      : dtype == DType::U8    ? Code::UInt
+                      : is_unsigned(dtype)    ? Code::UInt
                       : is_integral(dtype)    ? Code::Int
                       : dtype == DType::BF16  ? Code::Bfloat
                       : is_complex(dtype)     ? Code::Complex
@@ -200,8 +226,8 @@ DType dtype_from_foreign(const nb::dlpack::dtype& foreign) {
         if (foreign_dtype(DType(d)) == foreign) return DType(d);
     fail(ErrorKind::Type, "can't convert an array with this element type (code ",
          int(foreign.code), ", ", int(foreign.bits), " bits). The only supported types are: ",
-         "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, ",
-         "and bool.");
+         "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, ",
+         "uint32, uint16, uint8, and bool.");
 }
 
 // Shares memory with the other library's array.

@@ -1,5 +1,6 @@
 // Between memory and registers, between register types, and reductions of registers; compiled once
 // per instruction set.
+#include <algorithm>
 #include <cstring>
 
 #include "elementwise/pointwise_loops.h"
@@ -194,6 +195,41 @@ void add_register(LoopTable& table) {
     to[int(Reg::Complex)] = &convert_loop<T, Complex128>;
 }
 
+// uint64 has an order of its own, and its own way from and to numbers with a point; all else is
+// as with int64.
+void add_unsigned(LoopTable& table) {
+    using T = std::uint64_t;
+    constexpr int kInt = int(Reg::Int), kUnsigned = int(Reg::Unsigned);
+    for (int kind = 0; kind < kReductions; ++kind) {
+        table.reduce_row[kind][kUnsigned] = table.reduce_row[kind][kInt];
+        table.reduce_columns[kind][kUnsigned] = table.reduce_columns[kind][kInt];
+    }
+    add_reduction<Reduction::Max, Reg::Unsigned>(table);
+    add_reduction<Reduction::Min, Reg::Unsigned>(table);
+    for (auto& to : table.convert) to[kUnsigned] = to[kInt];
+    auto& to = table.convert[kUnsigned];
+    std::ranges::copy(table.convert[kInt], to);
+    to[int(Reg::Float)] = &convert_loop<T, float>;
+    to[int(Reg::Double)] = &convert_loop<T, double>;
+    to[int(Reg::Complex)] = &convert_loop<T, Complex128>;
+    table.convert[int(Reg::Float)][kUnsigned] = &convert_loop<float, T>;
+    table.convert[int(Reg::Double)][kUnsigned] = &convert_loop<double, T>;
+    table.convert[int(Reg::Complex)][kUnsigned] = &convert_loop<Complex128, T>;
+}
+
+// The type whose loop stores the same bytes.
+template <class T>
+struct AsStored {
+    using type = T;
+};
+template <class T>
+    requires(std::is_unsigned_v<T> && !std::is_same_v<T, bool>)
+struct AsStored<T> {
+    using type = std::make_signed_t<T>;
+};
+template <class T>
+using as_stored = typename AsStored<T>::type;
+
 template <Inner Kind>
 float inner(float a, float b) {
     if constexpr (Kind == Inner::Add) return a + b;
@@ -255,16 +291,19 @@ void add_memory_loops(LoopTable& table) {
     add_one<rows::Sub>(table, 1);
     add_one<rows::Mul>(table, 2);
     add_one<rows::Div>(table, 3);
+    add_unsigned(table);
     add_pairs<Outer::Add>(table);
     add_pairs<Outer::Mul>(table);
     add_pairs<Outer::Sub>(table);
     add_pairs<Outer::SubFrom>(table);
     for (int d = 0; d < kDTypes; ++d)
         dispatch(DType(d), [&]<class T>() {
-            table.load[d] = &load<T>;
-            table.store[d] = &store<T>;
-            table.load_rows[d] = &load_rows<T>;
-            table.store_rows[d] = &store_rows<T>;
+            using Stored = as_stored<T>;
+            using Loaded = std::conditional_t<sizeof(T) == 8, Stored, T>;
+            table.load[d] = &load<Loaded>;
+            table.store[d] = &store<Stored>;
+            table.load_rows[d] = &load_rows<Loaded>;
+            table.store_rows[d] = &store_rows<Stored>;
             if constexpr (sizeof(T) != sizeof(register_of<T>)) table.round[d] = &round_loop<T>;
         });
 }

@@ -5,6 +5,7 @@
 namespace rushlight {
 
 void add_plain_loops(LoopTable& table) {
+    add_pointwise<Reg::Unsigned>(table);
     add_pointwise<Reg::Complex>(table);
 }
 

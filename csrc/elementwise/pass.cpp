@@ -36,6 +36,7 @@ void with_reg_type(Reg reg, F&& f) {
         case Reg::Float: return f.template operator()<float>();
         case Reg::Double: return f.template operator()<double>();
         case Reg::Complex: return f.template operator()<Complex128>();
+        case Reg::Unsigned: return f.template operator()<std::uint64_t>();
     }
 }
 
@@ -46,8 +47,9 @@ T identity_of(Reduction kind) {
     if constexpr (std::is_floating_point_v<T>) {
         const T inf = std::numeric_limits<T>::infinity();
         return kind == Reduction::Max ? -inf : inf;
-    } else if constexpr (std::is_same_v<T, std::int64_t>) {
-        return kind == Reduction::Max ? INT64_MIN : INT64_MAX;
+    } else if constexpr (sizeof(T) == 8) {
+        return kind == Reduction::Max ? std::numeric_limits<T>::min()
+                                      : std::numeric_limits<T>::max();
     } else {
         return kind == Reduction::Max ? T(0) : T(1);
     }

@@ -80,7 +80,7 @@ private:
         Index outputs = 1;
         Reg accumulator;
         bool narrow = false;  // tiles are short enough to add up in float
-        std::vector<std::byte> total;
+        std::vector<std::byte> total = {};
     };
     struct Tile {
         Index row_begin, row_end, col_begin, col_end;

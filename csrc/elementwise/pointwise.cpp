@@ -66,22 +66,23 @@ bool is_register(const Array& array, DType calc) {
            array.is_contiguous();
 }
 
+// A number as a block of a dtype that has the layout of its register.
 void fill_register(std::byte* block, Index n, const Operand& operand, DType calc) {
-    const Reg reg = reg_of(calc);
-    auto fill = [&]<class R>(R value) { std::fill_n(reinterpret_cast<R*>(block), n, value); };
-    dispatch(calc, [&]<class T>() {
-        const T value = operand.array
-                            ? dispatch(operand.array.dtype(),
-                                       [&]<class S>() {
-                                           return convert<T>(*operand.array.data<S>());
-                                       })
-                            : operand.scalar.to<T>();
-        if (reg == Reg::Bool) fill(std::uint8_t(convert<bool>(value)));
-        else if (reg == Reg::Int) fill(convert<std::int64_t>(value));
-        else if (reg == Reg::Float) fill(convert<float>(value));
-        else if (reg == Reg::Double) fill(convert<double>(value));
-        else fill(convert<Complex128>(value));
-    });
+    const auto fill_with = [&](const Scalar& number) {
+        const auto fill = [&]<class R>(R value) {
+            std::fill_n(reinterpret_cast<R*>(block), n, value);
+        };
+        switch (reg_of(calc)) {
+            case Reg::Bool: return fill(std::uint8_t(number.to<bool>()));
+            case Reg::Int: return fill(number.to<std::int64_t>());
+            case Reg::Unsigned: return fill(number.to<std::uint64_t>());
+            case Reg::Float: return fill(number.to<float>());
+            case Reg::Double: return fill(number.to<double>());
+            case Reg::Complex: return fill(number.to<Complex128>());
+        }
+    };
+    if (operand.array) fill_with(value_of(operand.array));
+    else fill_with(operand.scalar);
 }
 
 // One loop straight over memory: contiguous operands of one shape in the dtype of the
@@ -140,7 +141,7 @@ void check_divisor(int row, DType calc, const Operand& divisor) {
     if (row != row_of<rows::FloorDivide> && row != row_of<rows::Remainder> &&
         row != row_of<rows::TruncDivide> && row != row_of<rows::Fmod>)
         return;
-    if (reg_of(calc) != Reg::Int) return;
+    if (reg_of(calc) != Reg::Int && reg_of(calc) != Reg::Unsigned) return;
     bool zero = false;
     if (!divisor.array) {
         zero = divisor.scalar.to<std::int64_t>() == 0;

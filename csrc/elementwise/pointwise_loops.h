@@ -15,6 +15,8 @@ struct RegType<Reg::Bool> { using type = std::uint8_t; };
 template <>
 struct RegType<Reg::Int> { using type = std::int64_t; };
 template <>
+struct RegType<Reg::Unsigned> { using type = std::uint64_t; };
+template <>
 struct RegType<Reg::Float> { using type = float; };
 template <>
 struct RegType<Reg::Double> { using type = double; };

@@ -7,20 +7,21 @@
 
 namespace rushlight {
 
-// What a block of values is computed in: bool as 0/1 bytes, all integers as int64, half types and
-// float32 as float, float64 as double, both complex types as complex double.
-enum class Reg : std::uint8_t { Bool, Int, Float, Double, Complex };
-inline constexpr int kRegs = 5;
+// What a block of values is computed in: bool as 0/1 bytes, integers as int64 (uint64 as itself),
+// half types and float32 as float, float64 as double, both complex types as complex double.
+enum class Reg : std::uint8_t { Bool, Int, Float, Double, Complex, Unsigned };
+inline constexpr int kRegs = 6;
 
 inline constexpr Reg reg_of(DType d) {
     return d == DType::Bool      ? Reg::Bool
+           : d == DType::U64     ? Reg::Unsigned
            : is_integral(d)      ? Reg::Int
            : d == DType::F64     ? Reg::Double
            : is_complex(d)       ? Reg::Complex
                                  : Reg::Float;
 }
 inline constexpr std::size_t reg_size(Reg r) {
-    constexpr std::size_t sizes[] = {1, 8, 4, 8, 16};
+    constexpr std::size_t sizes[] = {1, 8, 4, 8, 16, 8};
     return sizes[int(r)];
 }
 
@@ -33,7 +34,7 @@ enum class Rule : std::uint8_t {
     Test,     // computed in the operand's dtype, result bool
 };
 
-inline constexpr unsigned kB = 1, kI = 2, kF = 4, kD = 8, kZ = 16;
+inline constexpr unsigned kB = 1, kI = 2 | 32, kF = 4, kD = 8, kZ = 16;
 inline constexpr unsigned kReal = kI | kF | kD, kFloats = kF | kD, kNumber = kReal | kZ;
 inline constexpr unsigned kAll = kB | kNumber;
 

@@ -25,7 +25,15 @@ using Bool = std::uint8_t;  // the element of a Reg::Bool block
 template <class T>
 inline constexpr bool is_bool = std::is_same_v<T, Bool>;
 template <class T>
-inline constexpr bool is_int = std::is_same_v<T, std::int64_t>;
+inline constexpr bool is_int = std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::uint64_t>;
+// Whether a divisor is -1, by which the most negative number must not be divided.
+template <class T>
+bool minus_one(T value) { return std::is_signed_v<T> && value == T(-1); }
+template <class T>
+bool negative(T value) {
+    if constexpr (std::is_signed_v<T>) return value < 0;
+    else return false;
+}
 template <class T>
 inline constexpr bool is_complex_reg = std::is_same_v<T, Complex128>;
 
@@ -72,9 +80,9 @@ struct FloorDivide {
     static T call(T a, T b) {
         if constexpr (is_int<T>) {
             if (b == 0) return 0;
-            if (b == -1) return wrap(0 - std::uint64_t(a));
+            if (minus_one(b)) return wrap(0 - std::uint64_t(a));
             const T q = a / b;
-            return q - ((a % b != 0) && ((a < 0) != (b < 0)));
+            return q - ((a % b != 0) && (negative(a) != negative(b)));
         } else {
             return math::floor_divide(a, b);
         }
@@ -84,7 +92,7 @@ struct TruncDivide {
     static constexpr RowInfo info{"trunc_divide", 2, Rule::Promote, kReal};
     template <class T>
     static T call(T a, T b) {
-        if constexpr (is_int<T>) return b == 0 ? 0 : b == -1 ? wrap(0 - std::uint64_t(a)) : a / b;
+        if constexpr (is_int<T>) return b == 0 ? 0 : minus_one(b) ? T(0 - std::uint64_t(a)) : a / b;
         else return std::trunc(a / b);
     }
 };
@@ -93,9 +101,9 @@ struct Remainder {
     template <class T>
     static T call(T a, T b) {
         if constexpr (is_int<T>) {
-            if (b == 0 || b == -1) return 0;
+            if (b == 0 || minus_one(b)) return 0;
             const T r = a % b;
-            return r != 0 && ((r < 0) != (b < 0)) ? r + b : r;
+            return r != 0 && (negative(r) != negative(b)) ? r + b : r;
         } else {
             return math::remainder(a, b);
         }
@@ -105,7 +113,7 @@ struct Fmod {
     static constexpr RowInfo info{"fmod", 2, Rule::Promote, kReal};
     template <class T>
     static T call(T a, T b) {
-        if constexpr (is_int<T>) return b == 0 || b == -1 ? 0 : a % b;
+        if constexpr (is_int<T>) return b == 0 || minus_one(b) ? 0 : a % b;
         else return math::fmod(a, b);
     }
 };
@@ -114,7 +122,7 @@ struct Pow {
     template <class T>
     static T call(T a, T b) {
         if constexpr (is_int<T>) {
-            if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 ? -1 : 1) : 0;
+            if (negative(b)) return a == 1 ? 1 : minus_one(a) ? (b % 2 ? -1 : 1) : 0;
             std::uint64_t result = 1, base = std::uint64_t(a);
             for (; b; b >>= 1, base *= base)
                 if (b & 1) result *= base;
@@ -186,11 +194,11 @@ struct Gcd {
     template <class T>
     static T call(T a, T b) {
         while (b != 0) {
-            const T r = b == -1 ? 0 : a % b;
+            const T r = minus_one(b) ? 0 : a % b;
             a = b;
             b = r;
         }
-        return a < 0 ? wrap(0 - std::uint64_t(a)) : a;
+        return negative(a) ? T(0 - std::uint64_t(a)) : a;
     }
 };
 
@@ -268,12 +276,15 @@ struct BitwiseNot {
 struct LeftShift {
     static constexpr RowInfo info{"bitwise_left_shift", 2, Rule::Promote, kI};
     template <class T>
-    static T call(T a, T b) { return b < 0 || b > 63 ? 0 : wrap(std::uint64_t(a) << b); }
+    static T call(T a, T b) { return negative(b) || b > 63 ? 0 : wrap(std::uint64_t(a) << b); }
 };
 struct RightShift {
     static constexpr RowInfo info{"bitwise_right_shift", 2, Rule::Promote, kI};
     template <class T>
-    static T call(T a, T b) { return a >> (b < 0 || b > 63 ? 63 : b); }
+    static T call(T a, T b) {
+        if constexpr (std::is_signed_v<T>) return a >> (b < 0 || b > 63 ? 63 : b);
+        else return b > 63 ? 0 : a >> b;
+    }
 };
 struct Isnan {
     static constexpr RowInfo info{"isnan", 1, Rule::Test, kAll};
@@ -303,7 +314,7 @@ struct Signbit {
     template <class T>
     static Bool call(T a) {
         if constexpr (is_bool<T>) return 0;
-        else if constexpr (is_int<T>) return a < 0;
+        else if constexpr (is_int<T>) return negative(a);
         else return std::signbit(a);
     }
 };
@@ -323,7 +334,7 @@ struct Abs {  // of complex: the modulus, as a complex number
     template <class T>
     static T call(T a) {
         if constexpr (is_bool<T>) return a;
-        else if constexpr (is_int<T>) return a < 0 ? wrap(0 - std::uint64_t(a)) : a;
+        else if constexpr (is_int<T>) return negative(a) ? T(0 - std::uint64_t(a)) : a;
         else return std::abs(a);
     }
 };

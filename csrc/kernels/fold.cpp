@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "bind/casters.h"
+#include "kernels/axis_walk.h"
 #include "runtime/parallel.h"
 
 namespace rushlight {
@@ -86,7 +87,7 @@ Array im2col(const Array& input, const Dims& kernel, const Dims& dilation, const
         Array::zeros({input.size(0), channels * w.size(), w.count()}, input.dtype());
     if (result.numel() == 0) return result;
     const Array dense = contiguous(input);
-    dispatch(input.dtype(), [&]<class T>() {
+    dispatch_size(input.itemsize(), [&]<class T>() {
         const T* from = dense.data<T>();
         T* to = result.data<T>();
         parallel_for(input.size(0) * channels, double(w.size() * w.count()) * 0.5e-9,
@@ -127,7 +128,7 @@ Array col2im(const Array& input, const Dims& output_size, const Dims& kernel, co
         Array::zeros({input.size(0), channels, output_size[0], output_size[1]}, compute);
     if (result.numel() == 0) return cast(result, dtype);
     const Array dense = contiguous(cast(input, compute));
-    dispatch(compute, [&]<class T>() {
+    dispatch_modular(compute, [&]<class T>() {
         if constexpr (requires(T a) { a += a; }) {
             const T* from = dense.data<T>();
             T* to = result.data<T>();

@@ -153,15 +153,27 @@ struct Step {
     }
 };
 
+// Calls with the C++ type and the reduction; with as few types as the reduction tells apart.
 template <class F>
-void dispatch_reduce(Reduce reduce, F&& f) {
+void dispatch_reduce(DType dtype, Reduce reduce, F&& f) {
+    const auto any_order = [&]<Reduce R>() {
+        dispatch_modular(dtype, [&]<class T>() { f.template operator()<T, R>(); });
+    };
+    const auto ordered = [&]<Reduce R>() {
+        dispatch(dtype, [&]<class T>() {
+            if constexpr (!is_complex_type<T>) f.template operator()<T, R>();
+        });
+    };
     switch (reduce) {
-        case Reduce::None: return f.template operator()<Reduce::None>();
+        case Reduce::None:
+            return dispatch_size(size_of(dtype), [&]<class T>() {
+                f.template operator()<T, Reduce::None>();
+            });
         case Reduce::Sum:
-        case Reduce::Mean: return f.template operator()<Reduce::Sum>();
-        case Reduce::Prod: return f.template operator()<Reduce::Prod>();
-        case Reduce::Max: return f.template operator()<Reduce::Max>();
-        case Reduce::Min: return f.template operator()<Reduce::Min>();
+        case Reduce::Mean: return any_order.template operator()<Reduce::Sum>();
+        case Reduce::Prod: return any_order.template operator()<Reduce::Prod>();
+        case Reduce::Max: return ordered.template operator()<Reduce::Max>();
+        case Reduce::Min: return ordered.template operator()<Reduce::Min>();
     }
 }
 
@@ -181,6 +193,12 @@ T identity_of(Reduce reduce) {
     } else {
         return lowest ? std::numeric_limits<T>::lowest() : std::numeric_limits<T>::max();
     }
+}
+
+Array identity_of(Reduce reduce, DType dtype) {
+    const Array value = Array::empty(Dims{}, dtype);
+    dispatch(dtype, [&]<class T>() { *value.data<T>() = identity_of<T>(reduce); });
+    return value;
 }
 
 // step(x place, source place) for every place of the index; those that can meet in one place come
@@ -232,7 +250,9 @@ void divide_by_counts(const Array& x, const std::vector<Index>& place_of, const 
                 T& mean = value[place_of[i]];
                 const Index n = count[i];
                 if (n <= 1) continue;
-                if constexpr (std::is_integral_v<T>) {
+                if constexpr (std::is_unsigned_v<T>) {
+                    mean = T(mean / std::uint64_t(n));
+                } else if constexpr (std::is_integral_v<T>) {
                     const Index sum = Index(mean), quotient = sum / n;
                     mean = T(quotient - (sum % n != 0 && (sum < 0)));
                 } else if constexpr (is_complex_type<T>) {
@@ -284,18 +304,20 @@ void scatter_into(std::string_view what, const Array& destination, Index dim, co
     const auto* position = index.data<Index>();
     source.bytes();
     prepare_write(destination);
-    dispatch(x.dtype(), [&]<class T>() {
+    if (!include_self && reduce != Reduce::None) {
+        const Array start = identity_of(reduce, x.dtype());
+        dispatch_size(x.itemsize(), [&]<class T>() {
+            T* out = x.data<T>();
+            const T value = *start.data<T>();
+            for_each_scatter(lanes, position, to, from,
+                             [=](Index place, Index) { out[place] = value; });
+        });
+    }
+    dispatch_reduce(x.dtype(), reduce, [&]<class T, Reduce R>() {
         T* out = x.data<T>();
         const T* in = source.data<T>();
-        if (!include_self && reduce != Reduce::None) {
-            const T start = identity_of<T>(reduce);
-            for_each_scatter(lanes, position, to, from,
-                             [=](Index place, Index) { out[place] = start; });
-        }
-        dispatch_reduce(reduce, [&]<Reduce R>() {
-            for_each_scatter(lanes, position, to, from,
-                             [=](Index place, Index at) { Step<R>::apply(out[place], in[at]); });
-        });
+        for_each_scatter(lanes, position, to, from,
+                         [=](Index place, Index at) { Step<R>::apply(out[place], in[at]); });
     });
     if (reduce != Reduce::Mean) return;
     const Array counts = Array::full(x.shape(), DType::I64, Scalar(std::int64_t(include_self)));
@@ -381,7 +403,7 @@ void write_rows(const Array& x, int axis, const Array& index, const Array& sourc
 
 Array scaled(const Array& source, const Scalar& alpha) {
     const Array copy = clone(source);
-    dispatch(copy.dtype(), [&]<class T>() {
+    dispatch_modular(copy.dtype(), [&]<class T>() {
         T* value = copy.data<T>();
         if constexpr (std::is_same_v<T, bool>) {
             const bool keep = alpha.to<bool>();

@@ -245,9 +245,12 @@ void run_task(const Product& product, const Plan& plan, Index task, Index round)
         case DType::C128: return run.operator()<Complex128>();
         case DType::U8:
         case DType::I8: return run.operator()<std::uint8_t>();
-        case DType::I16: return run.operator()<std::uint16_t>();
-        case DType::I32: return run.operator()<std::uint32_t>();
-        case DType::I64: return run.operator()<std::uint64_t>();
+        case DType::I16:
+        case DType::U16: return run.operator()<std::uint16_t>();
+        case DType::I32:
+        case DType::U32: return run.operator()<std::uint32_t>();
+        case DType::I64:
+        case DType::U64: return run.operator()<std::uint64_t>();
         case DType::BF16: return run.operator()<std::uint16_t, float>();
         default: fail(ErrorKind::NotImplemented, "no products of ", name_of(product.dtype));
     }

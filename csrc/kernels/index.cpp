@@ -356,7 +356,7 @@ void write_picks(const Array& x, const PickPlan& plan, const Array& values, bool
         });
         return;
     }
-    dispatch(dtype, [&]<class T>() {
+    dispatch_modular(dtype, [&]<class T>() {
         const auto write = [&](auto to_row) {
             write_each(x.data<T>(), plan, values.data<T>(), step, to_row);
         };

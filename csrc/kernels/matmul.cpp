@@ -16,8 +16,8 @@ namespace {
 std::string_view c_name(DType dtype) {
     static constexpr std::array<std::string_view, kDTypes> names{
         "bool",  "unsigned char", "signed char", "short",           "int",
-        "long",  "c10::Half",     "c10::BFloat16", "float",         "double",
-        "c10::complex<float>", "c10::complex<double>"};
+        "long",  "unsigned short", "unsigned int", "unsigned long", "c10::Half",
+        "c10::BFloat16", "float", "double", "c10::complex<float>", "c10::complex<double>"};
     return names[std::size_t(dtype)];
 }
 

@@ -67,7 +67,8 @@ struct Bands {
 std::pair<Array, Array> pooled(const Array& x, const PoolWindows& windows, bool keep) {
     const std::string what = name_of_rank(windows.rank);
     const DType dtype = x.dtype();
-    check_as(ErrorKind::NotImplemented, is_floating(dtype) || is_integral(dtype), what,
+    check_as(ErrorKind::NotImplemented,  // integers are compared as int64
+             is_floating(dtype) || (is_integral(dtype) && dtype != DType::U64), what,
              ": not implemented for ", name_of(dtype), ", expected a real input");
     const PoolGeometry geometry = pool_geometry(what, x.shape(), windows);
     const Array taps = keep ? Array::empty(geometry.result, tap_dtype(geometry)) : Array();

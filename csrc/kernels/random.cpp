@@ -173,7 +173,7 @@ Array integers(const Array& x, std::optional<std::int64_t> from, std::optional<s
 Array permutation(Index count, DType dtype, Generator* generator) {
     check(count >= 0, "randperm: expected n >= 0, got ", count);
     if (is_integral(dtype)) {
-        const int bits = int(8 * size_of(dtype)) - (dtype == DType::U8 ? 0 : 1);
+        const int bits = int(8 * size_of(dtype)) - (is_unsigned(dtype) ? 0 : 1);
         check(bits >= 63 || count <= (Index(1) << bits), "randperm: n = ", count,
               " is too large for ", name_of(dtype));
     } else if (dtype != DType::BF16 && is_floating(dtype)) {

@@ -93,7 +93,7 @@ Array running(const Array& x, int axis, bool reverse, Op op) {
 
 // Integers and booleans are summed as int64 unless a dtype is asked for.
 Array scan_input(const Array& x, std::optional<DType> dtype) {
-    const DType natural = x.dtype() < DType::I64 ? DType::I64 : x.dtype();
+    const DType natural = category_of(x.dtype()) < 2 ? DType::I64 : x.dtype();
     return cast(x, dtype.value_or(natural));
 }
 
@@ -101,7 +101,7 @@ Array scan_input(const Array& x, std::optional<DType> dtype) {
 Array cumsum(const Array& x, Index dim, std::optional<DType> dtype, bool reverse) {
     const int axis = lane_axis("cumsum", dim, x);
     const Array values = scan_input(x, dtype);
-    return dispatch(values.dtype(), [&]<class T>() {
+    return dispatch_modular(values.dtype(), [&]<class T>() {
         return running<T>(values, axis, reverse, [](auto total, auto value) {
             if constexpr (std::is_same_v<T, bool>) {
                 return total || value;
@@ -115,7 +115,7 @@ Array cumsum(const Array& x, Index dim, std::optional<DType> dtype, bool reverse
 Array cumprod(const Array& x, Index dim, std::optional<DType> dtype) {
     const int axis = lane_axis("cumprod", dim, x);
     const Array values = scan_input(x, dtype);
-    return dispatch(values.dtype(), [&]<class T>() {
+    return dispatch_modular(values.dtype(), [&]<class T>() {
         return running<T>(values, axis, false, [](auto total, auto value) {
             if constexpr (std::is_same_v<T, bool>) {
                 return total && value;
@@ -157,7 +157,7 @@ Array logcumsumexp(const Array& x, Index dim, bool reverse) {
     check_as(ErrorKind::NotImplemented, is_floating(x.dtype()) || is_complex(x.dtype()),
              "logcumsumexp: not implemented for dtype ", name_of(x.dtype()),
              "; convert to a floating point dtype");
-    return dispatch(x.dtype(), [&]<class T>() -> Array {
+    return dispatch_modular(x.dtype(), [&]<class T>() -> Array {
         if constexpr (std::is_integral_v<T>) {
             return Array();
         } else {

@@ -27,16 +27,20 @@ Array arange(const Scalar& first, const Scalar& last, const Scalar& by_each, DTy
           "arange: upper bound and lower bound inconsistent with step sign");
     const bool whole = start.category() < 2 && end.category() < 2 && step.category() < 2;
     const auto integer = [&](const Scalar& x) { return whole ? x.to<std::int64_t>() : 0; };
-    const std::int64_t f = integer(start), t = integer(end), s = integer(step);
-    const Index n = !whole ? Index(std::ceil((to - from) / by))
-                    : t == f ? 0 : (t - f + s - (s > 0 ? 1 : -1)) / s;
+    // Modulo 2^64, which is right for uint64 too.
+    const std::uint64_t f = std::uint64_t(integer(start)), t = std::uint64_t(integer(end));
+    const std::int64_t s = integer(step), span = std::int64_t(t - f);
+    const Index n = !whole      ? Index(std::ceil((to - from) / by))
+                    : span == 0 ? 0
+                                : (span - (s > 0 ? 1 : -1)) / s + 1;
     const Array out = Array::empty(Dims{n}, dtype);
     const SequenceTable& loops = sequence_table();
     std::byte* data = out.bytes();
     for_ranges(n, kGrain, kSecondsEach, [&](Index begin, Index stop) {
         std::byte* at = data + begin * Index(size_of(dtype));
         if (whole) {
-            loops.whole[int(dtype)](at, stop - begin, f + begin * s, s);
+            const std::uint64_t here = f + std::uint64_t(begin) * std::uint64_t(s);
+            loops.whole[int(dtype)](at, stop - begin, std::int64_t(here), s);
         } else {
             loops.real[int(dtype)](at, stop - begin, begin, from, by);
         }

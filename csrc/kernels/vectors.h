@@ -43,6 +43,7 @@ template <class T, int Bytes = kVectorBytes>
 inline typename Vector<T, Bytes>::type load_part(const T* from, int count) {
     constexpr int W = Vector<T, Bytes>::lanes;
     if (count >= W) return load<T, Bytes>(from);
+    if (count < 0) __builtin_unreachable();
 #if defined(__AVX512VL__)
     const auto mask = (1u << count) - 1;
     if constexpr (std::is_same_v<T, float> && Bytes == 64) return _mm512_maskz_loadu_ps(mask, from);
@@ -59,6 +60,7 @@ template <int Bytes = kVectorBytes, class T>
 inline void store_part(T* to, typename Vector<T, Bytes>::type value, int count) {
     constexpr int W = Vector<T, Bytes>::lanes;
     if (count >= W) return store<Bytes>(to, value);
+    if (count < 0) __builtin_unreachable();
 #if defined(__AVX512VL__)
     const auto mask = (1u << count) - 1;
     if constexpr (std::is_same_v<T, float> && Bytes == 64) {

@@ -168,8 +168,8 @@ void fill_integers(Generator& generator, std::span<T> out, IntegerRange range) {
     }
 }
 
-// How many integers random_() without bounds chooses from: 0 ... max of an integer type, 0 ... the
-// end of the consecutive integers of a floating one.
+// How many integers random_() without bounds chooses from: 0 ... max of an integer type (0: all
+// of 64 bits), 0 ... the end of the consecutive integers of a floating one.
 template <class T>
 constexpr std::uint64_t natural_count() {
     if constexpr (std::is_integral_v<T>) {
@@ -205,12 +205,19 @@ std::int64_t rounded_to(std::int64_t to) {
     return held - (std::int64_t(1) << std::max(0, log2 - kDigits<T> + 1));
 }
 
+// The largest bound that an integer type and int64 both hold.
+template <class T>
+constexpr std::int64_t highest() {
+    const auto high = std::uint64_t(std::numeric_limits<T>::max());
+    return high > std::uint64_t(INT64_MAX) ? INT64_MAX : std::int64_t(high);
+}
+
 template <class T>
 void check_held(std::int64_t from, std::int64_t last, DType dtype) {
     bool held = true;
     if constexpr (std::is_integral_v<T>) {
         const auto low = std::int64_t(std::numeric_limits<T>::lowest());
-        const auto high = std::int64_t(std::numeric_limits<T>::max());
+        const auto high = highest<T>();
         held = from >= low && from <= high && last >= low && last <= high;
     } else {
         held = std::abs(double(from)) <= largest<T>() && std::abs(double(last)) <= largest<T>();
@@ -240,7 +247,7 @@ IntegerRange range_in(DType dtype, std::int64_t from, std::optional<std::int64_t
                  "float32 or bfloat16, got ", name_of(dtype));
         return {0, 0};
     } else if constexpr (std::is_integral_v<T>) {
-        last = std::int64_t(std::numeric_limits<T>::max());
+        last = highest<T>();
     } else {
         last = std::int64_t(1) << kDigits<T>;
         from = rounded_from<T>(from);
@@ -324,7 +331,7 @@ void log_normal(Generator& generator, Output out, double mean, double deviation)
 void geometric(Generator& generator, Output out, double probability) {
     check_as(ErrorKind::NotImplemented, out.dtype != DType::Bool,
              "geometric_: not implemented for bool; expected a dtype that holds counts");
-    dispatch_not_complex("geometric_", out.dtype, [&]<class T>() {
+    dispatch_modular("geometric_", out.dtype, [&]<class T>() {
         check(0 < probability && probability < 1, "geometric_: expected p in (0, 1), got p=",
               probability);
         const double log_failure = std::log1p(-probability);
@@ -338,7 +345,7 @@ void bernoulli(Generator& generator, Output out, double probability) {
           probability);
     // u < p for u = bits / 2^53 is the same as bits < ceil(p 2^53): scaling by 2^53 is exact.
     const auto threshold = std::int64_t(std::ceil(probability * 0x1p53));
-    dispatch_not_complex("bernoulli_", out.dtype, [&]<class T>() {
+    dispatch_modular("bernoulli_", out.dtype, [&]<class T>() {
         const auto values = typed<T>(out);
         const T zero = convert<T>(0.0f), one = convert<T>(1.0f);
         std::array<std::uint8_t, kChunkWords / 2> hits;
@@ -354,7 +361,7 @@ void bernoulli(Generator& generator, Output out, double probability) {
 void bernoulli(Generator& generator, Output out, Input probability) {
     check(out.count == probability.count, "bernoulli_: ", out.count, " elements, but ",
           probability.count, " probabilities");
-    dispatch_not_complex("bernoulli_", out.dtype, [&]<class T>() {
+    dispatch_modular("bernoulli_", out.dtype, [&]<class T>() {
         dispatch_floating("bernoulli_ (p)", probability.dtype, [&]<class P>() {
             fill_bernoulli(generator, typed<T>(out), typed<P>(probability));
         });
@@ -369,8 +376,8 @@ IntegerRange integer_range(DType dtype, std::int64_t from, std::optional<std::in
 }
 
 void integers(Generator& generator, Output out, IntegerRange range) {
-    dispatch_not_complex("random_", out.dtype,
-                         [&]<class T>() { fill_integers(generator, typed<T>(out), range); });
+    dispatch_modular("random_", out.dtype,
+                     [&]<class T>() { fill_integers(generator, typed<T>(out), range); });
 }
 
 void integers(Generator& generator, Output out) {
@@ -378,13 +385,14 @@ void integers(Generator& generator, Output out) {
         const auto values = typed<T>(out);
         constexpr std::uint64_t kCount = natural_count<T>();
         constexpr std::size_t kWords =
-            std::is_same_v<T, std::int64_t> || std::is_same_v<T, double> ? 2 : 1;
+            (std::is_integral_v<T> && sizeof(T) == 8) || std::is_same_v<T, double> ? 2 : 1;
         for_chunks<kWords>(generator, out.count,
                            [&](const std::uint32_t* words, std::size_t first, std::size_t n) {
                                for (std::size_t i = 0; i < n; ++i) {
                                    std::uint64_t bits = words[i];
                                    if constexpr (kWords == 2) bits = join_words(words + 2 * i);
-                                   values[first + i] = convert<T>(std::int64_t(bits % kCount));
+                                   if constexpr (kCount != 0) bits %= kCount;
+                                   values[first + i] = convert<T>(std::int64_t(bits));
                                }
                            });
     });

@@ -57,8 +57,21 @@ decltype(auto) dispatch_not_complex(std::string_view what, DType dtype, F&& f) {
         case DType::I16: return f.template operator()<std::int16_t>();
         case DType::I32: return f.template operator()<std::int32_t>();
         case DType::I64: return f.template operator()<std::int64_t>();
+        case DType::U16: return f.template operator()<std::uint16_t>();
+        case DType::U32: return f.template operator()<std::uint32_t>();
+        case DType::U64: return f.template operator()<std::uint64_t>();
         default: return dispatch_floating(what, dtype, std::forward<F>(f));
     }
+}
+
+// The same for what gets the same bits with a sign or without.
+template <class F>
+void dispatch_modular(std::string_view what, DType dtype, F&& f) {
+    check_as(ErrorKind::NotImplemented, !is_complex(dtype), what, ": not implemented for ",
+             name_of(dtype));
+    rushlight::dispatch_modular(dtype, [&]<class T>() {
+        if constexpr (dtype_of<T> < DType::C64) f.template operator()<T>();
+    });
 }
 
 inline constexpr std::size_t kChunkWords = 2048;  // 8 KiB: stays in L1

@@ -271,8 +271,8 @@ void binomial(Generator& generator, Input trials, Input probability, Output out)
 void permutation(Generator& generator, Output out) {
     check_as(ErrorKind::NotImplemented, out.dtype != DType::Bool,
              "randperm: not implemented for bool; expected an integer or floating point dtype");
-    dispatch_not_complex("randperm", out.dtype,
-                         [&]<class T>() { shuffle(generator, typed<T>(out)); });
+    dispatch_modular("randperm", out.dtype,
+                     [&]<class T>() { shuffle(generator, typed<T>(out)); });
 }
 
 void check_weights(Input weights, std::size_t classes) {

@@ -182,6 +182,8 @@ PyObject* list_of(const Array& array, int axis, const std::byte* at) {
             using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
             const Stored element = *reinterpret_cast<const Stored*>(at);
             if constexpr (std::is_same_v<T, bool>) return PyBool_FromLong(element != 0);
+            else if constexpr (std::is_same_v<T, std::uint64_t>)
+                return PyLong_FromUnsignedLongLong(element);
             else if constexpr (std::is_integral_v<T>) return PyLong_FromLongLong(element);
             else if constexpr (dtype_of<T> >= DType::C64)
                 return PyComplex_FromDoubles(double(element.real()), double(element.imag()));

@@ -31,7 +31,7 @@ PyObject* dtype_is_complex(PyObject* self, void*) {
     return PyBool_FromLong(is_complex(code(self)));
 }
 PyObject* dtype_is_signed(PyObject* self, void*) {
-    return PyBool_FromLong(code(self) != DType::U8 && code(self) != DType::Bool);
+    return PyBool_FromLong(!is_unsigned(code(self)) && code(self) != DType::Bool);
 }
 PyObject* dtype_itemsize(PyObject* self, void*) {
     return PyLong_FromSize_t(size_of(code(self)));
@@ -108,7 +108,7 @@ bool scalar_from_python(PyObject* object, Scalar& value) noexcept {
             value = Scalar(std::int64_t(whole));
         } else if (const unsigned long long big = PyLong_AsUnsignedLongLong(object);
                    overflow > 0 && !PyErr_Occurred()) {
-            value = Scalar(std::int64_t(big));
+            value = Scalar(std::uint64_t(big));
         } else {
             PyErr_Clear();
             const double real = PyLong_AsDouble(object);
@@ -127,14 +127,7 @@ bool scalar_from_python(PyObject* object, Scalar& value) noexcept {
         }
         if (array.numel() != 1) return false;
         try {
-            dispatch(array.dtype(), [&]<class T>() {
-                const T element = *array.data<T>();
-                if constexpr (std::is_same_v<T, bool>) value = Scalar(element);
-                else if constexpr (std::is_integral_v<T>) value = Scalar(std::int64_t(element));
-                else if constexpr (dtype_of<T> >= DType::C64)
-                    value = Scalar(convert<Complex128>(element));
-                else value = Scalar(convert<double>(element));
-            });
+            value = value_of(array);
         } catch (...) {
             return false;
         }
@@ -217,7 +210,9 @@ PyObject* dims_to_python(const Dims& dims) noexcept {
 PyObject* scalar_to_python(const Scalar& value) noexcept {
     switch (value.kind()) {
         case DType::Bool: return PyBool_FromLong(value.to<bool>());
-        case DType::I64: return PyLong_FromLongLong(value.to<std::int64_t>());
+        case DType::I64:
+            if (value.beyond_int64()) return PyLong_FromUnsignedLongLong(value.to<std::uint64_t>());
+            return PyLong_FromLongLong(value.to<std::int64_t>());
         case DType::F64: return PyFloat_FromDouble(value.to<double>());
         default: break;
     }
@@ -226,14 +221,7 @@ PyObject* scalar_to_python(const Scalar& value) noexcept {
 }
 
 PyObject* item_to_python(const Array& array) {
-    return dispatch(array.dtype(), [&]<class T>() -> PyObject* {
-        const T element = *array.data<T>();
-        if constexpr (std::is_same_v<T, bool>) return PyBool_FromLong(element);
-        else if constexpr (std::is_integral_v<T>) return PyLong_FromLongLong(element);
-        else if constexpr (dtype_of<T> >= DType::C64)
-            return PyComplex_FromDoubles(double(element.real()), double(element.imag()));
-        else return PyFloat_FromDouble(convert<double>(element));
-    });
+    return scalar_to_python(value_of(array));
 }
 
 void add_dtypes(PyObject* module) {

@@ -56,6 +56,9 @@ from rushlight.dtypes import (
     short as short,
     strided as strided,
     uint8 as uint8,
+    uint16 as uint16,
+    uint32 as uint32,
+    uint64 as uint64,
 )
 from rushlight.tensor import Tensor as Tensor
 from rushlight.autograd import (  # the ops need the tensor and the tape
@@ -352,10 +355,7 @@ _LATER = {
     "get_printoptions": "printing",
 }  # fmt: skip
 
-_NO_DTYPE = {
-    "complex32": "complex64", "chalf": "complex64", "uint16": "int32", "uint32": "int64",
-    "uint64": "int64",
-}  # fmt: skip
+_NO_DTYPE = {"complex32": "complex64", "chalf": "complex64"}
 
 
 def __getattr__(name: str) -> Any:

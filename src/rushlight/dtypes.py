@@ -19,6 +19,9 @@ from rushlight._core import (
     int32,
     int64,
     uint8,
+    uint16,
+    uint32,
+    uint64,
 )
 
 dtype.__doc__ = """The type of a tensor's elements: torch.float32, torch.int64 and so on.
@@ -242,14 +245,14 @@ class iinfo:
         self.max = 2 ** (self.bits - 1) - 1 if type.is_signed else 2**self.bits - 1
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
 DTYPES = {
     d.name: d
     for d in (
-        bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64,
-        complex128,
+        bool, uint8, int8, int16, int32, int64, uint16, uint32, uint64, float16, bfloat16, float32,
+        float64, complex64, complex128,
     )
 }  # fmt: skip
 
@@ -257,7 +260,8 @@ DTYPES = {
 _STEMS = {
     "Float": float32, "Double": float64, "Half": float16, "BFloat16": bfloat16, "Byte": uint8,
     "Char": int8, "Short": int16, "Int": int32, "Long": int64, "Bool": bool,
-    "ComplexFloat": complex64, "ComplexDouble": complex128,
+    "ComplexFloat": complex64, "ComplexDouble": complex128, "UInt16": uint16, "UInt32": uint32,
+    "UInt64": uint64,
 }  # fmt: skip
 
 

@@ -224,7 +224,7 @@ def make_tensor(
         raise ValueError(f"`requires_grad=True` is not supported for integral dtypes, got {dtype}")
     if dtype is rushlight.bool:
         lowest, highest = 0, 2
-    elif dtype is rushlight.uint8:
+    elif not dtype.is_signed:
         lowest, highest = 0, 10
     else:
         lowest, highest = (-9, 9) if floating else (-9, 10)

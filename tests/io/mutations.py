@@ -49,6 +49,7 @@ def originals():
     optimizer.step()
     base = rl.arange(40.0)
     kinds = [rl.bool, rl.uint8, rl.int64, rl.float16, rl.bfloat16, rl.float64, rl.complex64]
+    kinds += [rl.uint16, rl.uint64]
     return [
         {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3},
         {"views": [base[2:9], base[::2].reshape(4, 5).t(), base], "s": {1, "a"}, "t": (1, b"x")},

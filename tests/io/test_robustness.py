@@ -84,7 +84,7 @@ from safetensors import safe_open
 from safetensors.torch import load, load_file, load_model, save, save_file, save_model
 
 kinds = [torch.float64, torch.float32, torch.float16, torch.int64, torch.int32, torch.int16]
-kinds += [torch.int8, torch.uint8, torch.bool]
+kinds += [torch.int8, torch.uint8, torch.bool, torch.uint16, torch.uint32, torch.uint64]
 tensors = {str(kind): torch.arange(7).to(kind) for kind in kinds}
 tensors["a"], tensors["empty"] = torch.arange(6.0).reshape(2, 3), torch.zeros(0, 3)
 save_file(tensors, "x.safetensors", metadata={"by": "a test"})

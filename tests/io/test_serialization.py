@@ -32,6 +32,9 @@ DTYPES = [
     "int16",
     "int32",
     "int64",
+    "uint16",
+    "uint32",
+    "uint64",
     "float16",
     "bfloat16",
     "float32",
@@ -514,6 +517,48 @@ def tensor_pickle(
     )
 
 
+def typed_pickle(numel=11, offset=0, shape=(5,), kind=b"storage\nUntyped", dtype=b"uint16"):
+    """A pickle of one tensor that names its dtype, on a storage of bytes."""
+    plain = tensor_pickle(offset, shape, (1,) * len(shape), numel=numel)
+    storage = b"ctorch\nFloatStorage\n"
+    assert storage in plain
+    module, name = kind.split(b"\n")
+    renamed = b"c" + b".".join([b"torch", module] if module else [b"torch"]) + b"\n" + name
+    return (
+        plain.replace(storage, renamed + b"Storage\n")
+        .replace(b"_tensor_v2", b"_tensor_v3")
+        .replace(b"OrderedDict\n)RtR.", b"OrderedDict\n)Rctorch\n" + dtype + b"\ntR.")
+    )
+
+
+BYTES = {"0": struct.pack("<5Hx", 1, 2, 3, 4, 65535)}
+
+
+def test_tensors_that_name_their_dtype():
+    loaded = rl.load(packed(typed_pickle(), BYTES))
+    assert loaded.dtype is rl.uint16 and loaded.tolist() == [1, 2, 3, 4, 65535]
+    assert rl.load(packed(typed_pickle(dtype=b"uint8", shape=(11,)), BYTES))[9].item() == 255
+    assert rl.load(packed(typed_pickle(4, 0, (1,), dtype=b"uint32"), {"0": b"abcd"})).shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shape": (6,)}, "reaches element 5"),
+        ({"offset": 1}, "reaches element 5"),
+        ({"dtype": b"uint32"}, "reaches element 4"),
+        ({"numel": 12}, "has 11 bytes"),
+        ({"kind": b"\nShort"}, "has 11 bytes"),
+        ({"kind": b"\nByte"}, "no storage of bytes"),
+        ({"dtype": b"Size"}, "dtype of a tensor"),
+        ({"dtype": b"float8_e5m2"}, r"torch\.float8"),
+    ],
+)
+def test_tensors_that_name_their_dtype_wrongly(change, message):
+    with pytest.raises(pickle.UnpicklingError, match=message):
+        rl.load(packed(typed_pickle(**change), BYTES))
+
+
 def test_the_handmade_pickle_is_right():
     assert rl.load(packed(tensor_pickle(), FIVE)).tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert rl.load(packed(tensor_pickle(4, (3,), (0,)), FIVE)).tolist() == [4.0, 4.0, 4.0]
@@ -744,3 +789,5 @@ def test_files_of_the_other_byte_order():
     assert rl.load(file).tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
     with pytest.raises(ValueError, match="byte order"):
         rl.load(packed(tensor_pickle(), FIVE, byteorder=b"middle"))
+    with pytest.raises(pickle.UnpicklingError, match="byte order"):
+        rl.load(packed(typed_pickle(), BYTES, byteorder=b"big"))

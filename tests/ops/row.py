@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROWS: dict[str, Row] = {}
 KINDS = {
     "b": ("bool",),
-    "i": ("int64", "int32", "uint8"),
+    "i": ("int64", "int32", "uint8", "uint16", "uint32", "uint64"),
     "f": ("float32", "float64", "float16", "bfloat16"),
     "c": ("complex64", "complex128"),
 }
@@ -71,7 +71,8 @@ class Make:
     def distinct(self, *shape: int) -> np.ndarray:
         """Values that are far enough apart for an order not to hang on rounding."""
         count = int(np.prod(shape))
-        values = self.random.permutation(count) - (count // 2 if self.dtype != "uint8" else 0)
+        signed = self.numpy_dtype.kind != "u"
+        values = self.random.permutation(count) - (count // 2 if signed else 0)
         return values.reshape(shape).astype(self.numpy_dtype)
 
     def index(self, *shape: int, high: int) -> np.ndarray:

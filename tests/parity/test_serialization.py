@@ -11,7 +11,7 @@ import rushlight as rl
 
 torch = pytest.importorskip("torch", reason="the oracle is not installed")
 
-DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64"]
+DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64"]
 DTYPES += ["float16", "bfloat16", "float32", "float64", "complex64", "complex128"]
 
 
@@ -103,7 +103,7 @@ def test_pickles_are_the_same_bytes():
     [
         lambda: torch.nn.Linear(2, 2),
         lambda: torch.ones(2).to_sparse(),
-        lambda: torch.zeros(2, dtype=torch.uint16),
+        lambda: torch.zeros(2, dtype=torch.float8_e4m3fn),
         lambda: torch.empty(2, device="meta"),
         lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
     ],

@@ -13,6 +13,7 @@ import rushlight
 from rushlight.io.archive import ArchiveReader
 from rushlight.io.rebuild import Rebuilder
 from rushlight.io.storages import (
+    UNTYPED_STORAGE,
     StorageType,
     empty_storage,
     mapped_storage,
@@ -112,9 +113,15 @@ class _Loader:
             )
         if not numel:
             return self._place(empty_storage(0, kind.dtype), location)
+        untyped = kind.name == UNTYPED_STORAGE
+        if untyped and self._foreign:
+            raise pickle.UnpicklingError(
+                f"record {record.name!r} has the byte order of another machine, and its type does "
+                "not say what to turn round"
+            )
         if self._mapping is not None and not self._foreign:
             start = self._archive.place(record)
-            if start % size == 0:
+            if start % (8 if untyped else size) == 0:
                 return self._place(
                     mapped_storage(self._mapping, start, numel, kind.dtype), location
                 )

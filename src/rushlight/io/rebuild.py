@@ -8,7 +8,15 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import rushlight
-from rushlight.io.storages import STORAGE_NAMES, StorageType, storage_types, view_of_storage
+from rushlight.io.storages import (
+    STORAGE_NAMES,
+    UNTYPED,
+    UNTYPED_STORAGE,
+    StorageType,
+    of_dtype,
+    storage_types,
+    view_of_storage,
+)
 from rushlight.io.unpickler import check_key
 from rushlight.tensor import Tensor
 
@@ -139,6 +147,8 @@ class Rebuilder:
         # key: (flat tensor, type, number of elements)
         self._storages: dict[str, tuple[Tensor, StorageType, int]] = {}
         self._numels: dict[int, int] = {}  # id of the flat tensor: number of elements
+        self._untyped: set[int] = set()  # ids of the flat tensors of storages of bytes
+        self._typed: dict[tuple[int, Any], Tensor] = {}  # (such an id, dtype): its elements
         # (id of the flat tensor, conjugated, negated): its values so
         self._made: dict[tuple[int, bool, bool], Tensor] = {}
 
@@ -162,6 +172,7 @@ class Rebuilder:
         made: dict[str, Callable[..., Any]] = {
             "torch._utils._rebuild_tensor": self.tensor,
             "torch._utils._rebuild_tensor_v2": self.tensor_v2,
+            "torch._utils._rebuild_tensor_v3": self.tensor_v3,
             "torch._utils._rebuild_parameter": self.parameter,
             "torch._utils._rebuild_parameter_with_state": self.parameter_with_state,
             "torch._tensor._rebuild_from_type_v2": self.from_type_v2,
@@ -169,7 +180,8 @@ class Rebuilder:
         table.update((name, (function, function)) for name, function in made.items())
         table.update((name, (kind, None)) for name, kind in storage_types().items())
         table.update(
-            (f"torch.{dtype}", (getattr(rushlight, dtype), None)) for dtype in STORAGE_NAMES
+            (f"torch.{dtype}", (getattr(rushlight, dtype), None))
+            for dtype in (*STORAGE_NAMES, *UNTYPED)
         )
         return table
 
@@ -191,6 +203,8 @@ class Rebuilder:
             flat = self._read_storage(key, kind, numel, location)
             self._storages[key] = (flat, kind, numel)
             self._numels[id(flat)] = numel
+            if kind.name == UNTYPED_STORAGE:
+                self._untyped.add(id(flat))
         flat, known_kind, known_numel = self._storages[key]
         if (known_kind, known_numel) != (kind, numel):
             raise UnpicklingError(
@@ -232,6 +246,29 @@ class Rebuilder:
             )
         return tensor.requires_grad_(_checked_flag(requires_grad, tensor))
 
+    def tensor_v3(
+        self,
+        storage: Any,
+        offset: Any,
+        shape: Any,
+        strides: Any,
+        requires_grad: Any,
+        hooks: Any,
+        dtype: Any,
+        metadata: Any = None,
+    ) -> Tensor:
+        """A tensor of a dtype on a storage of bytes."""
+        if not isinstance(dtype, rushlight.dtype):
+            raise UnpicklingError(f"the dtype of a tensor is {type(dtype).__name__}")
+        if id(storage) not in self._untyped:
+            raise UnpicklingError("a tensor that names its dtype lies in no storage of bytes")
+        key = (id(storage), dtype)
+        if key not in self._typed:
+            self._typed[key] = flat = of_dtype(storage, dtype)
+            self._numels[id(flat)] = flat.numel()
+        tensor = self.tensor(self._typed[key], offset, shape, strides)
+        return tensor.requires_grad_(_checked_flag(requires_grad, tensor))
+
     def _flagged(self, storage: Tensor, conj: bool, neg: bool) -> Tensor:
         """A storage with its values conjugated or negated; made once.
 
@@ -259,7 +296,13 @@ class Rebuilder:
 
     def from_type_v2(self, rebuild: Any, kind: Any, arguments: Any, state: Any) -> Tensor:
         """A tensor of a subclass, or one that the caller had set attributes on."""
-        makers = (self.tensor, self.tensor_v2, self.parameter, self.parameter_with_state)
+        makers = (
+            self.tensor,
+            self.tensor_v2,
+            self.tensor_v3,
+            self.parameter,
+            self.parameter_with_state,
+        )
         if rebuild not in makers or type(arguments) is not tuple:
             raise UnpicklingError("a tensor is rebuilt by something that does not rebuild tensors")
         tensor = rebuild(*arguments)

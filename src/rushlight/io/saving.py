@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import rushlight
 from rushlight.io.archive import ALIGNMENT, ArchiveWriter
-from rushlight.io.storages import STORAGE_NAMES, storage_bytes, storage_identity
+from rushlight.io.storages import (
+    STORAGE_NAMES,
+    UNTYPED_STORAGE,
+    storage_bytes,
+    storage_identity,
+)
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -49,12 +54,14 @@ class _Storage:
 
 
 _REBUILD_TENSOR = _Global("torch._utils", "_rebuild_tensor_v2")
+_REBUILD_TENSOR_WITH_DTYPE = _Global("torch._utils", "_rebuild_tensor_v3")
 _REBUILD_PARAMETER = _Global("torch._utils", "_rebuild_parameter")
 _REBUILD_PARAMETER_WITH_STATE = _Global("torch._utils", "_rebuild_parameter_with_state")
 _REBUILD_FROM_TYPE = _Global("torch._tensor", "_rebuild_from_type_v2")
 _SIZE = _Global("torch", "Size")
 _DEVICE = _Global("torch", "device")
 _TYPES = {name: _Global("torch", name) for name in STORAGE_NAMES.values()}
+_TYPES[UNTYPED_STORAGE] = _Global("torch.storage", UNTYPED_STORAGE)
 
 
 # The pickler written in Python, since the one in C insists on importing every name that it writes,
@@ -136,8 +143,15 @@ class _Pickler(_PythonPickler):
             )
         if key not in self.storages:
             self.storages[key] = (tensor, storage_bytes(tensor))
-        numel = self.storages[key][1].nbytes // tensor.element_size()
-        return _Storage(STORAGE_NAMES[str(dtype).removeprefix("torch.")], key, numel)
+        nbytes = self.storages[key][1].nbytes
+        if dtype.name not in STORAGE_NAMES:
+            return _Storage(UNTYPED_STORAGE, key, nbytes)
+        return _Storage(STORAGE_NAMES[dtype.name], key, nbytes // tensor.element_size())
+
+    @staticmethod
+    def _maker(tensor: Tensor) -> _Global:
+        typed = tensor.dtype.name in STORAGE_NAMES
+        return _REBUILD_TENSOR if typed else _REBUILD_TENSOR_WITH_DTYPE
 
     def _tensor_arguments(self, tensor: Tensor) -> tuple[Any, ...]:
         flags = {"conj": tensor.is_conj(), "neg": tensor.is_neg()}
@@ -149,6 +163,7 @@ class _Pickler(_PythonPickler):
             tuple(tensor.stride()),
             tensor.requires_grad,
             OrderedDict(),  # hooks, which are not saved
+            *(() if tensor.dtype.name in STORAGE_NAMES else (tensor.dtype,)),
             *([metadata] if metadata else []),
         )
 
@@ -162,7 +177,7 @@ class _Pickler(_PythonPickler):
         if self._attributes(tensor):
             self._save_subclass(tensor)
         else:
-            self._save_made(_REBUILD_TENSOR, self._tensor_arguments(tensor), tensor)
+            self._save_made(self._maker(tensor), self._tensor_arguments(tensor), tensor)
 
     def _save_parameter(self, parameter: Tensor) -> None:
         hooks: OrderedDict[Any, Any] = OrderedDict()
@@ -174,7 +189,7 @@ class _Pickler(_PythonPickler):
             self._save_made(_REBUILD_PARAMETER, arguments, parameter)
 
     def _save_subclass(self, tensor: Tensor) -> None:
-        plain = (_REBUILD_TENSOR, type(tensor), self._tensor_arguments(tensor))
+        plain = (self._maker(tensor), type(tensor), self._tensor_arguments(tensor))
         self._save_made(_REBUILD_FROM_TYPE, (*plain, self._attributes(tensor)), tensor)
 
 

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STORAGE_NAMES",
+    "UNTYPED",
+    "UNTYPED_STORAGE",
     "StorageType",
     "empty_storage",
     "mapped_storage",
+    "of_dtype",
     "storage_bytes",
     "storage_identity",
     "storage_types",
@@ -38,6 +41,10 @@ STORAGE_NAMES = {
     "complex128": "ComplexDoubleStorage",
 }
 
+# dtypes without such a class: their tensors lie in storages of bytes and name the dtype themselves
+UNTYPED = ("uint16", "uint32", "uint64")
+UNTYPED_STORAGE = "UntypedStorage"
+
 
 class StorageType:
     """What ``torch.FloatStorage`` and its like stand for in a file: the dtype of a storage."""
@@ -51,10 +58,12 @@ class StorageType:
 
 def storage_types() -> dict[str, StorageType]:
     """All storage types, by the full name that a file uses."""
-    return {
+    types = {
         f"torch.{name}": StorageType(name, getattr(rushlight, dtype))
         for dtype, name in STORAGE_NAMES.items()
     }
+    types[f"torch.storage.{UNTYPED_STORAGE}"] = StorageType(UNTYPED_STORAGE, rushlight.uint8)
+    return types
 
 
 def storage_bytes(tensor: Tensor) -> memoryview:
@@ -75,6 +84,11 @@ def empty_storage(numel: int, dtype: Any) -> Tensor:
 def mapped_storage(memory: Any, offset: int, numel: int, dtype: Any) -> Tensor:
     """A storage in memory that somebody else owns (a mapped file), as the flat tensor of it."""
     return rushlight.frombuffer(memory, dtype=dtype, count=numel, offset=offset)
+
+
+def of_dtype(flat: Tensor, dtype: Any) -> Tensor:
+    """The flat tensor of a storage of bytes, as elements of a dtype; bytes too many stay out."""
+    return _core.reinterpret(flat, dtype, (flat.numel() // dtype.itemsize,), (1,), 0)
 
 
 def view_of_storage(

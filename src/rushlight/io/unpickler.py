@@ -33,8 +33,6 @@ _HINTS = {
     "torch._utils._rebuild_sparse_tensor": "sparse tensors are not supported; save to_dense()",
     "torch._utils._rebuild_qtensor": "quantized tensors are not supported; save dequantize()",
     "torch._utils._rebuild_meta_tensor": "it holds a tensor on the meta device, without values",
-    "torch._utils._rebuild_tensor_v3": "it holds a tensor of a dtype that rushlight does not have "
-    "(float8, uint16, uint32, uint64); convert it with PyTorch and save it again",
     "torch.nn.": "it holds a whole module of PyTorch; save its state_dict() instead",
     "torch.": "this part of PyTorch has no counterpart here; save tensors of the dtypes that "
     "rushlight has, numbers, strings and containers of them",

@@ -128,8 +128,8 @@ def from_numpy(ndarray: Any) -> Tensor:
     if ndarray.dtype.kind not in "biufc":
         raise TypeError(
             f"can't convert np.ndarray of type {ndarray.dtype}. The only supported types are: "
-            "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, "
-            "and bool."
+            "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, "
+            "uint32, uint16, uint8, and bool."
         )
     if any(s < 0 for s in ndarray.strides):
         raise ValueError(

@@ -281,9 +281,10 @@ def linalg_vander(x: Tensor, N: int | None = None) -> Tensor:
     count = x.shape[-1] if N is None else N
     if count <= 1:
         raise RuntimeError(f"linalg.vander: N must be greater than 1, got {count}")
-    ones = _core.full((*x.shape, 1), 1, x.dtype)
     rest = x.unsqueeze(-1).expand(*x.shape, count - 1).cumprod(-1)
-    return cat((ones, rest.to(x.dtype) if x.dtype.is_floating_point else rest), -1)
+    if x.dtype.is_floating_point:
+        rest = rest.to(x.dtype)
+    return cat((_core.full((*x.shape, 1), 1, rest.dtype), rest), -1)
 
 
 # ---- systems of tensors

@@ -259,13 +259,16 @@ def isin(
     like = elements if isinstance(elements, Tensor) else test_elements
     if not isinstance(like, Tensor):
         raise TypeError("isin() takes a Tensor as elements or as test_elements")
-    if not isinstance(elements, Tensor):
-        elements = _core.tensor_from_data(elements, None)
-    if not isinstance(test_elements, Tensor):
-        test_elements = _core.tensor_from_data([test_elements], None)
-    dtype = _core.promote_types(elements.dtype, test_elements.dtype)
+    if isinstance(elements, Tensor) and isinstance(test_elements, Tensor):
+        dtype = _core.promote_types(elements.dtype, test_elements.dtype)
+    else:
+        dtype = _core.result_type([elements, test_elements])
     if dtype is _core.bool:
         dtype = _core.uint8
+    if not isinstance(elements, Tensor):
+        elements = _core.full((), elements, dtype)
+    if not isinstance(test_elements, Tensor):
+        test_elements = _core.full((1,), test_elements, dtype)
     wanted = _core.sort(_core.reshape(_core.to_dtype(test_elements, dtype), (-1,)), 0, False)[0]
     elements = _core.to_dtype(elements, dtype)
     count = wanted.shape[0]

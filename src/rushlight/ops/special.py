@@ -79,7 +79,7 @@ def log_ndtr(input: Tensor) -> Tensor:
     halved = _core.mul(_core.erfcx(_core.neg(scaled)), 0.5)
     tail = _core.sub(_core.log(halved), _core.square(scaled))
     centre = _core.log1p(_core.mul(_core.erfc(scaled), -0.5))
-    return _core.where(_core.lt(input, -1), tail, centre)
+    return _core.where(_core.lt(scaled, -_SQRT_HALF), tail, centre)
 
 
 log_ndtr.vjp(
