@@ -96,3 +96,14 @@ def test_same_bits_for_any_number_of_threads():
         results.append(a @ b)
     torch.set_num_threads(before)
     assert torch.equal(*results)
+
+
+@pytest.mark.parametrize("dtype", HALF, ids=str)
+def test_numbers_keep_their_digits_as_factors(dtype):
+    """2.0315 is no number of a half type; PyTorch multiplies by it as float32, too."""
+    x = torch.randn(1000).to(dtype)
+    wide = x.float()
+    for number in (2.0315, torch.tensor(2.0315)):
+        assert torch.equal(x * number, (wide * 2.0315).to(dtype))
+        assert torch.equal(x / number, (wide / 2.0315).to(dtype))
+        assert torch.equal(x.clone().mul_(number), (wide * 2.0315).to(dtype))

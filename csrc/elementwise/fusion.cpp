@@ -201,8 +201,8 @@ private:
         const RowInfo& info = row_info(node.row);
         int sources[3];
         for (int i = 0; i < node.arity; ++i) {
-            const bool condition = node.row == row_of<rows::Where> && i == 0;
-            sources[i] = operand(pass, node, i, condition ? DType::Bool : node.calc);
+            const DType dtype = operand_dtype(node.row, i, node.inputs[i], node.calc);
+            sources[i] = operand(pass, node, i, dtype);
         }
         node.slot = apply_row(pass, node.row, info, node.calc,
                               std::span(sources, std::size_t(node.arity)));
@@ -214,6 +214,16 @@ private:
 };
 
 }  // namespace
+
+DType operand_dtype(int row, int i, const Operand& operand, DType calc) {
+    if (row == row_of<rows::Where> && i == 0) return DType::Bool;
+    // A number keeps its digits as the second factor of half types, as in PyTorch.
+    const bool factor = row == row_of<rows::Mul> || row == row_of<rows::Div> ||
+                        row == row_of<rows::FloorDivide>;
+    const bool number = !operand.array ||
+                        (operand.array.ndim() == 0 && !is_half(operand.array.dtype()));
+    return factor && i == 1 && number && is_half(calc) ? DType::F32 : calc;
+}
 
 int apply_row(Pass& pass, int row, const RowInfo& info, DType calc, std::span<const int> sources) {
     const bool to_bool = info.rule == Rule::Compare || info.rule == Rule::Test;

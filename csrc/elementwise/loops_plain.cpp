@@ -1,4 +1,4 @@
-// The pointwise rows on blocks of complex numbers: one build serves all instruction sets, since
+// The pointwise rows on blocks of uint64 and complex numbers: one build serves all instruction sets, since
 // training spends no time here.
 #include "elementwise/pointwise_loops.h"
 

@@ -129,6 +129,8 @@ inline bool plain_layout(DType d) { return size_of(d) == reg_size(reg_of(d)); }
 int transposed_axis(const Dims& shape, const Dims& strides);
 
 // A row of the table in a pass, its result rounded to what `calc` can hold.
+// The dtype in which a computation in `calc` takes its operand number i.
+DType operand_dtype(int row, int i, const Operand& operand, DType calc);
 int apply_row(Pass& pass, int row, const RowInfo& info, DType calc, std::span<const int> sources);
 
 }  // namespace rushlight

@@ -229,7 +229,7 @@ Array pointwise(int row, std::span<const Operand> operands) {
     int sources[3];
     for (std::size_t i = 0; i < operands.size(); ++i) {
         const Operand& operand = operands[i];
-        const DType wanted = row == row_of<rows::Where> && i == 0 ? DType::Bool : calc;
+        const DType wanted = operand_dtype(row, int(i), operand, calc);
         sources[i] = operand.array
                          ? pass.convert(pass.leaf(operand.array), operand.array.dtype(), wanted)
                          : pass.constant(operand.scalar, wanted);
