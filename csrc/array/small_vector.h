@@ -12,7 +12,7 @@ namespace rushlight {
 
 template <class T, std::size_t N>
 class SmallVector {
-    static_assert(std::is_nothrow_move_constructible_v<T> && alignof(T) <= alignof(std::max_align_t));
+    static_assert(std::is_nothrow_move_constructible_v<T>);
 
 public:
     SmallVector() noexcept = default;

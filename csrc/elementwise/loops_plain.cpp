@@ -1,5 +1,5 @@
-// The pointwise rows on blocks of uint64 and complex numbers: one build serves all instruction sets, since
-// training spends no time here.
+// The pointwise rows on blocks of uint64 and complex numbers: one build serves all instruction
+// sets, since training spends no time here.
 #include "elementwise/pointwise_loops.h"
 
 namespace rushlight {
