@@ -283,11 +283,14 @@ def test_ctrl_c_is_quiet(script, code):
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert program.stdout.readline() == "go\n"
-    time.sleep(0.2)
-    program.send_signal(signal.SIGINT)
-    _, err = program.communicate(timeout=20)
-    assert (program.returncode, err) == (130, "")
+    try:
+        assert program.stdout.readline() == "go\n"
+        time.sleep(0.2)
+        program.send_signal(signal.SIGINT)
+        _, err = program.communicate(timeout=20)
+        assert (program.returncode, err) == (130, "")
+    finally:
+        program.kill()
 
 
 @pytest.mark.parametrize(
