@@ -17,9 +17,9 @@ constexpr double kTaskSeconds = 40e-6;
 
 double seconds_of(Index n) { return 4e-10 * double(n) * (2.0 + std::log2(double(n))); }
 
-// task(first, count, scratch) over all rows, in groups that the plan likes.
+// task(first, count, scratch, extra memory) for each group of rows that the plan runs together.
 template <class T, class Task>
-void for_rows(const FftPlan<T>& plan, Index rows, Index extra, Task&& task) {
+void for_groups(const FftPlan<T>& plan, Index rows, Index extra, Task&& task) {
     const double each = seconds_of(plan.n());
     const Index group = plan.group();
     const Index groups = std::max<Index>(1, Index(kTaskSeconds / (each * double(group))));
@@ -30,7 +30,10 @@ void for_rows(const FftPlan<T>& plan, Index rows, Index extra, Task&& task) {
     parallel_for(tasks, each * double(per_task), [&](Index i) {
         const ScratchBlocks::Lease lease(scratch);
         T* const memory = reinterpret_cast<T*>(lease.data());
-        task(i * per_task, std::min(per_task, rows - i * per_task), memory, memory + size);
+        const Index end = std::min(rows, (i + 1) * per_task);
+        for (Index first = i * per_task; first < end; first += group) {
+            task(first, std::min(group, end - first), memory, memory + size);
+        }
     });
 }
 
@@ -49,7 +52,7 @@ void complex_rows(const T* in, T* out, Index n, Index rows, bool inverse, T scal
         }
         return;
     }
-    for_rows(*plan, rows, 0, [&](Index first, Index count, T* scratch, T*) {
+    for_groups(*plan, rows, 0, [&](Index first, Index count, T* scratch, T*) {
         plan->run(in + 2 * n * first, n, out + 2 * n * first, n, count, inverse, scale, scratch);
     });
 }
@@ -74,33 +77,26 @@ void real_rows(const T* in, T* out, Index n, Index rows, T scale, bool whole) {
             }
             return;
         }
-        for_rows(*plan, rows, 0, [&](Index first, Index count, T* scratch, T*) {
-            const Index group = plan->group();
-            for (Index r = first; r < first + count; r += group) {
-                const Index some = std::min(group, first + count - r);
-                plan->run(in + n * r, half, out + 2 * stride * r, stride, some, false, T(1),
-                          scratch);
-                for (Index l = 0; l < some; ++l) finish(r + l);
-            }
+        for_groups(*plan, rows, 0, [&](Index first, Index count, T* scratch, T*) {
+            plan->run(in + n * first, half, out + 2 * stride * first, stride, count, false, T(1),
+                      scratch);
+            for (Index r = first; r < first + count; ++r) finish(r);
         });
         return;
     }
     const auto plan = fft_plan<T>(n, rows);
-    const Index group = plan->group();
-    for_rows(*plan, rows, 2 * n * group, [&](Index first, Index count, T* scratch, T* wave) {
-        for (Index r = first; r < first + count; r += group) {
-            const Index some = std::min(group, first + count - r);
-            for (Index i = 0; i < some * n; ++i) {
-                wave[2 * i] = in[n * r + i];
-                wave[2 * i + 1] = T(0);
-            }
-            plan->run(wave, n, wave, n, some, false, scale, scratch);
-            for (Index l = 0; l < some; ++l) {
-                T* const row = out + 2 * stride * (r + l);
-                std::copy_n(wave + 2 * n * l, 2 * (half + 1), row);
-                row[1] = 0;
-                if (whole) loops.mirror(row, n);
-            }
+    const Index room = 2 * n * plan->group();
+    for_groups(*plan, rows, room, [&](Index first, Index count, T* scratch, T* wave) {
+        for (Index i = 0; i < count * n; ++i) {
+            wave[2 * i] = in[n * first + i];
+            wave[2 * i + 1] = T(0);
+        }
+        plan->run(wave, n, wave, n, count, false, scale, scratch);
+        for (Index l = 0; l < count; ++l) {
+            T* const row = out + 2 * stride * (first + l);
+            std::copy_n(wave + 2 * n * l, 2 * (half + 1), row);
+            row[1] = 0;
+            if (whole) loops.mirror(row, n);
         }
     });
 }
@@ -120,32 +116,25 @@ void half_rows(const T* in, T* out, Index n, Index rows, T scale) {
             }
             return;
         }
-        for_rows(*plan, rows, 0, [&](Index first, Index count, T* scratch, T*) {
-            const Index group = plan->group();
-            for (Index r = first; r < first + count; r += group) {
-                const Index some = std::min(group, first + count - r);
-                for (Index l = r; l < r + some; ++l) {
-                    loops.pack(in + 2 * stride * l, roots->data(), out + n * l, half);
-                }
-                plan->run(out + n * r, half, out + n * r, half, some, true, scale, scratch);
+        for_groups(*plan, rows, 0, [&](Index first, Index count, T* scratch, T*) {
+            for (Index r = first; r < first + count; ++r) {
+                loops.pack(in + 2 * stride * r, roots->data(), out + n * r, half);
             }
+            plan->run(out + n * first, half, out + n * first, half, count, true, scale, scratch);
         });
         return;
     }
     const auto plan = fft_plan<T>(n, rows);
-    const Index group = plan->group();
-    for_rows(*plan, rows, 2 * n * group, [&](Index first, Index count, T* scratch, T* wave) {
-        for (Index r = first; r < first + count; r += group) {
-            const Index some = std::min(group, first + count - r);
-            for (Index l = 0; l < some; ++l) {
-                T* const row = wave + 2 * n * l;
-                std::copy_n(in + 2 * stride * (r + l), 2 * stride, row);
-                row[1] = 0;
-                loops.mirror(row, n);
-            }
-            plan->run(wave, n, wave, n, some, true, scale, scratch);
-            for (Index i = 0; i < some * n; ++i) out[n * r + i] = wave[2 * i];
+    const Index room = 2 * n * plan->group();
+    for_groups(*plan, rows, room, [&](Index first, Index count, T* scratch, T* wave) {
+        for (Index l = 0; l < count; ++l) {
+            T* const row = wave + 2 * n * l;
+            std::copy_n(in + 2 * stride * (first + l), 2 * stride, row);
+            row[1] = 0;
+            loops.mirror(row, n);
         }
+        plan->run(wave, n, wave, n, count, true, scale, scratch);
+        for (Index i = 0; i < count * n; ++i) out[n * first + i] = wave[2 * i];
     });
 }
 

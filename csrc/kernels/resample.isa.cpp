@@ -51,50 +51,29 @@ void columns(const TapView<T>& taps, const T* from, T* to, Index inner, Index co
     }
 }
 
-// Squares that fit the registers; a row of lanes is several of them.
+// to[j * to_row + i] = from[i * from_row + j] for i < rows and j < cols, by squares that fit the
+// registers.
 template <class T>
-constexpr int kSide = kSquareBytes / int(sizeof(T));
-
-// (rows, n) to (n, W): row r goes to lane r.
-template <class T>
-void to_lanes(const T* from, Index n, Index rows, T* to) {
-    constexpr Index s = kSide<T>;
-    const Index whole = n / s * s;
-    for (Index r = 0; r + s <= rows; r += s) {
+void turn(const T* from, Index from_row, Index rows, Index cols, T* to, Index to_row) {
+    constexpr Index s = kSquareBytes / Index(sizeof(T));
+    const Index whole = cols / s * s;
+    for (Index i = 0; i + s <= rows; i += s) {
         for (Index j = 0; j < whole; j += s) {
             typename Vector<T, kSquareBytes>::type square[s];
-            for (Index l = 0; l < s; ++l) square[l] = load<T, kSquareBytes>(from + (r + l) * n + j);
-            transpose<int(s)>(square);
-            for (Index l = 0; l < s; ++l) store<kSquareBytes>(to + (j + l) * W<T> + r, square[l]);
-        }
-        for (Index j = whole; j < n; ++j) {
-            for (Index l = r; l < r + s; ++l) to[j * W<T> + l] = from[l * n + j];
-        }
-    }
-    for (Index r = rows / s * s; r < rows; ++r) {
-        for (Index j = 0; j < n; ++j) to[j * W<T> + r] = from[r * n + j];
-    }
-}
-
-template <class T>
-void from_lanes(const T* from, Index n, Index rows, T* to) {
-    constexpr Index s = kSide<T>;
-    const Index whole = n / s * s;
-    for (Index r = 0; r + s <= rows; r += s) {
-        for (Index j = 0; j < whole; j += s) {
-            typename Vector<T, kSquareBytes>::type square[s];
-            for (Index l = 0; l < s; ++l) {
-                square[l] = load<T, kSquareBytes>(from + (j + l) * W<T> + r);
+            for (Index k = 0; k < s; ++k) {
+                square[k] = load<T, kSquareBytes>(from + (i + k) * from_row + j);
             }
             transpose<int(s)>(square);
-            for (Index l = 0; l < s; ++l) store<kSquareBytes>(to + (r + l) * n + j, square[l]);
+            for (Index k = 0; k < s; ++k) {
+                store<kSquareBytes>(to + (j + k) * to_row + i, square[k]);
+            }
         }
-        for (Index j = whole; j < n; ++j) {
-            for (Index l = r; l < r + s; ++l) to[l * n + j] = from[j * W<T> + l];
+        for (Index j = whole; j < cols; ++j) {
+            for (Index k = i; k < i + s; ++k) to[j * to_row + k] = from[k * from_row + j];
         }
     }
-    for (Index r = rows / s * s; r < rows; ++r) {
-        for (Index j = 0; j < n; ++j) to[r * n + j] = from[j * W<T> + r];
+    for (Index i = rows / s * s; i < rows; ++i) {
+        for (Index j = 0; j < cols; ++j) to[j * to_row + i] = from[i * from_row + j];
     }
 }
 
@@ -104,11 +83,11 @@ void rows(const TapView<T>& taps, const T* from, T* to, Index rows, T* scratch) 
     if (rows < W<T>) {  // lanes that nobody reads
         for (Index i = 0; i < taps.in * W<T>; ++i) scratch[i] = 0;
     }
-    to_lanes<T>(from, taps.in, rows, scratch);
+    turn(from, taps.in, rows, taps.in, scratch, W<T>);  // row r goes to lane r
     for (Index o = 0; o < taps.out; ++o) {
         add_taps<1, T>(taps, o, scratch, W<T>, found + o * W<T>);
     }
-    from_lanes<T>(found, taps.out, rows, to);
+    turn(found, W<T>, taps.out, rows, to, taps.out);
 }
 
 template <class T>

@@ -47,13 +47,6 @@ def _expm1(x: Tensor) -> Tensor:
     return rl.where(rl.isfinite(x), rl.expm1(x), rl.exp(x) - 1)
 
 
-def _log1p(x: Tensor) -> Tensor:
-    """log(1 + x) without cancellation; of large and infinite complex numbers what C's log gives."""
-    if not x.dtype.is_complex:
-        return rl.log1p(x)
-    return rl.where(rl.abs(x) < 0.5, rl.log1p(x), rl.log(x + 1))
-
-
 def _round(x: Tensor) -> Tensor:
     """The nearest whole number, the even one of two; of complex numbers part by part."""
     return rl.complex(rl.round(x.real), rl.round(x.imag)) if x.dtype.is_complex else rl.round(x)
@@ -87,7 +80,7 @@ isinf = _unary("isinf")
 isnan = _unary("isnan")
 log = _unary("log")
 log10 = _unary("log10")
-log1p = _unary("log1p", _log1p)
+log1p = _unary("log1p")
 log2 = _unary("log2")
 logical_not = _unary("logical_not")
 negative = _unary("negative")
