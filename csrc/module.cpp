@@ -29,6 +29,7 @@ void bind_loss(nb::module_& m);
 void bind_norm(nb::module_& m);
 void bind_attention(nb::module_& m);
 void bind_embedding_bag(nb::module_& m);
+void bind_sparse_product(nb::module_& m);
 void bind_random(nb::module_& m);
 void bind_optim(nb::module_& m);
 void bind_clip(nb::module_& m);
@@ -84,6 +85,7 @@ NB_MODULE(_core, m) {
     bind_norm(m);
     bind_attention(m);
     bind_embedding_bag(m);
+    bind_sparse_product(m);
     bind_random(m);
     bind_optim(m);
     bind_clip(m);

@@ -421,6 +421,29 @@ def test_gradient(row: Row, dtype: str) -> None:
     assert ran, "no sample has a tensor to differentiate"
 
 
+@gradient_cases(lambda row: True)
+def test_gradient_of_one_input(row: Row, dtype: str) -> None:
+    """A node keeps what the gradients that are wanted need: one input's is as that of all."""
+    for case, run, leaves in differentiable_calls(row, dtype):
+        if len(leaves) < 2:
+            continue
+
+        def gradients(given: list[rl.Tensor], run: Any = run) -> tuple:
+            loss = sum((p * p.detach()).sum().abs() for p in run(*given))
+            wanted = [x for x in given if x.requires_grad]
+            return rl.autograd.grad(loss, wanted, allow_unused=True) if wanted else ()
+
+        together = gradients(leaves)
+        for at, whole in enumerate(together):
+            given = [leaf.detach().requires_grad_(i == at) for i, leaf in enumerate(leaves)]
+            if whole is None or not run(*given):
+                continue
+            (alone,) = gradients(given)
+            np.testing.assert_allclose(
+                values(alone), values(whole), 1e-9, 1e-11, err_msg=f"{case}: input {at}"
+            )
+
+
 @gradient_cases(lambda row: row.gradgrad)
 def test_second_gradient(row: Row, dtype: str) -> None:
     for case, run, leaves in differentiable_calls(row, dtype):

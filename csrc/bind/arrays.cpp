@@ -69,6 +69,7 @@ private:
     void measure(PyObject* data, int depth) {
         check_as(ErrorKind::Value, depth < 64, "too many dimensions '", Py_TYPE(data)->tp_name, "'");
         if (is_tensor(data)) {
+            check_strided("tensor", as_tensor(data));
             const Array& array = as_tensor(data)->array;
             for (Index d : array.shape()) shape.push_back(d);
             note(array.dtype());
@@ -197,6 +198,7 @@ private:
 
 Array tensor_from_data(nb::handle data, const std::optional<DType>& dtype) {
     if (is_tensor(data.ptr())) {
+        check_strided("tensor", as_tensor(data.ptr()));
         const Array& array = as_tensor(data.ptr())->array;
         const Array converted = cast(array, dtype.value_or(array.dtype()));
         return converted.body() == array.body() ? clone(array) : converted;
@@ -257,6 +259,7 @@ Array from_foreign(const AnyArray& source) {
 
 template <class... Framework>
 nb::ndarray<Framework...> to_foreign(nb::handle tensor) {
+    check_strided("an exchange of memory", as_tensor(tensor.ptr()));
     const Array& array = as_tensor(tensor.ptr())->array;
     array.storage().mark_exported();
     std::vector<std::size_t> shape(array.shape().begin(), array.shape().end());

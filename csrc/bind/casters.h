@@ -16,10 +16,11 @@
 
 namespace rushlight {
 
-// Kernels want data: an item of a batch (vmap) has none.
+// Kernels want data: an item of a batch (vmap) has none, and neither has what is not strided.
 inline bool is_item(PyObject* tensor) noexcept {
-    if (as_tensor(tensor)->level == 0) [[likely]] return false;
-    note_refusal();
+    const TensorObject* object = as_tensor(tensor);
+    if (object->level == 0 && is_strided(object)) [[likely]] return false;
+    if (object->level) note_refusal();
     return true;
 }
 

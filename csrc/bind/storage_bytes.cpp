@@ -39,6 +39,7 @@ PyType_Spec spec = {"rushlight._core.StorageBytes", sizeof(StorageBytes), 0,
 PyObject* storage_bytes(PyObject*, PyObject* tensor) {
     return guarded([&]() -> PyObject* {
         check_as(ErrorKind::Type, is_tensor(tensor), "storage_bytes() takes a Tensor");
+        check_strided("storage", as_tensor(tensor));
         const Array& array = as_tensor(tensor)->array;
         run_readers(array.storage());
         PyRef object = PyRef::check(storage_bytes_type->tp_alloc(storage_bytes_type, 0));

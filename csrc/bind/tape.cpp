@@ -28,6 +28,7 @@ void bind_tape(nb::module_& m) {
             {"accumulate_node", &all.accumulate_node}, {"anomaly_report", &all.anomaly_report},
             {"anomaly_trace", &all.anomaly_trace},     {"call_batched", &all.call_batched},
             {"call_each", &all.call_each},             {"batched_view", &all.batched_view},
+            {"call_sparse", &all.call_sparse},         {"add_sparse", &all.add_sparse},
             {"other_form", &all.other_form}};
         for (auto [key, value] : given) {
             bool known = false;

@@ -68,18 +68,17 @@ PyRef call_batched(OpObject* op, PyObject* const* values, std::uint32_t level) {
     if (recording && op->inplace) {
         PyRef before;
         TensorObject* self = as_tensor(values[0]);
-        for (const Kept& kept : spec->saves)
-            if (kept == Kept{0} && !before && self->level == level) {
-                Edge edge = edge_to(self);
-                {
-                    TapeGuard guard(level, false);
-                    before = PyRef::check(PyObject_CallMethod(values[0], "clone", nullptr));
-                }
-                if (edge.target && is_node(edge.target.get())) {
-                    as_tensor(before.get())->node = as_node(edge.target.release());
-                    as_tensor(before.get())->output_nr = edge.output_nr;
-                }
+        if (self->level == level && uses_first(*spec, values)) {
+            Edge edge = edge_to(self);
+            {
+                TapeGuard guard(level, false);
+                before = PyRef::check(PyObject_CallMethod(values[0], "clone", nullptr));
             }
+            if (edge.target && is_node(edge.target.get())) {
+                as_tensor(before.get())->node = as_node(edge.target.release());
+                as_tensor(before.get())->output_nr = edge.output_nr;
+            }
+        }
         node = record(spec, values, before.get(), level);
     }
     PyRef all = PyRef::check(PyTuple_New(spec->count));

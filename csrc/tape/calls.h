@@ -28,6 +28,8 @@ void for_each_result(PyObject* result, F&& f) {
 
 // Whether a tensor is part of what is recorded; brings the history of a view up to date.
 bool wants_gradient(PyObject* value);
+// Whether the gradient of an argument that wants one needs the value of the first argument.
+bool uses_first(const OpSpec& spec, PyObject* const* values);
 // A node with its edges and saved arguments; outputs are added when they are known.
 // `before`: what an in-place op's first argument was, for formulas that need it.
 // Tensors of another level than `level` count as constants.
@@ -36,6 +38,9 @@ void add_output(NodeObject* node, PyObject* value);
 void save_results(NodeObject* node, PyObject* result);
 void mark_view(PyObject* result, PyObject* source, bool several);
 void check_inplace(const OpObject* op, TensorObject* self);
+
+// The result with the op's node, where it is recorded.
+PyRef record_call(OpObject* op, PyObject* const* values, PyRef result);
 
 // The highest level among the arguments: 0 if none is an item of a batch.
 std::uint32_t level_of(const OpSpec& spec, PyObject* const* values);

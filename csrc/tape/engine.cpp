@@ -167,9 +167,11 @@ private:
         return gradients;
     }
 
-    // Whether the engine's own arithmetic has to be recorded, or be done on a batch.
+    // Whether the engine's own arithmetic has to be recorded, or be done on a batch or on what is
+    // not strided.
     bool by_ops(const PyRef& gradient) const {
-        return create_graph_ || as_tensor(gradient.get())->level;
+        const TensorObject* tensor = as_tensor(gradient.get());
+        return create_graph_ || tensor->level || !is_strided(tensor);
     }
 
     // Sums, or takes over; a gradient that is part of a graph is added by the op.
@@ -319,7 +321,8 @@ private:
         static const int isnan = row_named("isnan");
         for (std::size_t i = 0; i < results.size(); ++i) {
             if (!results[i] || !is_tensor(results[i].get())) continue;
-            if (as_tensor(results[i].get())->level) continue;  // no data to look at
+            const TensorObject* result = as_tensor(results[i].get());
+            if (result->level || !is_strided(result)) continue;  // no data to look at
             const Operand operands[1] = {{as_tensor(results[i].get())->array, Scalar()}};
             const Array found = pointwise(isnan, operands);
             const Array any = reduce(Reduction::Max, found, all_axes(found.ndim()), false, false,
@@ -372,7 +375,10 @@ private:
 
     void accumulate_into(TensorObject* leaf, PyRef gradient) {
         if (!leaf->grad) {
-            if (!by_ops(gradient)) {
+            if (!create_graph_ && !is_strided(as_tensor(gradient.get()))) {
+                if (Py_REFCNT(gradient.get()) != 1)
+                    gradient = PyRef::check(detach_item(as_tensor(gradient.get())));
+            } else if (!by_ops(gradient)) {
                 // Take the tensor over when nobody else can see it, else copy: two leaves must
                 // not share a gradient.
                 const Array& array = as_tensor(gradient.get())->array;
@@ -387,7 +393,11 @@ private:
             return;
         }
         if (by_ops(gradient) || by_ops(PyRef::borrow(leaf->grad))) {
-            PyRef sum = add(PyRef::borrow(leaf->grad), std::move(gradient));
+            const bool in_place = !create_graph_ && !as_tensor(gradient.get())->level;
+            PyRef sum = in_place ? PyRef::check(PyObject_CallFunctionObjArgs(
+                                       callbacks().add_sparse.get(), leaf->grad, gradient.get(),
+                                       nullptr))
+                                 : add(PyRef::borrow(leaf->grad), std::move(gradient));
             PyObject* old = std::exchange(leaf->grad, sum.release());
             Py_DECREF(old);
             return;
@@ -451,7 +461,8 @@ std::vector<PyRef> run_backward(const std::vector<PyRef>& roots,
 bool backward_of_loss(PyObject* loss) {
     TensorObject* root = as_tensor(loss);
     const DType dtype = root->array.dtype();
-    if (!requires_grad(root) || root->array.ndim() != 0 || is_complex(dtype) || root->level)
+    if (!requires_grad(root) || root->array.ndim() != 0 || is_complex(dtype) || root->level ||
+        !is_strided(root))
         return false;
     BackwardRun run(false, false);
     run.start(root, PyRef::check(wrap(Array::scalar(Scalar(1.0), dtype))));

@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include <memory>
+#include <string_view>
 
 #include "elementwise/pending.h"
 #include "tape/values.h"
@@ -158,7 +159,9 @@ Saved save_value(PyObject* value) {
         saved.history = std::move(origin.target);
         saved.output_nr = origin.output_nr;
         GradModeGuard guard(false);
-        saved.value = PyRef::check(PyObject_CallOneArg(PyTuple_GET_ITEM(pair, 0), value));
+        const TensorObject* tensor = as_tensor(value);
+        const PyRef bare = PyRef::check(tensor->level ? detach_item(tensor) : wrap(array));
+        saved.value = PyRef::check(PyObject_CallOneArg(PyTuple_GET_ITEM(pair, 0), bare.get()));
         saved.unpack = PyRef::borrow(PyTuple_GET_ITEM(pair, 1));
         saved.is_tensor = false;
     }
@@ -169,8 +172,14 @@ Saved save_value(PyObject* value) {
 static PyRef with_history(const PyRef& value, NodeObject* node, const Saved& saved) {
     PyObject* origin = saved.own_item ? as_object(node) : saved.history.get();
     if (!origin) return value;
-    if (is_tensor(origin)) return PyRef::borrow(origin);  // a leaf stands for itself
-    PyRef tensor = PyRef::check(wrap(as_tensor(value.get())->array));
+    if (is_tensor(origin) && modes.grad) return PyRef::borrow(origin);  // a leaf stands for itself
+    const TensorObject* unpacked = as_tensor(value.get());
+    PyRef tensor =
+        PyRef::check(is_strided(unpacked) ? wrap(unpacked->array) : detach_item(unpacked));
+    if (is_tensor(origin)) {
+        as_tensor(tensor.get())->requires_grad = true;
+        return tensor;
+    }
     as_tensor(tensor.get())->node = as_node(Py_NewRef(origin));
     as_tensor(tensor.get())->output_nr = saved.output_nr;
     return tensor;
@@ -188,8 +197,9 @@ PyRef unpack(NodeObject* node, const Saved& saved) {
         PyRef value = PyRef::check(PyObject_CallOneArg(saved.unpack.get(), saved.value.get()));
         if (!is_tensor(value.get()))
             fail(ErrorKind::Type, "saved_tensors_hooks: the unpack hook must return a Tensor");
-        return modes.grad ? with_history(value, node, saved) : value;
+        return with_history(value, node, saved);
     }
+    if (saved.hollow) return PyRef::check(wrap(saved.output));
     if (!saved.is_tensor) return saved.value;
     const Array& array = saved.value ? as_tensor(saved.value.get())->array : saved.output;
     const std::uint32_t now = saved.value          ? version_of(as_tensor(saved.value.get()))
@@ -480,6 +490,34 @@ PyObject* node_add_edge(PyObject* self, PyObject* tensor) {
     });
 }
 
+// node._saved_other, node._saved_result: what is kept of an argument, by its name; PyTorch calls the
+// first one self. None where no gradient that is wanted needs it.
+PyObject* node_getattr(PyObject* self, PyObject* name) {
+    PyObject* found = PyObject_GenericGetAttr(self, name);
+    if (found || !PyErr_ExceptionMatches(PyExc_AttributeError) || !as_node(self)->op) return found;
+    static constexpr std::string_view kPrefix = "_saved_";
+    const char* utf8 = PyUnicode_AsUTF8(name);
+    if (!utf8 || !std::string_view(utf8).starts_with(kPrefix)) return nullptr;
+    const std::string_view asked = std::string_view(utf8).substr(kPrefix.size());
+    return guarded([&]() -> PyObject* {
+        NodeObject* node = as_node(self);
+        const OpSpec& spec = *node->op;
+        for (std::size_t i = 0; i < node->saved.size(); ++i) {
+            const Kept& kept = spec.saves[i];
+            if (kept.what != Kept::Value) continue;
+            const std::string known =
+                kept.argument < 0 ? "result"
+                                  : PyUnicode_AsUTF8(PyTuple_GET_ITEM(spec.arguments.get(),
+                                                                      kept.argument));
+            if (asked != known && !(asked == "self" && kept.argument == 0)) continue;
+            PyErr_Clear();
+            if (!(spec.used_by[i] & node->recorded)) Py_RETURN_NONE;
+            return unpack(node, node->saved[i]).release();
+        }
+        return nullptr;  // the AttributeError stands
+    });
+}
+
 PyObject* node_get_metadata(PyObject* self, void*) {
     NodeObject* node = as_node(self);
     if (!node->metadata) node->metadata = PyDict_New();
@@ -520,6 +558,7 @@ PyType_Slot node_slots[] = {{Py_tp_new, reinterpret_cast<void*>(node_new)},
                             {Py_tp_clear, reinterpret_cast<void*>(node_clear)},
                             {Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)},
                             {Py_tp_repr, reinterpret_cast<void*>(node_repr)},
+                            {Py_tp_getattro, reinterpret_cast<void*>(node_getattr)},
                             {Py_tp_methods, node_methods},
                             {Py_tp_members, node_members},
                             {Py_tp_getset, node_getset},

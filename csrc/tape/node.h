@@ -26,6 +26,7 @@ struct Saved {
     bool is_tensor = false;
     bool freed = false;  // a backward pass has let go of it
     bool own_item = false;  // `value` is an output of the node itself, an item of a batch
+    bool hollow = false;    // no gradient needs its values: `output` has the shape alone
     std::int8_t rank = -1;       // of a tensor, and
     DType dtype = DType::F32;    // both stay when it is let go of: names depend on them
     PyRef unpack;       // of saved_tensors_hooks: value is what pack returned
@@ -52,6 +53,7 @@ struct NodeObject {
     std::vector<Saved> saved;    // in the order of op->saves
     SmallVector<OutputInfo, 1> outputs;
     std::uint64_t sequence;      // order of creation
+    std::uint32_t recorded;      // bit i: the i-th differentiable argument wants a gradient
     bool released;               // a backward pass freed what it saved
     PyObject* pre_hooks;         // dict, or null
     PyObject* post_hooks;        // dict, or null

@@ -1,6 +1,7 @@
 // Calling an Op: bind the arguments, run the kernel, record a node when gradients are wanted.
 #include "tape/op.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -185,41 +186,72 @@ bool any_wants_gradient(const OpSpec& spec, PyObject* const* values) {
     return false;
 }
 
-void add_edge(NodeObject* node, PyObject* value, std::uint32_t level) {
+// Adds the edge to the history of the `input`-th differentiable argument, or of an item of it.
+void add_edge(NodeObject* node, PyObject* value, std::uint32_t level, std::size_t input) {
     const bool followed = is_tensor(value) && as_tensor(value)->level == level;
     node->edges.push_back(followed ? edge_to(as_tensor(value)) : Edge());
+    if (node->edges.back().target) node->recorded |= std::uint32_t(1) << input;
+}
+
+// What a node keeps of an argument.
+Saved saved_argument(PyObject* value, Kept::What what, bool used) {
+    if (!is_tensor(value)) return save_value(value);
+    if (what == Kept::Value && used) return save_value(value);
+    const TensorObject* tensor = as_tensor(value);
+    const Array& array = tensor->array;
+    Saved saved;
+    if (what == Kept::Value && tensor->requires_grad && !tensor->node) {
+        saved.value = PyRef::borrow(value);  // a parameter lives anyway: it stands for its shape
+    } else if (what == Kept::Shape) {
+        saved.value = PyRef::check(dims_to_python(array.shape()));
+    } else if (what == Kept::Type) {
+        saved.value = PyRef::check(dtype_to_python(array.dtype()));
+    } else {
+        saved.output = without_data(array.shape(), array.dtype());
+        saved.hollow = true;
+        saved.rank = std::int8_t(array.ndim());
+        saved.dtype = array.dtype();
+    }
+    return saved;
 }
 
 }  // namespace
 
+bool uses_first(const OpSpec& spec, PyObject* const* values) {
+    const auto found = std::find(spec.saves.begin(), spec.saves.end(), Kept{0});
+    if (found == spec.saves.end()) return false;
+    const std::uint32_t used_by = spec.used_by[std::size_t(found - spec.saves.begin())];
+    for (std::size_t input = 0; input < spec.differentiable.size(); ++input) {
+        const int at = spec.differentiable[input];
+        if (!(used_by >> input & 1)) continue;
+        if (at == spec.list_argument || wants_gradient(values[at])) return true;
+    }
+    return false;
+}
+
 PyRef record(OpSpec* spec, PyObject* const* values, PyObject* before, std::uint32_t level) {
     PyRef made = new_node(spec);
     NodeObject* node = as_node(made.get());
-    for (int at : spec->differentiable) {
+    for (std::size_t input = 0; input < spec->differentiable.size(); ++input) {
+        const int at = spec->differentiable[input];
         if (at == spec->list_argument) {
             PyRef items = PyRef::check(PySequence_Fast(values[at], "expected a sequence of tensors"));
             for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i)
-                add_edge(node, PySequence_Fast_GET_ITEM(items.get(), i), level);
+                add_edge(node, PySequence_Fast_GET_ITEM(items.get(), i), level, input);
         } else {
-            add_edge(node, values[at], level);
+            add_edge(node, values[at], level, input);
         }
     }
     node->saved.reserve(spec->saves.size());
-    for (const Kept& kept : spec->saves) {
+    for (std::size_t i = 0; i < spec->saves.size(); ++i) {
+        const Kept& kept = spec->saves[i];
         if (kept.argument < 0) {
             node->saved.emplace_back();  // filled from the result
             continue;
         }
         PyObject* value = kept.argument == 0 && before ? before : values[kept.argument];
-        if (kept.what == Kept::Value || !is_tensor(value)) {
-            node->saved.push_back(save_value(value));
-            continue;
-        }
-        const Array& array = as_tensor(value)->array;
-        Saved description;
-        description.value = PyRef::check(kept.what == Kept::Shape ? dims_to_python(array.shape())
-                                                                  : dtype_to_python(array.dtype()));
-        node->saved.push_back(std::move(description));
+        const bool used = (spec->used_by[i] & node->recorded) != 0;
+        node->saved.push_back(saved_argument(value, kept.what, used));
     }
     return made;
 }
@@ -243,9 +275,13 @@ void save_results(NodeObject* node, PyObject* result) {
     for (std::size_t i = 0; i < node->saved.size(); ++i) {
         if (node->op->saves[i].argument >= 0) continue;
         Saved& saved = node->saved[i];
+        if (!(node->op->used_by[i] & node->recorded)) {
+            saved.value = PyRef::borrow(Py_None);
+            continue;
+        }
         if (is_tensor(result)) {
             TensorObject* tensor = as_tensor(result);
-            if (tensor->level) {
+            if (tensor->level || !is_strided(tensor)) {
                 saved.value = PyRef::check(detach_item(tensor));
                 saved.own_item = saved.is_tensor = true;
                 saved.output_nr = tensor->output_nr;
@@ -268,9 +304,9 @@ void save_results(NodeObject* node, PyObject* result) {
                 PyRef item = PyRef::check(PySequence_GetItem(result, k));
                 TensorObject* part = is_tensor(item.get()) ? as_tensor(item.get()) : nullptr;
                 PyTuple_SET_ITEM(parts.get(), k,
-                                 !part         ? Py_NewRef(item.get())
-                                 : part->level ? detach_item(part)
-                                               : wrap(part->array));
+                                 !part ? Py_NewRef(item.get())
+                                 : part->level || !is_strided(part) ? detach_item(part)
+                                                                    : wrap(part->array));
             }
             saved.value = std::move(parts);
         }
@@ -404,15 +440,14 @@ PyRef call_inplace(OpObject* op, PyObject* const* values) {
     PyRef node;
     if (recording) {
         PyRef before;
-        for (const Kept& kept : spec->saves)
-            if (kept == Kept{0} && !before) {  // the formula needs the value that is about to go
-                before = PyRef::check(wrap(clone(self->array)));
-                Edge edge = edge_to(self);
-                if (edge.target && is_node(edge.target.get())) {
-                    as_tensor(before.get())->node = as_node(edge.target.release());
-                    as_tensor(before.get())->output_nr = edge.output_nr;
-                }
+        if (uses_first(*spec, values)) {  // a formula needs the value that is about to go
+            before = PyRef::check(wrap(clone(self->array)));
+            Edge edge = edge_to(self);
+            if (edge.target && is_node(edge.target.get())) {
+                as_tensor(before.get())->node = as_node(edge.target.release());
+                as_tensor(before.get())->output_nr = edge.output_nr;
             }
+        }
         node = record(spec, values, before.get());
     }
     PyRef result = call_kernel(op, values);
@@ -437,12 +472,54 @@ PyRef call_inplace(OpObject* op, PyObject* const* values) {
     return PyRef::borrow(values[0]);
 }
 
+}  // namespace
+
+// The op's node for a call whose result is there already: what other layouts do, in Python.
+PyRef record_call(OpObject* op, PyObject* const* values, PyRef result) {
+    if (!modes.grad || !any_wants_gradient(*op->spec, values)) return result;
+    PyRef made = record(op->spec, values, nullptr);
+    NodeObject* node = as_node(made.get());
+    for_each_result(result.get(), [&](PyObject* item) { add_output(node, item); });
+    save_results(node, result.get());
+    return result;
+}
+
+namespace {
+
 // Any call of an op while vmap is active.
 PyRef call_in_levels(OpObject* op, PyObject* const* values) {
     if (const std::uint32_t level = level_of(*op->spec, values))
         return call_batched(op, values, level);
     GradModeGuard guard(modes.grad && !(modes.muted & 1));
     return op->inplace ? call_inplace(op, values) : call_out_of_place(op, values);
+}
+
+bool has_sparse(PyObject* value) {
+    if (is_tensor(value)) return !is_strided(as_tensor(value));
+    if (!PyTuple_Check(value) && !PyList_Check(value)) return false;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(value); ++i)
+        if (has_sparse(PySequence_Fast_GET_ITEM(value, i))) return true;
+    return false;
+}
+
+bool has_sparse(const OpSpec& spec, PyObject* const* values) {
+    if (spec.any_layout) return false;
+    for (int i = 0; i < spec.count; ++i)
+        if (has_sparse(values[i])) return true;
+    return false;
+}
+
+// What an op does to tensors that are not strided is said in Python (rushlight/sparse), in terms of
+// ops that take any layout.
+PyRef call_sparse(OpObject* op, PyObject* const* values) {
+    const OpSpec& spec = *op->spec;
+    check_as(ErrorKind::NotImplemented, level_of(spec, values) == 0, name_of(op),
+             ": sparse tensors inside vmap; use to_dense() before");
+    const PyRef name = PyRef::check(PyUnicode_FromString(name_of(op).c_str()));
+    const PyRef all = PyRef::check(PyTuple_New(spec.count));
+    for (int i = 0; i < spec.count; ++i) PyTuple_SET_ITEM(all.get(), i, Py_NewRef(values[i]));
+    return PyRef::check(PyObject_CallFunctionObjArgs(callbacks().call_sparse.get(), name.get(),
+                                                     as_object(op), all.get(), nullptr));
 }
 
 }  // namespace
@@ -469,12 +546,22 @@ PyRef write_out(const std::string& name, PyRef result, PyObject* out) {
              Py_TYPE(out)->tp_name);
     TensorObject* target = as_tensor(out);
     const Array& made = as_tensor(result.get())->array;
+    check(target->layout == as_tensor(result.get())->layout, name, ": the result and the tensor "
+          "given as out= have different layouts, one of them sparse");
     check(!(modes.grad && (requires_grad(target) || requires_grad(as_tensor(result.get())))), name,
           "(): functions with out=... arguments don't support automatic differentiation, but one "
           "of the arguments requires grad");
     check(category_of(made.dtype()) <= category_of(target->array.dtype()), name, ": result type ",
           rushlight::name_of(made.dtype()), " can't be cast to the desired output type ",
           rushlight::name_of(target->array.dtype()));
+    if (!is_strided(target)) {
+        check(made.dtype() == target->array.dtype(), name, ": result type ",
+              rushlight::name_of(made.dtype()), ", but the sparse tensor given as out= is of ",
+              rushlight::name_of(target->array.dtype()));
+        target->array = made;
+        Py_XSETREF(target->parts, Py_XNewRef(as_tensor(result.get())->parts));
+        return PyRef::borrow(out);
+    }
     if (!(target->array.shape() == made.shape())) {
         // resized like PyTorch's out=: the tensor gets memory of its own in the new shape
         target->array = Array::empty(made.shape(), target->array.dtype());
@@ -544,7 +631,8 @@ PyObject* op_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargs
             values = bound.values;
         }
         check_tensors(op, values);
-        PyRef result = modes.levels  ? call_in_levels(op, values)
+        PyRef result = any_sparse && has_sparse(*op->spec, values) ? call_sparse(op, values)
+                       : modes.levels                              ? call_in_levels(op, values)
                        : op->inplace ? call_inplace(op, values)
                                      : call_out_of_place(op, values);
         if (bound.out) result = write_out(name_of(op), std::move(result), bound.out);

@@ -49,6 +49,7 @@ struct OpSpec {
     bool python_body = false;  // the kernel is Python: run it without recording
     bool view = false;         // the result shares the storage of the first argument
     bool takes_out = false;
+    bool any_layout = false;   // takes tensors that are not strided as they are
     std::uint32_t tensors = 0;  // bit i: argument i must be a tensor, not a number
     bool one_tensor = false;    // one of the first two must be
     std::vector<int> differentiable;  // argument positions with a formula
@@ -56,6 +57,8 @@ struct OpSpec {
     std::vector<Formula> formulas;    // one per differentiable argument, or
     Formula joint;                    // one for all
     std::vector<Kept> saves;
+    // For each of `saves`: which gradients need its value; bit i is the i-th differentiable argument.
+    std::vector<std::uint32_t> used_by;
 };
 
 struct OpObject {

@@ -14,20 +14,21 @@ PyTypeObject* op_type = nullptr;
 namespace {
 
 // Op(name, kernel, arguments, defaults, variadic, python_body, view, out, backward_name, tensors,
-//    one_tensor)
+//    one_tensor, any_layout)
 PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
     return guarded([&]() -> PyObject* {
         static const char* names[] = {"name",        "kernel", "arguments", "defaults",
                                       "variadic",    "python_body", "view", "out",
-                                      "backward_name", "tensors", "one_tensor", nullptr};
+                                      "backward_name", "tensors", "one_tensor", "any_layout",
+                                      nullptr};
         PyObject *name, *kernel, *arguments, *defaults, *backward_name;
-        int variadic = -1, python_body = 0, view = 0, out = 0, one_tensor = 0;
+        int variadic = -1, python_body = 0, view = 0, out = 0, one_tensor = 0, any_layout = 0;
         unsigned tensors = 0;
-        if (!PyArg_ParseTupleAndKeywords(args, keywords, "UOO!O!ipppO|Ip",
+        if (!PyArg_ParseTupleAndKeywords(args, keywords, "UOO!O!ipppO|Ipp",
                                          const_cast<char**>(names), &name, &kernel, &PyTuple_Type,
                                          &arguments, &PyTuple_Type, &defaults, &variadic,
                                          &python_body, &view, &out, &backward_name, &tensors,
-                                         &one_tensor))
+                                         &one_tensor, &any_layout))
             throw PythonError();
         check_as(ErrorKind::Type,
                  PyUnicode_Check(backward_name) ||
@@ -53,6 +54,7 @@ PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
         spec.takes_out = out;
         spec.tensors = tensors;
         spec.one_tensor = one_tensor;
+        spec.any_layout = any_layout;
         return made.release();
     });
 }
@@ -66,9 +68,25 @@ int argument_named(const OpSpec& spec, const std::string& name) {
     return kUnknown;
 }
 
+constexpr std::uint32_t kAllGradients = ~std::uint32_t(0);
+
+// The position of what is kept in the node's list, where it is added if it is new.
+int keep(OpSpec& spec, const Kept& kept, std::uint32_t used_by) {
+    const auto found = std::find(spec.saves.begin(), spec.saves.end(), kept);
+    const auto at = std::size_t(found - spec.saves.begin());
+    if (found == spec.saves.end()) {
+        spec.saves.push_back(kept);
+        spec.used_by.push_back(0);
+    }
+    spec.used_by[at] |= used_by;
+    return int(at);
+}
+
 // Where a formula's argument comes from; adds to what the node saves. `input_shape` and
-// `input_dtype` keep only that of the input, not its data.
-Formula make_formula(OpSpec& spec, PyObject* call, PyObject* names) {
+// `input_dtype` keep only that of the input, not its data. `used_by`, for each argument of the
+// formula: which gradients need it.
+Formula make_formula(OpSpec& spec, PyObject* call, PyObject* names,
+                     const std::vector<std::uint32_t>& used_by) {
     Formula formula{PyRef::borrow(call), {}};
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); ++i) {
         PyObject* name = PyTuple_GET_ITEM(names, i);
@@ -84,9 +102,7 @@ Formula make_formula(OpSpec& spec, PyObject* call, PyObject* names) {
         if (kept.argument == kUnknown)
             fail(ErrorKind::Value, text(spec.name.get()), ": the formula asks for '", asked,
                  "', which is neither an argument of the op nor 'result'");
-        auto found = std::find(spec.saves.begin(), spec.saves.end(), kept);
-        if (found == spec.saves.end()) found = spec.saves.insert(spec.saves.end(), kept);
-        formula.sources.push_back({Source::Saved, int(found - spec.saves.begin())});
+        formula.sources.push_back({Source::Saved, keep(spec, kept, used_by[std::size_t(i)])});
     }
     return formula;
 }
@@ -107,17 +123,16 @@ Fact make_fact(OpSpec& spec, PyObject* name) {
                 what = described;
             }
     }
-    auto found = std::find(spec.saves.begin(), spec.saves.end(), kept);
-    if (found == spec.saves.end() && what == Fact::Value && kept.argument >= 0)
-        found = spec.saves.insert(spec.saves.end(), kept);
+    if (what == Fact::Value && kept.argument >= 0) return {what, keep(spec, kept, kAllGradients)};
+    const auto found = std::find(spec.saves.begin(), spec.saves.end(), kept);
     if (found == spec.saves.end())
         fail(ErrorKind::Value, text(spec.name.get()), ": the name of the node asks for '", asked,
              "', which no formula keeps");
     return {what, int(found - spec.saves.begin())};
 }
 
-// set_formulas(positions, [(callable, names), ...], joint, list_argument): one formula per
-// differentiable argument, or a single joint one.
+// set_formulas(positions, [(callable, names, used_by), ...], joint, list_argument): one formula per
+// differentiable argument, or a single joint one; `used_by` are bits, as in OpSpec, for each name.
 PyObject* op_set_formulas(PyObject* self, PyObject* args) {
     return guarded([&]() -> PyObject* {
         PyObject *positions, *formulas;
@@ -129,13 +144,20 @@ PyObject* op_set_formulas(PyObject* self, PyObject* args) {
         spec.differentiable.clear();
         spec.formulas.clear();
         spec.saves.clear();
+        spec.used_by.clear();
         spec.list_argument = list_argument;
         for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(positions); ++i)
             spec.differentiable.push_back(int(PyLong_AsLong(PyTuple_GET_ITEM(positions, i))));
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(formulas); ++i) {
-            PyObject* pair = PyList_GET_ITEM(formulas, i);
-            Formula formula =
-                make_formula(spec, PyTuple_GetItem(pair, 0), PyTuple_GetItem(pair, 1));
+            PyObject *call, *names, *bits;
+            if (!PyArg_ParseTuple(PyList_GET_ITEM(formulas, i), "OO!O!", &call, &PyTuple_Type,
+                                  &names, &PyTuple_Type, &bits))
+                throw PythonError();
+            std::vector<std::uint32_t> used_by;
+            for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(names); ++k)
+                used_by.push_back(std::uint32_t(PyLong_AsUnsignedLong(PyTuple_GetItem(bits, k))));
+            if (PyErr_Occurred()) throw PythonError();
+            Formula formula = make_formula(spec, call, names, used_by);
             if (joint) spec.joint = std::move(formula);
             else spec.formulas.push_back(std::move(formula));
         }
@@ -174,6 +196,17 @@ PyObject* op_set_hook(PyObject* self, PyObject* hook) {
 
 PyObject* op_direct(PyObject* self, PyObject* const* args, Py_ssize_t given, PyObject* keywords) {
     return op_vectorcall(self, args, std::size_t(given), keywords);
+}
+
+PyObject* op_record(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+    return guarded([&]() -> PyObject* {
+        OpObject* op = as_op(self);
+        check_as(ErrorKind::Type,
+                 count == 2 && PyTuple_Check(args[0]) &&
+                     PyTuple_GET_SIZE(args[0]) == op->spec->count,
+                 "record(arguments, result): all arguments of the op are needed, as a tuple");
+        return record_call(op, &PyTuple_GET_ITEM(args[0], 0), PyRef::borrow(args[1])).release();
+    });
 }
 
 PyObject* op_inplace_form(PyObject* self, PyObject*) { return make_form(self, true, false); }
@@ -240,6 +273,8 @@ PyMethodDef op_methods[] = {
     {"inplace_form", op_inplace_form, METH_NOARGS, "The form that writes to its first argument."},
     {"operator_form", op_operator_form, METH_NOARGS, "The form behind Python's operator."},
     {"set_hook", op_set_hook, METH_O, "What is called in its place: hook(op, ...); or None."},
+    {"record", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(op_record)),
+     METH_FASTCALL, "record(arguments, result): the result with the op's history."},
     {"direct", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(op_direct)),
      METH_FASTCALL | METH_KEYWORDS, "The op itself, past its hook."},
     {nullptr, nullptr, 0, nullptr}};

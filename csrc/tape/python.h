@@ -121,6 +121,8 @@ struct Callbacks {
     PyRef call_batched;      // (op, arguments, level) -> result: an op on items of a batch
     PyRef call_each;         // (function, arguments) -> result: for each item, stacked
     PyRef batched_view;      // (base, view): as as_strided, where both are items of a batch
+    PyRef call_sparse;       // (name, op, arguments) -> result: an op on tensors of other layouts
+    PyRef add_sparse;        // (grad, more) -> what grad becomes: .grad of a leaf, added to in place
     PyRef other_form;        // (op, arguments, keywords) of a call that fits not -> its result, or
                              // NotImplemented: PyTorch's older forms, __torch_function__
 };

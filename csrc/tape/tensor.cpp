@@ -3,6 +3,7 @@
 
 #include <structmember.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "elementwise/pending.h"
@@ -26,6 +27,16 @@ PyObject* wrap(Array array) {
     return object;
 }
 
+Array without_data(const Dims& shape, DType dtype) {
+    static const Array* behind[kDTypes] = {};  // one element of each dtype
+    const Array*& one = behind[int(dtype)];
+    if (!one) {
+        const bool has_nan = is_floating(dtype) || is_complex(dtype);
+        one = new Array(Array::full(Dims(), dtype, Scalar(has_nan ? std::nan("") : 0.0)));
+    }
+    return Array(one->body()->storage, one->offset(), shape, Dims(shape.size()), dtype);
+}
+
 PyObject* detach_item(const TensorObject* tensor) {
     PyObject* object = Py_TYPE(tensor)->tp_alloc(Py_TYPE(tensor), 0);
     if (!object) throw PythonError();
@@ -34,10 +45,25 @@ PyObject* detach_item(const TensorObject* tensor) {
     copy->level = tensor->level;
     copy->batched = tensor->batched;
     copy->inner = Py_XNewRef(tensor->inner);
+    copy->layout = tensor->layout;
+    copy->parts = Py_XNewRef(tensor->parts);
     return object;
 }
 
 void note_refusal() noexcept { modes.refused = true; }
+
+static const char* name_of(TensorLayout layout) {
+    static const char* names[] = {"torch.strided", "torch.sparse_coo", "torch.sparse_csr",
+                                  "torch.sparse_csc"};
+    return names[int(layout)];
+}
+
+void check_strided(const char* what, const TensorObject* tensor) {
+    if (is_strided(tensor)) return;
+    fail(ErrorKind::Runtime, what, ": a tensor of layout ", name_of(tensor->layout), ", shape ",
+         tensor->array.shape(), ", has no elements in memory of its own; use to_dense(), or its "
+         "values()");
+}
 
 namespace {
 
@@ -57,6 +83,10 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject*) {
         PyRef made = PyRef::check(type->tp_alloc(type, 0));
         new (&as_tensor(made.get())->array)
             Array(other ? as_tensor(other)->array : Array::empty(Dims{0}, default_dtype()));
+        if (other) {
+            as_tensor(made.get())->layout = as_tensor(other)->layout;
+            as_tensor(made.get())->parts = Py_XNewRef(as_tensor(other)->parts);
+        }
         return made.release();
     });
 }
@@ -71,6 +101,7 @@ int tensor_traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(tensor->post_accumulate_hooks);
     Py_VISIT(tensor->dict);
     Py_VISIT(tensor->inner);
+    Py_VISIT(tensor->parts);
     return 0;
 }
 
@@ -83,6 +114,7 @@ int tensor_clear(PyObject* self) {
     Py_CLEAR(tensor->post_accumulate_hooks);
     Py_CLEAR(tensor->dict);
     Py_CLEAR(tensor->inner);
+    Py_CLEAR(tensor->parts);
     return 0;
 }
 
@@ -98,7 +130,10 @@ void tensor_dealloc(PyObject* self) {
 
 template <class F>
 PyObject* with_array(PyObject* self, F&& f) {
-    return guarded([&]() -> PyObject* { return f(as_tensor(self)->array); });
+    return guarded([&]() -> PyObject* {
+        check_strided("a method that looks at elements", as_tensor(self));
+        return f(as_tensor(self)->array);
+    });
 }
 
 // ---- geometry
@@ -163,7 +198,13 @@ PyObject* method_data_ptr(PyObject* self, PyObject*) {
 }
 PyObject* method_element_size(PyObject* self, PyObject*) { return get_itemsize(self, nullptr); }
 PyObject* method_is_contiguous_now(PyObject* self, PyObject*) {
-    return PyBool_FromLong(as_tensor(self)->array.is_contiguous());
+    return PyBool_FromLong(is_strided(as_tensor(self)) && as_tensor(self)->array.is_contiguous());
+}
+PyObject* get_is_sparse(PyObject* self, void*) {
+    return PyBool_FromLong(as_tensor(self)->layout == TensorLayout::SparseCoo);
+}
+PyObject* get_is_sparse_csr(PyObject* self, void*) {
+    return PyBool_FromLong(as_tensor(self)->layout == TensorLayout::SparseCsr);
 }
 
 PyObject* method_item(PyObject* self, PyObject*) {
@@ -307,12 +348,26 @@ PyObject* method_is_inference(PyObject* self, PyObject*) {
     return PyBool_FromLong(as_tensor(self)->inference);
 }
 
+// A result of this kind is an instance of Tensor whatever the class of the tensor is.
+PyObject* detach_sparse(const TensorObject* tensor) {
+    PyRef made = PyRef::check(wrap(tensor->array));
+    as_tensor(made.get())->layout = tensor->layout;
+    as_tensor(made.get())->parts = Py_XNewRef(tensor->parts);
+    return made.release();
+}
+
 PyObject* method_detach(PyObject* self, PyObject*) {
-    return guarded([&] { return wrap(as_tensor(self)->array); });
+    return guarded([&] {
+        if (!is_strided(as_tensor(self))) return detach_sparse(as_tensor(self));
+        return wrap(as_tensor(self)->array);
+    });
 }
 
 PyObject* method_data(PyObject* self, PyObject*) {
-    return guarded([&] { return wrap(as_tensor(self)->array.unversioned()); });
+    return guarded([&] {
+        if (!is_strided(as_tensor(self))) return detach_sparse(as_tensor(self));
+        return wrap(as_tensor(self)->array.unversioned());
+    });
 }
 
 // Takes over the array of another tensor: `x.data = y`, resize_ and the like.
@@ -323,27 +378,46 @@ PyObject* method_set_array(PyObject* self, PyObject* other) {
         check(!as_tensor(self)->level && !as_tensor(other)->level,
               "an item of a batch (inside vmap) has no memory of its own to give or take");
         as_tensor(self)->array = as_tensor(other)->array;
+        as_tensor(self)->layout = as_tensor(other)->layout;
+        Py_XSETREF(as_tensor(self)->parts, Py_XNewRef(as_tensor(other)->parts));
+        Py_RETURN_NONE;
+    });
+}
+
+// _set_parts(parts, layout, shape, dtype): self becomes a tensor that is not strided.
+PyObject* method_set_parts(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+    return guarded([&]() -> PyObject* {
+        Dims shape;
+        const auto dtype = count == 4 ? dtype_from_python(args[3]) : std::nullopt;
+        const long layout = count == 4 && PyLong_Check(args[1]) ? PyLong_AsLong(args[1]) : 0;
+        check_as(ErrorKind::Type, dtype && layout > 0 && layout <= long(TensorLayout::SparseCsc) &&
+                                      dims_from_python(args[2], shape) && !as_tensor(self)->level,
+                 "_set_parts(parts, layout, shape, dtype)");
+        // Memory of its own, which counts the writes.
+        const Array& before = as_tensor(self)->array;
+        const bool again = !is_strided(as_tensor(self)) && before.dtype() == *dtype;
+        const Array behind = again ? before : Array::empty(Dims(), *dtype);
+        if (again) prepare_write(behind);
+        const Dims strides(shape.size());
+        as_tensor(self)->array =
+            Array(behind.body()->storage, behind.offset(), std::move(shape), strides, *dtype);
+        as_tensor(self)->layout = TensorLayout(layout);
+        Py_XSETREF(as_tensor(self)->parts, Py_NewRef(args[0]));
+        any_sparse = true;
         Py_RETURN_NONE;
     });
 }
 
 // The tensor was written in place by `node`, which has no edge for it yet.
 PyObject* method_bump_version(PyObject* self, PyObject*) {
-    return with_array(self, [](const Array& array) -> PyObject* {
-        prepare_write(array);
+    return guarded([&]() -> PyObject* {
+        prepare_write(as_tensor(self)->array);
         Py_RETURN_NONE;
     });
 }
 
 PyObject* method_detach_item(PyObject* self, PyObject*) {
     return guarded([&] { return detach_item(as_tensor(self)); });
-}
-
-// Memory without elements of its own that stands behind the shape of an item.
-const Array& no_data(DType dtype) {
-    static Array* all[kDTypes] = {};
-    if (!all[int(dtype)]) all[int(dtype)] = new Array(Array::empty(Dims{1}, dtype));
-    return *all[int(dtype)];
 }
 
 // _set_item(inner, level, batched): self becomes an item of a batch.
@@ -359,15 +433,10 @@ PyObject* method_set_item(PyObject* self, PyObject* const* args, Py_ssize_t coun
         const auto level = std::uint8_t(deep);
         const Array& whole = as_tensor(args[0])->array;
         check(!batched || whole.ndim() > 0, "a batch has at least one dimension");
-        Dims shape(whole.ndim() - int(batched)), strides(whole.ndim() - int(batched));
-        for (int d = 0; d < shape.size(); ++d) {
-            shape[d] = whole.size(d + int(batched));
-            strides[d] = 0;
-        }
+        Dims shape(whole.ndim() - int(batched));
+        for (int d = 0; d < shape.size(); ++d) shape[d] = whole.size(d + int(batched));
         TensorObject* item = as_tensor(self);
-        const Array& behind = no_data(whole.dtype());
-        item->array = Array(behind.body()->storage, behind.offset(), std::move(shape),
-                            std::move(strides), whole.dtype());
+        item->array = without_data(shape, whole.dtype());
         item->level = level;
         item->batched = batched;
         PyObject* old = std::exchange(item->inner, Py_NewRef(args[0]));
@@ -407,6 +476,8 @@ PyMethodDef tensor_methods[] = {
      "The same data without history: gradients do not pass, writes to one show in the other."},
     {"_data", method_data, METH_NOARGS, "The same data; writes to it are not counted."},
     {"_set_array", method_set_array, METH_O, "Takes over another tensor's data."},
+    {"_set_parts", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method_set_parts)),
+     METH_FASTCALL, "Makes it a tensor that is not strided: (parts, layout, shape, dtype)."},
     {"_bump_version", method_bump_version, METH_NOARGS, "Says that the data was written."},
     {"_detach_item", method_detach_item, METH_NOARGS, "The same item of a batch, no history."},
     {"_set_item", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method_set_item)),
@@ -423,6 +494,8 @@ PyMemberDef tensor_members[] = {
     {"_level", T_UBYTE, offsetof(TensorObject, level), READONLY, nullptr},
     {"_batched", T_BOOL, offsetof(TensorObject, batched), READONLY, nullptr},
     {"_inner", T_OBJECT, offsetof(TensorObject, inner), READONLY, nullptr},
+    {"_layout", T_UBYTE, offsetof(TensorObject, layout), READONLY, nullptr},
+    {"_parts", T_OBJECT, offsetof(TensorObject, parts), READONLY, nullptr},
     {"_retains_grad", T_BOOL, offsetof(TensorObject, retains_grad), 0, nullptr},
     {"_leaf_hooks", T_OBJECT, offsetof(TensorObject, leaf_hooks), 0, nullptr},
     {"_post_accumulate_hooks", T_OBJECT, offsetof(TensorObject, post_accumulate_hooks), 0,
@@ -433,6 +506,9 @@ PyGetSetDef tensor_getset[] = {
     {"shape", get_shape, nullptr, "The sizes, as torch.Size.", nullptr},
     {"dtype", get_dtype, nullptr, "The element type.", nullptr},
     {"ndim", get_ndim, nullptr, "The number of dimensions.", nullptr},
+    {"is_sparse", get_is_sparse, nullptr, "Whether its layout is torch.sparse_coo.", nullptr},
+    {"is_sparse_csr", get_is_sparse_csr, nullptr, "Whether its layout is torch.sparse_csr.",
+     nullptr},
     {"itemsize", get_itemsize, nullptr, "Bytes of one element.", nullptr},
     {"nbytes", get_nbytes, nullptr, "Bytes of all elements.", nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad,

@@ -11,6 +11,8 @@ namespace rushlight {
 struct NodeObject;
 
 enum class ViewKind : std::uint8_t { Plain, MultiOutput, NoGrad };
+// How elements are kept; the names are in rushlight/sparse.
+enum class TensorLayout : std::uint8_t { Strided, SparseCoo, SparseCsr, SparseCsc };
 
 struct TensorObject {
     PyObject_HEAD
@@ -33,8 +35,16 @@ struct TensorObject {
     // dtype but no data, and `inner` is the tensor with all items (or one for all, if not batched).
     std::uint8_t level;               // of the vmap that it belongs to; 0 for a plain tensor
     bool batched;                     // whether dimension 0 of `inner` is the batch
+    // A tensor that is not strided has an `array` of its shape and dtype without elements; what it
+    // consists of is `parts`, a Python object of rushlight/sparse.
+    TensorLayout layout;
     PyObject* inner;
+    PyObject* parts;
 };
+
+// Whether this process has ever had a tensor that is not strided: ops look for them from then on.
+inline bool any_sparse = false;
+inline bool is_strided(const TensorObject* t) { return t->layout == TensorLayout::Strided; }
 
 extern PyTypeObject* tensor_base_type;   // _core.TensorBase
 extern PyTypeObject* tensor_class;       // rushlight.Tensor, once registered
@@ -61,8 +71,12 @@ inline std::uint32_t version_of(const TensorObject* tensor) {
     const Array& array = innermost(tensor)->array;
     return array.is_pending() ? 0 : array.storage().version();
 }
-// The same item of a batch, without history; a new reference.
+// Raises for a tensor that is not strided: `what` wants to look at its elements.
+void check_strided(const char* what, const TensorObject* tensor);
+// The same item of a batch, or tensor that is not strided, without history; a new reference.
 PyObject* detach_item(const TensorObject* tensor);
+// An array of that shape and dtype without elements of its own; to look at them gives NaN.
+Array without_data(const Dims& shape, DType dtype);
 // A kernel was given an item of a batch, which has no data: remembered until somebody asks.
 void note_refusal() noexcept;
 

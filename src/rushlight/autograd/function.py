@@ -76,6 +76,8 @@ class _SavedTensor:
     def __init__(self, tensor: Tensor | None, output_nr: int | None) -> None:
         self.output_nr = output_nr  # of an output of the function itself
         self.unpack_hook = None
+        self.leaf: Tensor | None = None  # what it was, and
+        self.origin: Any = None  # where it came from, where a hook has the value
         if tensor is None:
             self.value: Any = None
             self.version = 0
@@ -85,14 +87,18 @@ class _SavedTensor:
         self.version = tensor._version
         if saved_tensors_hooks._active:
             pack, self.unpack_hook = saved_tensors_hooks._active[-1]
+            if output_nr is None and tensor.grad_fn is not None:
+                self.origin = tensor.grad_fn, tensor.output_nr
+            elif output_nr is None and tensor.requires_grad:
+                self.leaf = tensor
             with no_grad():
-                self.value = pack(self.value)
+                self.value = pack(self.value.detach())
 
     def unpack(self, node: Node | None) -> Tensor | None:
         if self.value is None:
             return None
         if self.unpack_hook is not None:
-            return self.unpack_hook(self.value)
+            return self._with_history(self.unpack_hook(self.value), node)
         if self.value._version != self.version:
             raise RuntimeError(
                 "one of the variables needed for gradient computation has been modified by an "
@@ -105,6 +111,18 @@ class _SavedTensor:
         tensor = self.value.detach()
         tensor._grad_fn = (node, self.output_nr)
         return tensor
+
+    def _with_history(self, value: Tensor, node: Node | None) -> Tensor:
+        """What a hook unpacked, as the tensor that was packed."""
+        if self.leaf is not None:
+            # A leaf stands for itself; unrecorded, what it was packed as is enough.
+            return self.leaf if _core.is_grad_enabled() else value.detach().requires_grad_()
+        origin = self.origin if self.output_nr is None else node and (node, self.output_nr)
+        if origin is None:
+            return value
+        value = value.detach()
+        value._grad_fn = origin
+        return value
 
 
 class transposing:

@@ -45,7 +45,12 @@ if TYPE_CHECKING:
         def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
         def vjp(self, **formulas: Callable[..., Any]) -> None: ...
-        def vjp_all(self, inputs: tuple[str, ...], formula: Callable[..., Any]) -> None: ...
+        def vjp_all(
+            self,
+            inputs: tuple[str, ...],
+            formula: Callable[..., Any],
+            uses: dict[str, str] | None = None,
+        ) -> None: ...
 
     class Composed(Protocol[P, R_co]):
         """A composed function for editors and type checkers."""
@@ -324,8 +329,10 @@ def _describe(declared: Any, function: Callable[..., Any], name: str) -> None:
     declared.__wrapped__ = function
 
 
-def _formula(function: Callable[..., Any]) -> tuple[Callable[..., Any], tuple[str, ...]]:
-    return function, _arguments(function)[1:]
+def _formula(function: Callable[..., Any], used_by: Callable[[str], int]) -> tuple[Any, ...]:
+    """A formula, what it takes after the gradient, and for each the gradients that use it."""
+    names = _arguments(function)[1:]
+    return function, names, tuple(map(used_by, names))
 
 
 def _vjp(self: Op, **formulas: Callable[..., Any]) -> None:
@@ -336,14 +343,36 @@ def _vjp(self: Op, **formulas: Callable[..., Any]) -> None:
     names = self.arguments
     positions = sorted(names.index(argument) for argument in formulas)
     listed = names.index("tensors") if "tensors" in formulas else -1
-    ordered = [_formula(formulas[names[at]]) for at in positions]
+    ordered = [
+        _formula(formulas[names[at]], lambda name, bit=1 << i: bit)  # type: ignore[misc]
+        for i, at in enumerate(positions)
+    ]
     self.set_formulas(tuple(positions), ordered, False, listed)
 
 
-def _vjp_all(self: Op, inputs: tuple[str, ...], formula: Callable[..., Any]) -> None:
-    """One formula that returns the gradients of all `inputs`, in the order of the arguments."""
+def _vjp_all(
+    self: Op,
+    inputs: tuple[str, ...],
+    formula: Callable[..., Any],
+    uses: dict[str, str] | None = None,
+) -> None:
+    """One formula that returns the gradients of all `inputs`, in the order of the arguments.
+
+    `uses` says for an input that its gradient needs the values of one argument alone. Where no
+    gradient that is wanted needs an argument, the node does not keep it and the formula gets a
+    tensor of its shape without data.
+    """
     positions = tuple(sorted(self.arguments.index(argument) for argument in inputs))
-    self.set_formulas(positions, [_formula(formula)], True, -1)
+    ordered = [self.arguments[at] for at in positions]
+
+    def used_by(name: str) -> int:
+        return sum(
+            1 << i
+            for i, input in enumerate(ordered)
+            if uses is None or uses.get(input, name) == name
+        )
+
+    self.set_formulas(positions, [_formula(formula, used_by)], True, -1)
 
 
 _core.Op.vjp = _vjp

@@ -101,7 +101,11 @@ def _convolution_gradient(
     return of_input, of_weight, of_bias
 
 
-convolution.vjp_all(("input", "weight", "bias"), _convolution_gradient)
+convolution.vjp_all(
+    ("input", "weight", "bias"),
+    _convolution_gradient,
+    uses={"input": "weight", "weight": "input", "bias": ""},
+)
 
 
 def _weight_kernel(*args: Any) -> Tensor:
@@ -145,7 +149,9 @@ def _weight_gradient(
     return of_upstream, of_input
 
 
-_convolution_weight.vjp_all(("upstream", "input"), _weight_gradient)
+_convolution_weight.vjp_all(
+    ("upstream", "input"), _weight_gradient, uses={"upstream": "input", "input": "upstream"}
+)
 
 
 # ---- by the number of axes

@@ -57,7 +57,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     """
 
 
-matmul.vjp_all(("input", "other"), _matmul_gradient)
+matmul.vjp_all(("input", "other"), _matmul_gradient, uses={"input": "other", "other": "input"})
 _matmul_operator = matmul.operator_form()
 Tensor.__matmul__ = _matmul_operator
 Tensor.__rmatmul__ = lambda self, other: _matmul_operator(other, self)  # type: ignore[misc]
@@ -340,7 +340,11 @@ def _linear_gradient(grad: Tensor, input: Tensor, weight: Tensor, needs: tuple) 
     )
 
 
-linear.vjp_all(("input", "weight", "bias"), _linear_gradient)
+linear.vjp_all(
+    ("input", "weight", "bias"),
+    _linear_gradient,
+    uses={"input": "weight", "weight": "input", "bias": ""},
+)
 
 
 @composed()
