@@ -29,7 +29,9 @@ void bind_tape(nb::module_& m) {
             {"anomaly_trace", &all.anomaly_trace},     {"call_batched", &all.call_batched},
             {"call_each", &all.call_each},             {"batched_view", &all.batched_view},
             {"call_sparse", &all.call_sparse},         {"add_sparse", &all.add_sparse},
-            {"other_form", &all.other_form}};
+            {"other_form", &all.other_form},           {"module_hooks", &all.module_hooks},
+            {"module_failed", &all.module_failed},
+            {"module_with_hooks", &all.module_with_hooks}};
         for (auto [key, value] : given) {
             bool known = false;
             for (auto& [name, field] : fields)

@@ -376,8 +376,8 @@ private:
     void accumulate_into(TensorObject* leaf, PyRef gradient) {
         if (!leaf->grad) {
             if (!create_graph_ && !is_strided(as_tensor(gradient.get()))) {
-                if (Py_REFCNT(gradient.get()) != 1)
-                    gradient = PyRef::check(detach_item(as_tensor(gradient.get())));
+                gradient = PyRef::check(PyObject_CallFunctionObjArgs(
+                    callbacks().add_sparse.get(), Py_None, gradient.get(), nullptr));
             } else if (!by_ops(gradient)) {
                 // Take the tensor over when nobody else can see it, else copy: two leaves must
                 // not share a gradient.

@@ -122,9 +122,12 @@ struct Callbacks {
     PyRef call_each;         // (function, arguments) -> result: for each item, stacked
     PyRef batched_view;      // (base, view): as as_strided, where both are items of a batch
     PyRef call_sparse;       // (name, op, arguments) -> result: an op on tensors of other layouts
-    PyRef add_sparse;        // (grad, more) -> what grad becomes: .grad of a leaf, added to in place
+    PyRef add_sparse;        // (grad or None, more) -> what .grad of a leaf becomes
     PyRef other_form;        // (op, arguments, keywords) of a call that fits not -> its result, or
                              // NotImplemented: PyTorch's older forms, __torch_function__
+    PyRef module_hooks;      // a list: not empty while there are hooks of all modules
+    PyRef module_with_hooks; // (module, arguments, keywords) -> result
+    PyRef module_failed;     // (module, exception): names the module in the exception's message
 };
 Callbacks& callbacks();
 

@@ -129,9 +129,9 @@ void tensor_dealloc(PyObject* self) {
 }
 
 template <class F>
-PyObject* with_array(PyObject* self, F&& f) {
+PyObject* with_array(const char* what, PyObject* self, F&& f) {
     return guarded([&]() -> PyObject* {
-        check_strided("a method that looks at elements", as_tensor(self));
+        check_strided(what, as_tensor(self));
         return f(as_tensor(self)->array);
     });
 }
@@ -190,7 +190,7 @@ PyObject* method_storage_offset(PyObject* self, PyObject*) {
     return PyLong_FromLongLong(as_tensor(self)->array.offset());
 }
 PyObject* method_data_ptr(PyObject* self, PyObject*) {
-    return with_array(self, [](const Array& array) -> PyObject* {
+    return with_array("data_ptr", self, [](const Array& array) -> PyObject* {
         if (array.numel() == 0) return PyLong_FromLong(0);
         array.storage().mark_exported();
         return PyLong_FromVoidPtr(array.bytes());
@@ -208,7 +208,13 @@ PyObject* get_is_sparse_csr(PyObject* self, void*) {
 }
 
 PyObject* method_item(PyObject* self, PyObject*) {
-    return with_array(self, [](const Array& array) {
+    if (!is_strided(as_tensor(self))) [[unlikely]] {
+        PyObject* dense = PyObject_CallMethod(self, "to_dense", nullptr);
+        PyObject* number = dense ? PyObject_CallMethod(dense, "item", nullptr) : nullptr;
+        Py_XDECREF(dense);
+        return number;
+    }
+    return with_array("item", self, [](const Array& array) {
         check(array.numel() == 1, "a Tensor with ", array.numel(),
               " elements cannot be converted to Scalar; .item() needs exactly one (shape ",
               array.shape(), ")");
@@ -240,7 +246,7 @@ PyObject* list_of(const Array& array, int axis, const std::byte* at) {
 }
 
 PyObject* method_tolist(PyObject* self, PyObject*) {
-    return with_array(self, [](const Array& array) { return list_of(array, 0, array.bytes()); });
+    return with_array("tolist", self, [](const Array& array) { return list_of(array, 0, array.bytes()); });
 }
 
 // ---- autograd

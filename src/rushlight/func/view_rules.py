@@ -104,6 +104,18 @@ def _part_backward(op: Any, arguments: tuple, frame: Frame) -> Any:
     return item_of(op(lifted(grad, frame), whole, axis(dim, len(size)), *rest), frame.level)
 
 
+@rule("_part")
+def _basic_part(op: Any, arguments: tuple, frame: Frame) -> Any:
+    input, key, first = arguments
+    return item_of(op(lifted(input, frame), key, first + 1), frame.level)
+
+
+@rule("_part_backward")
+def _basic_part_backward(op: Any, arguments: tuple, frame: Frame) -> Any:
+    grad, size, key, first = arguments
+    return item_of(op(lifted(grad, frame), (frame.size, *size), key, first + 1), frame.level)
+
+
 @rule("select_scatter", "slice_scatter")
 def _part_scatter(op: Any, arguments: tuple, frame: Frame) -> Any:
     input, src, dim, *rest = arguments

@@ -183,13 +183,13 @@ def _key_items(key: Any) -> Any:
     return (key,)
 
 
-def _item_of(item: Any) -> tuple[Any, int]:
-    """An item in the form that `_resolve` reads, and how many dimensions it takes."""
+def _item_of(item: Any) -> Any:
+    """An item as `_resolve` reads it: int, slice, None, Ellipsis, bool or an index tensor."""
     kind = type(item)
     if kind is int or kind is builtins.slice:
-        return item, 1
+        return item
     if item is None or item is Ellipsis or kind is bool:
-        return item, 0
+        return item
     if not isinstance(item, Tensor):
         if isinstance(item, (list, tuple, range)) or (_is_array(item) and item.ndim):
             item = _index_tensor(item)
@@ -199,20 +199,25 @@ def _item_of(item: Any) -> tuple[Any, int]:
             if _is_array(item):
                 item = item[()]
             try:
-                return to_int(item), 1
+                return to_int(item)
             except TypeError:
                 raise _invalid(item) from None
-    if _is_mask(item):
-        if item.dtype is _core.uint8:
-            import warnings
+    if item.dtype is _core.uint8:
+        import warnings
 
-            warnings.warn(
-                "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool "
-                "instead.",
-                stacklevel=5,
-            )
-        return item, item.ndim
-    return item, 1
+        warnings.warn(
+            "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool "
+            "instead.",
+            stacklevel=5,
+        )
+    return item
+
+
+def _taken_by(item: Any) -> int:
+    """How many dimensions an item takes."""
+    if item is None or item is Ellipsis or type(item) is bool:
+        return 0
+    return item.ndim if isinstance(item, Tensor) and _is_mask(item) else 1
 
 
 def _bounds(key: builtins.slice) -> tuple[Any, Any, int]:
@@ -241,95 +246,116 @@ def _resolve(self: Tensor, key: Any) -> tuple[Tensor, list | None]:
     The list has None for dimensions that are taken whole; a mask stands for as many dimensions as
     it has.
     """
-    items = [_item_of(item) for item in _key_items(key)]
-    taken = sum(count for _, count in items)
+    items = _key_items(key)
+    taken = 0
+    for item in items:
+        kind = type(item)
+        if kind is int or kind is builtins.slice:
+            taken += 1
+        elif item is not None and item is not Ellipsis:  # a key that makes more than a view
+            items = [_item_of(item) for item in items]
+            taken = sum(map(_taken_by, items))
+            break
     if taken > self.ndim:
-        if self.ndim == 0 and len(items) == 1 and type(items[0][0]) is not Tensor:
-            if type(items[0][0]) is builtins.slice:
-                raise IndexError("slice() cannot be applied to a 0-dim tensor.")
-            raise IndexError(
-                "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to "
-                "a number"
-            )
-        raise IndexError(
-            f"too many indices for tensor of dimension {self.ndim}: the key takes {taken}"
-        )
-    view = self
-    dim = 0
+        raise _too_many(self, items, taken)
+    view, dim = self, 0
     indices: list = []
     covered = 0  # dimensions that `indices` stands for
-    for item, count in items:
+    for item in items:
         kind = type(item)
         if kind is int:
             view = select(view, dim, item)
-            continue
-        if kind is builtins.slice:
+        elif kind is builtins.slice:
             start, stop, step = _bounds(item)
             if start is not None or stop is not None or step != 1:
                 view = slice_along(view, dim, start, stop, step)
             dim += 1
-            continue
-        if item is Ellipsis:
-            dim += self.ndim - taken
-            taken = self.ndim  # a second one stands for nothing
-            continue
-        if item is None:
+        elif item is None:
             view = unsqueeze(view, dim)
             dim += 1
-            continue
-        if kind is bool:
-            view = unsqueeze(view, dim)
-            item, count = _core.tensor_from_data([item], _core.bool), 1
-        elif item.ndim == 0:
-            if not _is_mask(item):
-                if item.dtype.is_floating_point or item.dtype.is_complex:
-                    raise IndexError(
-                        "tensors used as indices must be long, int, byte or bool tensors, got "
-                        f"{item.dtype}"
-                    )
-                view = select(view, dim, item.item())
-                continue
-            view = unsqueeze(view, dim)
-            item, count = unsqueeze(item, 0), 1
-        indices.extend([None] * (dim - covered))
-        indices.append(item)
-        dim += count
-        covered = dim
+        elif item is Ellipsis:
+            dim += self.ndim - taken
+            taken = self.ndim  # a second one stands for nothing
+        else:
+            view, index = _with_dimension(view, dim, item)
+            if index is not None:
+                indices += [None] * (dim - covered)
+                indices.append(index)
+                dim += _taken_by(index)
+                covered = dim
     return view, indices or None
 
 
-def _plain_view(self: Tensor, key: tuple) -> Tensor | None:
-    """What `_resolve` makes of ints, slices, None and one Ellipsis, sooner; None: another key."""
-    taken = 0
-    whole = False
-    for item in key:
-        kind = type(item)
-        if kind is int or kind is builtins.slice:
-            taken += 1
-        elif item is Ellipsis and not whole:
-            whole = True
-        elif item is not None:
-            return None
-    if taken > self.ndim:
-        return None
-    view, dim, left = self, 0, self.ndim - taken
-    for item in key:
-        if type(item) is int:
-            view = select(view, dim, item)
-        elif item is Ellipsis:
-            dim += left
-        else:
-            if item is None:
-                view = unsqueeze(view, dim)
-            else:
-                start, stop, step = _bounds(item)
-                if start is not None or stop is not None or step != 1:
-                    view = slice_along(view, dim, start, stop, step)
-            dim += 1
-    return view if view is not self else alias(view)
+def _with_dimension(view: Tensor, dim: int, item: Any) -> tuple[Tensor, Tensor | None]:
+    """The view with a dimension for `item` to pick from, and the item as an index tensor.
+
+    None for an integer in a 0-dim tensor, which selects; an item of a vmap picks instead.
+    """
+    if type(item) is bool:
+        return unsqueeze(view, dim), _core.tensor_from_data([item], _core.bool)
+    if item.ndim:
+        return view, item
+    if _is_mask(item):
+        return unsqueeze(view, dim), unsqueeze(item, 0)
+    if item.dtype.is_floating_point or item.dtype.is_complex:
+        raise IndexError(
+            f"tensors used as indices must be long, int, byte or bool tensors, got {item.dtype}"
+        )
+    if item._level:  # inside vmap nobody can look at values
+        return view, item
+    return select(view, dim, item.item()), None
+
+
+def _too_many(self: Tensor, items: Any, taken: int) -> IndexError:
+    if self.ndim == 0 and len(items) == 1 and type(items[0]) is not Tensor:
+        if type(items[0]) is builtins.slice:
+            return IndexError("slice() cannot be applied to a 0-dim tensor.")
+        return IndexError(
+            "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to "
+            "a number"
+        )
+    return IndexError(
+        f"too many indices for tensor of dimension {self.ndim}: the key takes {taken}"
+    )
 
 
 # ---- the operators
+
+
+def _name_of_part(key: tuple | builtins.slice) -> str:
+    """The name of the last of the views that PyTorch makes a basic key of."""
+    for item in reversed(key) if isinstance(key, tuple) else (key,):
+        if item is None:
+            return "UnsqueezeBackward0"
+        if type(item) is int:
+            return "SelectBackward0"
+        if item is not Ellipsis and item != builtins.slice(None):
+            return "SliceBackward0"
+    return "AliasBackward0"
+
+
+@op(_core.basic_index, view=True, method=False, public=False, node=_name_of_part)
+def _part(input: Tensor, key: tuple | builtins.slice, first: int = 0) -> Tensor:
+    """input[key] for a slice, or a tuple of integers, slices, None and one Ellipsis: one view.
+
+    Args:
+        input: of any shape.
+        key: what `_core.is_basic_key` takes.
+        first: the dimension that the first item stands for.
+    """
+
+
+_part.vjp(
+    input=lambda grad, input_shape, key, first: _part_backward(grad, input_shape, key, first)
+)
+
+
+@op(_core.basic_index_backward, method=False, public=False)
+def _part_backward(grad_output: Tensor, size: Any, key: Any, first: int) -> Tensor:
+    """Zeros of the given size with grad_output where the part was."""
+
+
+_part_backward.vjp(grad_output=lambda grad, key, first: _part(grad, key, first))
 
 
 def _getitem(self: Tensor, key: Any) -> Tensor:
@@ -337,17 +363,13 @@ def _getitem(self: Tensor, key: Any) -> Tensor:
     kind = type(key)
     if kind is int and self.ndim:
         return select(self, 0, key)
-    if kind is builtins.slice and self.ndim:
-        return slice_along(self, 0, *_bounds(key))
+    if (kind is tuple or kind is builtins.slice) and _core.is_basic_key(self, key):
+        return _part(self, key)
     if kind is Tensor and (
         (key.dtype is _core.int64 and key.ndim and self.ndim)
         or (key.dtype is _core.bool and 0 < key.ndim <= self.ndim)
     ):
         return _index(self, [key])
-    if kind is tuple:
-        plain = _plain_view(self, key)
-        if plain is not None:
-            return plain
     view, indices = _resolve(self, key)
     if indices is not None:
         return _index(view, indices)
@@ -359,10 +381,8 @@ def _setitem(self: Tensor, key: Any, value: Any) -> None:
     kind = type(key)
     if kind is int and self.ndim:
         view, indices = select(self, 0, key), None
-    elif kind is builtins.slice and self.ndim:
-        view, indices = slice_along(self, 0, *_bounds(key)), None
-    elif kind is tuple and (plain := _plain_view(self, key)) is not None:
-        view, indices = plain, None
+    elif (kind is tuple or kind is builtins.slice) and _core.is_basic_key(self, key):
+        view, indices = _part(self, key), None
     else:
         view, indices = _resolve(self, key)
     if not isinstance(value, Tensor):

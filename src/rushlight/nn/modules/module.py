@@ -11,6 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import rushlight
+from rushlight import _core
 from rushlight.tensor import Tensor
 
 from ..parameter import Buffer, Parameter
@@ -50,13 +51,16 @@ __all__ = [
     "register_module_parameter_registration_hook",
 ]
 
-_NOT_GIVEN = object()  # an argument that was not given
+# Module's call is in C (csrc/tape/module_call.cpp), and comes back for what is rare.
+_core.set_callbacks(
+    module_hooks=ACTIVE_GLOBALS, module_with_hooks=call_with_hooks, module_failed=locate
+)
 _SPECIAL = frozenset(KINDS) | FLAGS.keys()
 _set = object.__setattr__
 _get = object.__getattribute__
 
 
-class Module(Conversion, StateDict):
+class Module(Conversion, StateDict, _core.ModuleCall):
     """Base class of layers, losses and models.
 
     A subclass calls ``super().__init__()``, assigns Parameters, Buffers and other Modules as
@@ -111,27 +115,7 @@ class Module(Conversion, StateDict):
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
 
-    # One frame above forward is all that a call costs. The first arguments have names, because
-    # passing *args and **kwargs on costs more than all the rest of this method.
-    def __call__(
-        self, first: Any = _NOT_GIVEN, second: Any = _NOT_GIVEN, /, *rest: Any, **kwargs: Any
-    ) -> Any:
-        try:
-            if self._hooked or ACTIVE_GLOBALS:
-                args = tuple(arg for arg in (first, second, *rest) if arg is not _NOT_GIVEN)
-                return call_with_hooks(self, args, kwargs)
-            if second is not _NOT_GIVEN:
-                if rest or kwargs:
-                    return self.forward(first, second, *rest, **kwargs)
-                return self.forward(first, second)
-            if first is not _NOT_GIVEN:
-                if kwargs:
-                    return self.forward(first, **kwargs)
-                return self.forward(first)
-            return self.forward(**kwargs)
-        except Exception as error:
-            locate(self, error)
-            raise
+    _call_impl = _wrapped_call_impl = _core.ModuleCall.__call__
 
     def compile(self, *args: Any, **kwargs: Any) -> Self:
         """There is nothing to compile: returns the module as it is."""
