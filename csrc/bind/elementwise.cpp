@@ -67,11 +67,27 @@ Array truth(std::string_view what, Reduction kind, const Array& x, const std::op
     return x.dtype() == DType::U8 ? cast(found, DType::U8) : found;
 }
 
+// What minus means for truth values is left to the user.
+void check_no_bool(const Operand& a, const Operand& b) {
+    const auto is_bool = [](const Operand& operand) {
+        return operand.array ? operand.array.dtype() == DType::Bool : operand.scalar.category() == 0;
+    };
+    const bool first = is_bool(a), second = is_bool(b);
+    if (!first && !second) [[likely]] return;
+    check(!(first && second),
+          "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+          "`logical_xor()` operator instead.");
+    fail(ErrorKind::Runtime,
+         "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+         "invert a mask, use the `~` or `logical_not()` operator instead.");
+}
+
 // a + alpha * b, in the dtype that a and b meet in.
 Array add_scaled(const Operand& a, const Operand& b, const Scalar& alpha, bool subtract) {
     static const int add = row_named("add"), sub = row_named("sub"), mul = row_named("mul"),
                      muladd = row_named("muladd");
     const Operand operands[2] = {a, b};
+    if (subtract) check_no_bool(a, b);
     const bool plain = alpha.category() < 2 && alpha.to<std::int64_t>() == 1;
     if (!plain) {
         const DType common = result_type(operands);

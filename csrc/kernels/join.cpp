@@ -125,12 +125,12 @@ Array stack(const std::vector<Array>& tensors, Index dim) {
     check(!tensors.empty(), "stack expects a non-empty TensorList");
     const Dims& model = tensors[0].shape();
     DType dtype = tensors[0].dtype();
+    const int axis = normalize_axis("stack", dim, model.size() + 1);
     for (std::size_t i = 1; i < tensors.size(); ++i) {
         check(tensors[i].shape() == model, "stack expects each tensor to be equal size, but got ",
               model, " at entry 0 and ", tensors[i].shape(), " at entry ", i);
         dtype = promote(dtype, tensors[i].dtype());
     }
-    const int axis = normalize_axis("stack", dim, model.size() + 1);
     Dims shape = model;
     shape.insert(axis, Index(tensors.size()));
     const Array result = Array::empty(shape, dtype);

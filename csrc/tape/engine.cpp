@@ -353,6 +353,7 @@ private:
             indexed_ = 0;
             for (auto& leaf : leaves) {
                 TensorObject* tensor = as_tensor(leaf.leaf.get());
+                if (!tensor->requires_grad) continue;  // detached since it was used
                 PyRef gradient = std::move(leaf.sum);
                 if (has_hooks(tensor->leaf_hooks))
                     gradient = PyRef::check(PyObject_CallFunctionObjArgs(

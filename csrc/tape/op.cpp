@@ -217,6 +217,8 @@ Saved saved_argument(PyObject* value, Kept::What what, bool used) {
 
 }  // namespace
 
+static bool can_have_gradient(DType dtype) { return is_floating(dtype) || is_complex(dtype); }
+
 bool uses_first(const OpSpec& spec, PyObject* const* values) {
     const auto found = std::find(spec.saves.begin(), spec.saves.end(), Kept{0});
     if (found == spec.saves.end()) return false;
@@ -255,8 +257,6 @@ PyRef record(OpSpec* spec, PyObject* const* values, PyObject* before, std::uint3
     }
     return made;
 }
-
-static bool can_have_gradient(DType dtype) { return is_floating(dtype) || is_complex(dtype); }
 
 void add_output(NodeObject* node, PyObject* value) {
     const std::uint32_t number = std::uint32_t(node->outputs.size());
@@ -362,6 +362,7 @@ PyRef call_out_of_place(OpObject* op, PyObject* const* values) {
 namespace {
 
 bool shares_elements(const Array& array) {
+    if (array.numel() == 0) return false;
     for (int d = 0; d < array.ndim(); ++d)
         if (array.stride(d) == 0 && array.size(d) > 1) return true;
     return false;
@@ -436,7 +437,8 @@ PyRef call_inplace(OpObject* op, PyObject* const* values) {
              Py_TYPE(values[0])->tp_name);
     TensorObject* self = as_tensor(values[0]);
     check_inplace(op, self);
-    const bool recording = modes.grad && any_wants_gradient(*spec, values);
+    const bool recording = modes.grad && can_have_gradient(self->array.dtype()) &&
+                           any_wants_gradient(*spec, values);
     PyRef node;
     if (recording) {
         PyRef before;

@@ -247,12 +247,6 @@ def test_single_precision_warns():
         gradcheck(lambda x: x * 2, reals(2))
 
 
-def test_forward_over_reverse_is_refused():
-    x = reals(2)
-    with pytest.raises(NotImplementedError, match="forward mode"):
-        gradgradcheck(rl.sin, x, check_fwd_over_rev=True)
-
-
 def test_given_grad_outputs_are_used():
     x = reals(3)
     cotangent = reals(3)
@@ -263,3 +257,36 @@ def test_given_grad_outputs_are_used():
 
 def test_the_error_is_a_runtime_error():
     assert issubclass(GradcheckError, RuntimeError)
+
+
+@pytest.mark.parametrize("fast_mode", [False, True])
+def test_second_derivatives_by_forward_mode(fast_mode):
+    x = rl.tensor([[0.3, -0.8], [1.2, 0.5]], dtype=rl.float64, requires_grad=True)
+    y = rl.tensor([[0.1, 0.9], [-0.4, 0.7]], dtype=rl.float64, requires_grad=True)
+    z = rl.tensor([0.3 + 1j, -0.5j], requires_grad=True)
+    only = {"check_rev_over_rev": False, "check_undefined_grad": False}
+    for options in ({}, only):
+        options = {"check_fwd_over_rev": True, "fast_mode": fast_mode, **options}
+        assert gradgradcheck(rl.matmul, (x, y), **options)
+        assert gradgradcheck(lambda x: x.softmax(-1), x, **options)
+        assert gradgradcheck(lambda z: z * z.conj() * z, z.to(rl.complex128), **options)
+
+
+def test_a_wrong_second_derivative_is_found_by_forward_mode():
+    class Wrong(rl.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx, grad):
+            (x,) = ctx.saved_tensors
+            return grad * (x.detach() ** 2 * 2 + x**2)  # right, but half of it is a constant
+
+    x = rl.tensor([0.3, -0.8], dtype=rl.float64, requires_grad=True)
+    with pytest.raises(GradcheckError, match="forward mode"):
+        gradgradcheck(
+            Wrong.apply, x, check_fwd_over_rev=True, check_rev_over_rev=False,
+            check_undefined_grad=False,
+        )  # fmt: skip

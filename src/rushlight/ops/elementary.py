@@ -90,8 +90,8 @@ def logaddexp(input: Tensor, other: Tensor) -> Tensor:
 
 
 logaddexp.vjp(
-    input=lambda grad, other, result, input: grad * _c(exp(input - result)),
-    other=lambda grad, other, result, input: grad * _c(exp(other - result)),
+    input=lambda grad, input, other: grad * _c(sigmoid(input - other)),
+    other=lambda grad, input, other: grad * _c(sigmoid(other - input)),
 )
 
 

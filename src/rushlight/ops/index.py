@@ -274,8 +274,7 @@ def _resolve(self: Tensor, key: Any) -> tuple[Tensor, list | None]:
             view = unsqueeze(view, dim)
             dim += 1
         elif item is Ellipsis:
-            dim += self.ndim - taken
-            taken = self.ndim  # a second one stands for nothing
+            dim += self.ndim - taken  # a second one too, as in PyTorch: nothing may come behind it
         else:
             view, index = _with_dimension(view, dim, item)
             if index is not None:
@@ -395,7 +394,7 @@ def _setitem(self: Tensor, key: Any, value: Any) -> None:
             _core.fill_(view, value)
             return
         value = _number(self, value)
-    elif value.ndim > 1 and value.shape[0] == 1:
+    elif value.ndim and value.shape[0] == 1:
         value = _without_leading_ones(value)
     if indices is not None:
         _index_put_(view, indices, value, False)
@@ -428,7 +427,7 @@ def _number(self: Tensor, value: Any) -> Tensor:
 def _without_leading_ones(value: Tensor) -> Tensor:
     """The value without its first dimensions of size 1: there may be more of them than fit."""
     shape = tuple(value.shape)
-    while len(shape) > 1 and shape[0] == 1:
+    while shape and shape[0] == 1:
         shape = shape[1:]
     return value.reshape(shape)
 

@@ -1,0 +1,51 @@
+"""Writes in place, as PyTorch takes and refuses them."""
+
+from __future__ import annotations
+
+import pytest
+
+import rushlight as rl
+
+
+def test_a_value_may_have_more_dimensions_of_one_than_the_place() -> None:
+    x = rl.zeros(3)
+    x[0] = rl.tensor([5.0])
+    x[1] = rl.tensor([[6.0]])
+    x[rl.tensor(2)] = rl.tensor([7.0])
+    assert x.tolist() == [5, 6, 7]
+
+
+def test_integers_have_no_history() -> None:
+    counts, x = rl.zeros(2, dtype=rl.int64), rl.tensor([1.5, 2.5], requires_grad=True)
+    counts.copy_(x)
+    assert counts.tolist() == [1, 2] and not counts.requires_grad and counts.is_leaf
+    counts[0] = x[1]
+    assert counts.tolist() == [2, 2] and not counts.requires_grad
+
+
+def test_a_leaf_that_was_detached_gets_no_gradient() -> None:
+    x = rl.ones(2, requires_grad=True)
+    y = (x * 2).sum()
+    x.requires_grad_(False)
+    y.backward()
+    assert x.grad is None
+
+
+def test_empty_tensors_may_be_written_to_whatever_their_strides() -> None:
+    empty = rl.zeros(1, 0).expand(3, 0)
+    assert empty.add_(1).shape == (3, 0)
+    with pytest.raises(RuntimeError, match="single memory location"):
+        rl.zeros(1).expand(3).add_(1)
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        lambda mask: 1 - mask, lambda mask: mask - 1, lambda mask: mask - mask,
+        lambda mask: rl.ones(2) - mask, lambda mask: mask.sub(rl.ones(2)),
+        lambda mask: rl.rsub(mask, 1), lambda mask: rl.ones(2).sub_(mask), lambda mask: mask - True,
+    ],
+)  # fmt: skip
+def test_truth_values_are_not_subtracted(difference) -> None:
+    with pytest.raises(RuntimeError, match="Subtraction.*bool"):
+        difference(rl.tensor([True, False]))
