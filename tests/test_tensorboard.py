@@ -182,11 +182,12 @@ def test_tensors(tmp_path):
     from tensorboard.util.tensor_util import make_ndarray
 
     kinds = [rl.float64, rl.float32, rl.bfloat16, rl.int64, rl.int32, rl.uint8, rl.bool]
+    kinds += [rl.complex64, rl.complex128]
     with SummaryWriter(tmp_path) as writer:
         for kind in kinds:
             writer.add_tensor(str(kind), rl.arange(6).reshape(2, 3).to(kind), 1)
-        with pytest.raises(ValueError, match="complex64"):
-            writer.add_tensor("c", rl.ones(2, dtype=rl.complex64))
+        with pytest.raises(ValueError, match="uint16"):
+            writer.add_tensor("c", rl.ones(2, dtype=rl.uint16))
     for (_, value), kind in zip(values(tmp_path), kinds, strict=True):
         assert make_ndarray(value.tensor).tolist() == rl.arange(6).reshape(2, 3).to(kind).tolist()
 
@@ -219,8 +220,210 @@ def test_hparams(tmp_path):
     assert (found[3][0], found[3][1].tag, number(found[3][1])) == (9, "accuracy", 0.75)
 
 
-def test_what_is_not_there_says_so(tmp_path):
+def test_precision_and_recall(tmp_path):
+    from tensorboard.plugins.pr_curve.plugin_data_pb2 import PrCurvePluginData
+    from tensorboard.util.tensor_util import make_ndarray
+
+    labels, chances = rl.tensor([True, False, True, True]), rl.tensor([0.9, 0.6, 0.4, 0.1])
     with SummaryWriter(tmp_path) as writer:
-        for name in ("add_graph", "add_embedding", "add_video", "add_pr_curve", "add_mesh"):
-            with pytest.raises(NotImplementedError, match=f"SummaryWriter.{name}: "):
-                getattr(writer, name)(rl.nn.Linear(1, 1))
+        writer.add_pr_curve("curve", labels, chances, 3, num_thresholds=3)
+        rows = [[1.0, 0.0], [2.0, 0.0], [0.0, 2.0], [0.0, 1.0], [0.5, 0.0], [1.0, 0.0]]
+        writer.add_pr_curve_raw("raw", *map(rl.tensor, rows), 3, num_thresholds=2)
+    (step, curve), (_, raw) = values(tmp_path)
+    plugin = curve.metadata.plugin_data
+    assert (step, plugin.plugin_name) == (3, "pr_curves")
+    assert PrCurvePluginData.FromString(plugin.content).num_thresholds == 3
+    # from 0, from 0.5, at 1
+    assert make_ndarray(curve.tensor).tolist() == [
+        [3, 1, 0], [1, 1, 0], [0, 0, 1], [0, 2, 3], [0.75, 0.5, 0], [1, np.float32(1 / 3), 0],
+    ]  # fmt: skip
+    assert make_ndarray(raw.tensor).tolist() == rows
+
+
+def test_meshes_and_layouts(tmp_path):
+    from tensorboard.plugins.custom_scalar import layout_pb2
+    from tensorboard.util.tensor_util import make_ndarray
+
+    points, faces = rl.rand(1, 4, 3), rl.tensor([[[0, 1, 2], [1, 2, 3]]])
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_mesh("m", points, faces=faces, config_dict={"camera": {"fov": 75}})
+        with pytest.raises(IndexError, match=r"\[4, 3\]"):
+            writer.add_mesh("m", points[0])
+        writer.add_custom_scalars_marginchart(["a", "b", "c"], "runs", "loss")
+        with pytest.raises(AssertionError, match="2 tags"):
+            writer.add_custom_scalars_marginchart(["a", "b"])
+    (mesh, layout) = (event.summary.value for event in events(tmp_path))
+    assert [value.tag for value in mesh] == ["m_VERTEX", "m_FACE"]
+    assert (make_ndarray(mesh[0].tensor) == points.numpy()).all()
+    assert make_ndarray(mesh[1].tensor).tolist() == faces.tolist()
+    (category,) = layout_pb2.Layout.FromString(layout[0].tensor.string_val[0]).category
+    (series,) = category.chart[0].margin.series
+    assert (category.title, category.chart[0].title) == ("runs", "loss")
+    assert (series.value, series.lower, series.upper) == ("a", "b", "c")
+
+
+def test_boxes(tmp_path):
+    picture = rl.zeros(3, 20, 30)
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_image_with_boxes("boxes", picture, rl.tensor([[4, 5, 20, 15]]), 1)
+        writer.add_image_with_boxes(
+            "named", picture, np.array([[4, 2, 25, 17]]), 1, rescale=2, labels="x"
+        )
+    found = image_values(tmp_path)
+    assert found["boxes"].shape == (20, 30, 3)
+    assert found["boxes"][5, 4:21].tolist() == [[255, 0, 0]] * 17
+    assert (found["boxes"][:, :, 1:] == 0).all()
+    assert (found["boxes"][8:12, 8:16] == 0).all()
+    assert found["named"].shape == (40, 60, 3)
+
+
+def test_embeddings(tmp_path, capsys):
+    from google.protobuf import text_format
+    from PIL import Image
+    from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
+
+    vectors = rl.randn(3, 2, requires_grad=True)
+    pictures = rl.ones(3, 1, 4, 4) * rl.tensor([0.2, 0.4, 0.6]).view(3, 1, 1, 1)
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_embedding(vectors, ["a", "b", "c"], pictures, 7, "x/y")
+        rows = [[1, "p"], [2, "q"], [3, "r"]]
+        writer.add_embedding(vectors.bfloat16(), rows, metadata_header=["n", "s"])
+        writer.add_embedding(vectors)
+        assert "is written again" in capsys.readouterr().out
+        with pytest.raises(AssertionError, match="metadata has 2 entries for 3 rows"):
+            writer.add_embedding(vectors, ["a", "b"])
+        with pytest.raises(AssertionError, match="names 1 columns"):
+            writer.add_embedding(vectors, rows, metadata_header=["n"])
+        with pytest.raises(AssertionError, match="of shape"):
+            writer.add_embedding(vectors[0])
+    config = text_format.Parse((tmp_path / "projector_config.pbtxt").read_text(), ProjectorConfig())
+    first, second, _ = config.embeddings
+    assert (first.tensor_name, second.tensor_name) == ("x/y:00007", "default:00000")
+    assert first.metadata_path == "00007/x%2fy/metadata.tsv"
+    assert (tmp_path / first.metadata_path).read_text() == "a\nb\nc\n"
+    assert (tmp_path / second.metadata_path).read_text() == "n\ts\n1\tp\n2\tq\n3\tr\n"
+    read = np.loadtxt(tmp_path / first.tensor_path)
+    assert (read == vectors.detach().numpy()).all()
+    sprite = np.asarray(Image.open(tmp_path / first.sprite.image_path))
+    assert list(first.sprite.single_image_dim) == [4, 4]
+    assert sprite.shape == (8, 8, 3)
+    assert [int(sprite[y, x, 0]) for y, x in ((0, 0), (0, 4), (4, 0), (4, 4))] == [51, 102, 153, 0]
+
+
+def nodes(folder):
+    from tensorboard.compat.proto.graph_pb2 import GraphDef
+
+    (path,) = folder.glob("events.out.tfevents*")
+    for event in EventFileLoader(str(path)).Load():
+        if event.HasField("graph_def"):
+            return {node.name: node for node in GraphDef.FromString(event.graph_def).node}
+    return None
+
+
+class Branches(rl.nn.Module):
+    """A module in every way that a graph can name: shared, nested, with a buffer, in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = rl.nn.Embedding(10, 4)
+        self.inner = rl.nn.Sequential(rl.nn.Linear(4, 4), rl.nn.ReLU())
+        self.again = self.inner
+        self.drop = rl.nn.Dropout(0.9)
+        self.register_buffer("scale", rl.ones(4))
+
+    def forward(self, codes, options):
+        x = self.drop(self.embed(codes))
+        with rl.no_grad():
+            y = self.inner(x) + self.again(x)
+        y += self.scale
+        values, places = y.max(-1)
+        return {"values": values * options["factor"], "places": places}
+
+
+def test_graphs(tmp_path, capsys):
+    model = Branches()
+    model.inner.eval()
+    codes = rl.tensor([[1, 2]])
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_graph(model, (codes, {"factor": rl.ones(1)}), verbose=True)
+        with pytest.raises(RuntimeError, match="input_to_model"):
+            writer.add_graph(model)
+    assert model.training and not model.inner.training
+    found = nodes(tmp_path)
+    assert all(source in found for node in found.values() for source in node.input)
+    assert found["input/options.factor"].op == "IO Node"
+    linear = found["Branches/Sequential[inner]/Linear[0]/linear"]
+    assert list(linear.input) == [
+        "Branches/Embedding[embed]/embedding",
+        "Branches/Sequential[inner]/Linear[0]/weight",
+        "Branches/Sequential[inner]/Linear[0]/bias",
+    ]
+    assert [dim.size for dim in linear.attr["_output_shapes"].list.shape[0].dim] == [1, 2, 4]
+    assert list(found["Branches/add_1"].input) == ["Branches/add", "Branches/scale"]
+    assert [list(found[f"output/output.{i}"].input) for i in (1, 2)] == [
+        ["Branches/mul"], ["Branches/max_dim.1"],
+    ]  # fmt: skip
+    assert "output/output.1 = IO Node(Branches/mul)" in capsys.readouterr().out
+
+
+def test_drawing_leaves_nothing_behind(tmp_path):
+    class Failing(rl.nn.Module):
+        def forward(self, x):
+            raise ValueError("not today")
+
+    with SummaryWriter(tmp_path) as writer:
+        with pytest.raises(ValueError, match="not today"):
+            writer.add_graph(rl.nn.Sequential(Failing()), rl.ones(1))
+        with rl.autocast("cpu"):
+            writer.add_graph(rl.nn.Linear(2, 2), rl.ones(1, 2))
+            assert rl.nn.Linear(2, 2)(rl.ones(1, 2)).dtype is rl.bfloat16
+    from rushlight.autograd import watch
+
+    assert not watch._watchers and not watch._own
+    assert not rl.nn.modules.hooks._global_forward_hooks
+
+
+def test_videos(tmp_path):
+    pytest.importorskip("moviepy", reason="encodes videos")
+    from PIL import Image
+
+    clips = rl.zeros(3, 2, 3, 4, 6)
+    clips[1, 1] = 1
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_video("clips", clips, 1, fps=2)
+        with pytest.raises(ValueError, match="unsqueeze"):
+            writer.add_video("clips", clips[0])
+    ((_, value),) = values(tmp_path)
+    assert value.tensor.string_val[:2] == [b"24", b"4"]  # four places in a row
+    with Image.open(io.BytesIO(value.tensor.string_val[2])) as film:
+        film.seek(1)
+        pixels = np.asarray(film.convert("RGB"))
+    assert pixels.shape == (4, 24, 3)
+    assert (pixels[:, 6:12] > 200).all() and (pixels[:, 12:] < 50).all()
+
+
+def test_onnx_graphs(tmp_path):
+    onnx = pytest.importorskip("onnx", reason="reads ONNX files")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    made = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Softmax", ["y"], ["z"], axis=1)],
+        "graph",
+        [helper.make_tensor_value_info("x", kind, [2, 3])],
+        [helper.make_tensor_value_info("z", kind, [2, 3])],
+    )
+    onnx.save(helper.make_model(made), str(tmp_path / "model.onnx"))
+    with SummaryWriter(tmp_path / "run") as writer:
+        writer.add_onnx_graph(str(tmp_path / "model.onnx"))
+    found = nodes(tmp_path / "run")
+    drawn = {name: (node.op, list(node.input)) for name, node in found.items()}
+    assert drawn == {"x": ("Variable", []), "y": ("Relu", ["x"]), "z": ("Softmax", ["y"])}
+
+
+@pytest.mark.parametrize("package, name", [("moviepy", "add_video"), ("onnx", "add_onnx_graph")])
+def test_a_missing_package_is_named(tmp_path, monkeypatch, package, name):
+    import sys
+
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setitem(sys.modules, f"{package}.editor", None)
+    with SummaryWriter(tmp_path) as writer, pytest.raises(ImportError, match=f"install {package}"):
+        getattr(writer, name)(*(("v", rl.zeros(1, 1, 3, 2, 2)) if name == "add_video" else ("x",)))

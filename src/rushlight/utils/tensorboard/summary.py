@@ -21,13 +21,17 @@ __all__ = [
     "audio",
     "default_bins",
     "figures",
+    "grid",
     "histogram",
     "histogram_raw",
     "hparams",
     "image",
+    "image_boxes",
+    "plugin",
     "scalar",
     "tensor",
     "text",
+    "value_of",
 ]
 
 _SIDES = 8  # images side by side where there are many
@@ -48,11 +52,13 @@ def as_array(value: Any) -> Any:
     return array
 
 
-def _value(tag: str, **kind: Any) -> Any:
+def value_of(tag: str, **kind: Any) -> Any:
+    """A summary of one value, with what it is as a keyword: `image=`, `tensor=`..."""
     return Summary(value=[Summary.Value(tag=tag, **kind)])
 
 
-def _plugin(name: str, content: bytes = b"") -> Any:
+def plugin(name: str, content: bytes = b"") -> Any:
+    """Says which plugin shows a value."""
     return SummaryMetadata(
         plugin_data=SummaryMetadata.PluginData(plugin_name=name, content=content)
     )
@@ -70,23 +76,25 @@ def scalar(tag: str, value: Any, new_style: bool = False, double_precision: bool
         )
     number = float(array.reshape(()))
     if not new_style:
-        return _value(tag, simple_value=number)
+        return value_of(tag, simple_value=number)
     if double_precision:
         message = TensorProto(double_val=[number], dtype="DT_DOUBLE")
     else:
         message = TensorProto(float_val=[number], dtype="DT_FLOAT")
-    return _value(tag, tensor=message, metadata=_plugin("scalars"))
+    return value_of(tag, tensor=message, metadata=plugin("scalars"))
 
 
 _PROTO_TYPES = {
     "bool": ("DT_BOOL", "bool_val"),
-    "uint8": ("DT_UINT8", "int_val"),
+    "uint8": ("DT_UINT8", "int_val"),  # where tensorboard reads it; PyTorch fills uint32_val
     "int8": ("DT_INT8", "int_val"),
     "int16": ("DT_INT16", "int_val"),
     "int32": ("DT_INT32", "int_val"),
     "int64": ("DT_INT64", "int64_val"),
     "float32": ("DT_FLOAT", "float_val"),
     "float64": ("DT_DOUBLE", "double_val"),
+    "complex64": ("DT_COMPLEX64", "scomplex_val"),
+    "complex128": ("DT_COMPLEX128", "dcomplex_val"),
 }
 
 
@@ -98,10 +106,11 @@ def tensor(tag: str, value: Any) -> Any:
         )
     kind, field = _PROTO_TYPES[array.dtype.name]
     shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in array.shape])
-    message = TensorProto(
-        dtype=kind, tensor_shape=shape, **{field: array.reshape(-1).tolist()}
-    )  # fmt: skip
-    return _value(tag, tensor=message, metadata=_plugin("tensor"))
+    flat = array.reshape(-1)
+    if flat.dtype.kind == "c":  # real and imaginary parts one after the other
+        flat = np.stack([flat.real, flat.imag], -1).reshape(-1)
+    message = TensorProto(dtype=kind, tensor_shape=shape, **{field: flat.tolist()})
+    return value_of(tag, tensor=message, metadata=plugin("tensor"))
 
 
 def default_bins() -> Any:
@@ -159,7 +168,7 @@ def histogram_raw(
         bucket_limit=bucket_limits,
         bucket=bucket_counts,
     )
-    return _value(tag, histo=message)
+    return value_of(tag, histo=message)
 
 
 # ---- pictures, sound, text
@@ -183,33 +192,83 @@ def _height_width_channels(array: Any, order: str) -> Any:
         array = array[:, :, None]
     if array.shape[-1] == 1:
         array = np.repeat(array, 3, axis=-1)
-    if array.ndim == 3:
-        return array
-    count, height, width, channels = array.shape
-    if channels != 3:
-        raise AssertionError(f"add_images: pictures have 1 or 3 channels, not {channels}")
-    across = min(count, _SIDES)
+    return array if array.ndim == 3 else grid(array, _SIDES)
+
+
+def grid(pictures: Any, across: int) -> Any:
+    """Pictures (N, H, W, 1 or 3) as one of 3 channels, so many side by side; black where none is.
+
+    Raises:
+        AssertionError: another number of channels or dimensions.
+    """
+    if pictures.ndim != 4 or pictures.shape[3] not in (1, 3):
+        raise AssertionError(
+            "a grid is made of pictures (N, C, H, W) of 1 or 3 channels, but here N, H, W, C are "
+            f"{list(pictures.shape)}"
+        )
+    count, height, width, _ = pictures.shape
+    across = min(count, across)
     down = -(-count // across)
-    grid = np.zeros((down * across, height, width, channels), array.dtype)
-    grid[:count] = array
-    grid = grid.reshape(down, across, height, width, channels).transpose(0, 2, 1, 3, 4)
-    return grid.reshape(down * height, across * width, channels)
+    places = np.zeros((down * across, height, width, 3), pictures.dtype)
+    places[:count] = pictures
+    places = places.reshape(down, across, height, width, 3).transpose(0, 2, 1, 3, 4)
+    return places.reshape(down * height, across * width, 3)
 
 
-def image(tag: str, value: Any, dataformats: str) -> Any:
-    """A picture: uint8 as it is, anything else from 0 to 1; PNG."""
-    from PIL import Image
-
+def _pixels(value: Any, dataformats: str) -> Any:
+    """(H, W, C) as uint8: uint8 as it is, anything else from 0 to 1."""
     array = _height_width_channels(as_array(value), dataformats)
     scale = 1 if array.dtype == np.uint8 else 255
-    pixels = (array.astype(np.float32) * scale).clip(0, 255).astype(np.uint8)
+    return (array.astype(np.float32) * scale).clip(0, 255).astype(np.uint8)
+
+
+def _png(tag: str, pixels: Any, drawn: Any) -> Any:
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format="PNG")
+    drawn.save(file, format="PNG")
     height, width, channels = pixels.shape
     message = Summary.Image(
         height=height, width=width, colorspace=channels, encoded_image_string=file.getvalue()
     )
-    return _value(tag, image=message)
+    return value_of(tag, image=message)
+
+
+def image(tag: str, value: Any, dataformats: str = "NCHW") -> Any:
+    """A picture: uint8 as it is, anything else from 0 to 1; PNG."""
+    from PIL import Image
+
+    pixels = _pixels(value, dataformats)
+    return _png(tag, pixels, Image.fromarray(pixels))
+
+
+def image_boxes(
+    tag: str,
+    value: Any,
+    boxes: Any,
+    rescale: float = 1,
+    dataformats: str = "CHW",
+    labels: Sequence[str] | None = None,
+) -> Any:
+    """A picture with red boxes, rows of (left, top, right, bottom), and a label in each."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    pixels = _pixels(value, dataformats)
+    drawn = Image.fromarray(pixels)
+    pen, font = ImageDraw.Draw(drawn), ImageFont.load_default()
+    for number, (left, top, right, bottom) in enumerate(as_array(boxes)[:, :4].tolist()):
+        corners = [(left, top), (left, bottom), (right, bottom), (right, top), (left, top)]
+        pen.line(corners, width=2, fill="Red")
+        if labels is None or not labels[number]:
+            continue
+        x0, y0, x1, y1 = font.getbbox(labels[number])
+        margin = np.ceil(0.05 * (y1 - y0))
+        upper = bottom - (y1 - y0) - margin
+        pen.rectangle([(left, upper - margin), (left + x1 - x0, bottom)], fill="Red")
+        pen.text((left + margin, upper), labels[number], fill="black", font=font)
+    height, width, _ = pixels.shape
+    if rescale != 1:
+        size = int(width * rescale), int(height * rescale)
+        drawn = drawn.resize(size, Image.Resampling.LANCZOS)
+    return _png(tag, pixels, drawn)
 
 
 def figures(drawn: Any, close: bool) -> Any:
@@ -248,7 +307,7 @@ def audio(tag: str, value: Any, sample_rate: int) -> Any:
         encoded_audio_string=file.getvalue(),
         content_type="audio/wav",
     )
-    return _value(tag, audio=message)
+    return value_of(tag, audio=message)
 
 
 def text(tag: str, value: str) -> Any:
@@ -257,16 +316,16 @@ def text(tag: str, value: str) -> Any:
         string_val=[value.encode()],
         tensor_shape=TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)]),
     )
-    return _value(f"{tag}/text_summary", tensor=message, metadata=_plugin("text"))
+    return value_of(f"{tag}/text_summary", tensor=message, metadata=plugin("text"))
 
 
 # ---- hyperparameters
 
 
 def hparams(
-    hparam_dict: dict[str, Any],
-    metric_dict: dict[str, Any],
-    hparam_domain_discrete: dict[str, list[Any]] | None,
+    hparam_dict: dict[str, Any] | None = None,
+    metric_dict: dict[str, Any] | None = None,
+    hparam_domain_discrete: dict[str, list[Any]] | None = None,
 ) -> tuple[Any, Any, Any]:
     """The experiment, the start and the end of a session, for the plugin of that name."""
     from tensorboard.plugins.hparams import metadata
@@ -284,6 +343,8 @@ def hparams(
         SessionStartInfo,
     )
 
+    if not isinstance(hparam_dict, dict) or not isinstance(metric_dict, dict):
+        raise TypeError("add_hparams: hparam_dict and metric_dict should be dictionaries")
     domains = hparam_domain_discrete or {}
     if not isinstance(domains, dict):
         raise TypeError("add_hparams: hparam_domain_discrete should be a dictionary")
@@ -322,7 +383,7 @@ def hparams(
 
     def message(tag: str, **content: Any) -> Any:
         data = HParamsPluginData(version=metadata.PLUGIN_DATA_VERSION, **content)
-        return _value(tag, metadata=_plugin(metadata.PLUGIN_NAME, data.SerializeToString()))
+        return value_of(tag, metadata=plugin(metadata.PLUGIN_NAME, data.SerializeToString()))
 
     experiment = Experiment(hparam_infos=infos, metric_infos=metrics)
     end = SessionEndInfo(status=Status.Value("STATUS_SUCCESS"))

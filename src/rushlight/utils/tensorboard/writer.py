@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog, TaggedRunMetadata
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from rushlight.utils.tensorboard import summary
+from rushlight.utils.tensorboard import plugins, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["FileWriter", "SummaryWriter"]
 
@@ -52,6 +52,17 @@ class FileWriter:
     ) -> None:
         """Write a summary as an event."""
         self.add_event(Event(summary=summary), global_step, walltime)
+
+    def add_graph(self, graph_profile: tuple[Any, Any], walltime: float | None = None) -> None:
+        """Write a graph, and the metadata of its run."""
+        graph, metadata = graph_profile
+        self.add_event(Event(graph_def=graph.SerializeToString()), None, walltime)
+        run = TaggedRunMetadata(tag="step1", run_metadata=metadata.SerializeToString())
+        self.add_event(Event(tagged_run_metadata=run), None, walltime)
+
+    def add_onnx_graph(self, graph: Any, walltime: float | None = None) -> None:
+        """Write a graph."""
+        self.add_event(Event(graph_def=graph.SerializeToString()), None, walltime)
 
     def flush(self) -> None:
         """Write what waits."""
@@ -109,6 +120,7 @@ class SummaryWriter:
         self.file_writer: FileWriter | None = None
         self.all_writers: dict[str, FileWriter] | None = None  # by folder
         self.default_bins: Any = None
+        self._embeddings: Any = None  # the projector's configuration
         self._get_file_writer()
 
     def _new_writer(self, folder: str) -> FileWriter:
@@ -255,6 +267,28 @@ class SummaryWriter:
         """Pictures in a grid, eight to a row: like `add_image` with a first dimension "N"."""
         self._add(summary.image(tag, img_tensor, dataformats), global_step, walltime)
 
+    def add_image_with_boxes(
+        self,
+        tag: str,
+        img_tensor: Any,
+        box_tensor: Any,
+        global_step: int | None = None,
+        walltime: float | None = None,
+        rescale: float = 1,
+        dataformats: str = "CHW",
+        labels: str | Sequence[str] | None = None,
+    ) -> None:
+        """A picture with boxes drawn in: rows of (left, top, right, bottom), in pixels.
+
+        `labels`, one for each box, stand in them; `rescale` is the factor of the picture's size.
+        """
+        if labels is not None:
+            labels = [labels] if isinstance(labels, str) else labels
+            if len(labels) != len(box_tensor):
+                labels = None
+        message = summary.image_boxes(tag, img_tensor, box_tensor, rescale, dataformats, labels)
+        self._add(message, global_step, walltime)
+
     def add_figure(
         self,
         tag: str,
@@ -266,6 +300,19 @@ class SummaryWriter:
         """A matplotlib figure, or a list of them, as a picture; they are closed by default."""
         pixels = summary.figures(figure, close)
         self._add(summary.image(tag, pixels, "NCHW"[-pixels.ndim :]), global_step, walltime)
+
+    def add_video(
+        self,
+        tag: str,
+        vid_tensor: Any,
+        global_step: int | None = None,
+        fps: float = 4,
+        walltime: float | None = None,
+    ) -> None:
+        """Videos (N, T, C, H, W) side by side, `fps` frames a second; needs the moviepy package."""
+        from rushlight.utils.tensorboard.video import video
+
+        self._add(video(tag, vid_tensor, fps), global_step, walltime)
 
     def add_audio(
         self,
@@ -317,44 +364,160 @@ class SummaryWriter:
             for tag, value in metric_dict.items():
                 writer.add_scalar(tag, value, global_step)
 
-    # ---- what is not there
+    # ---- curves of classifiers, layouts, meshes
 
-    def _missing(self, name: str, why: str) -> NoReturn:
-        raise NotImplementedError(f"SummaryWriter.{name}: {why}")
+    def add_pr_curve(
+        self,
+        tag: str,
+        labels: Any,
+        predictions: Any,
+        global_step: int | None = None,
+        num_thresholds: int = 127,
+        weights: Any = None,
+        walltime: float | None = None,
+    ) -> None:
+        """Precision and recall of a classifier of two classes at many thresholds.
 
-    def add_graph(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not there: PyTorch writes the graph of a traced model, and nothing is traced here."""
-        self._missing("add_graph", "there is no traced graph to draw; add_text(str(model)) shows "
-                                   "the modules")  # fmt: skip
+        Args:
+            tag: the name of the plot.
+            labels: whether each item is positive.
+            predictions: the probability of that, of the same shape.
+            global_step: the step.
+            num_thresholds: how many thresholds from 0 to 1; at most 127.
+            weights: how much each item counts.
+            walltime: the time.
+        """
+        message = plugins.pr_curve(tag, labels, predictions, num_thresholds, weights)
+        self._add(message, global_step, walltime)
 
-    def add_onnx_graph(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not there: it needs the onnx package's reader."""
-        self._missing("add_onnx_graph", "ONNX files are not read")
+    def add_pr_curve_raw(
+        self,
+        tag: str,
+        true_positive_counts: Any,
+        false_positive_counts: Any,
+        true_negative_counts: Any,
+        false_negative_counts: Any,
+        precision: Any,
+        recall: Any,
+        global_step: int | None = None,
+        num_thresholds: int = 127,
+        weights: Any = None,
+        walltime: float | None = None,
+    ) -> None:
+        """A curve of precision and recall that is counted already: one value per threshold.
 
-    def add_video(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not there: it needs an encoder of videos."""
-        self._missing("add_video", "videos are not encoded; add_images shows frames")
+        `weights` are in the counts.
+        """
+        rows = (
+            true_positive_counts, false_positive_counts, true_negative_counts,
+            false_negative_counts, precision, recall,
+        )  # fmt: skip
+        self._add(plugins.pr_curve_raw(tag, *rows, num_thresholds), global_step, walltime)
 
-    def add_embedding(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not there yet."""
-        self._missing("add_embedding", "the projector's files are not written")
+    def add_custom_scalars(self, layout: Mapping[str, Mapping[str, Sequence[Any]]]) -> None:
+        """Says which curves of `add_scalar` are drawn together; once for a writer.
 
-    def add_image_with_boxes(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not there yet."""
-        self._missing("add_image_with_boxes", "draw the boxes with PIL and use add_image")
+        `layout` is {category: {title: ["Multiline", tags]}}, or ["Margin", (value, lower, upper)]
+        for a curve with its limits.
+        """
+        self._add(plugins.custom_scalars(layout), None, None)
 
-    def add_pr_curve(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not there yet."""
-        self._missing("add_pr_curve", "draw the curve with matplotlib and use add_figure")
+    def add_custom_scalars_multilinechart(
+        self, tags: Sequence[str], category: str = "default", title: str = "untitled"
+    ) -> None:
+        """One chart with the curves of these tags."""
+        self.add_custom_scalars({category: {title: ["Multiline", tags]}})
 
-    def add_mesh(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not there yet."""
-        self._missing("add_mesh", "meshes are not written")
+    def add_custom_scalars_marginchart(
+        self, tags: Sequence[str], category: str = "default", title: str = "untitled"
+    ) -> None:
+        """One chart of a curve between two: the tags of the value, the lower and the upper one."""
+        self.add_custom_scalars({category: {title: ["Margin", tags]}})
 
-    def add_custom_scalars(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not there yet."""
-        self._missing("add_custom_scalars", "layouts are not written; add_scalars puts curves "
-                                            "into one plot")  # fmt: skip
+    def add_mesh(
+        self,
+        tag: str,
+        vertices: Any,
+        colors: Any = None,
+        faces: Any = None,
+        config_dict: dict[str, Any] | None = None,
+        global_step: int | None = None,
+        walltime: float | None = None,
+    ) -> None:
+        """Meshes or clouds of points in three dimensions.
+
+        Args:
+            tag: the name.
+            vertices: their places, (B, N, 3).
+            colors: of each vertex, (B, N, 3), from 0 to 255.
+            faces: the numbers of the vertices of each triangle, (B, M, 3).
+            config_dict: classes of Three.js and their settings: camera, light...
+            global_step: the step.
+            walltime: the time.
+        """
+        message = plugins.mesh(tag, vertices, colors, faces, config_dict)
+        self._add(message, global_step, walltime)
+
+    # ---- embeddings
+
+    def add_embedding(
+        self,
+        mat: Any,
+        metadata: Sequence[Any] | None = None,
+        label_img: Any = None,
+        global_step: int | None = None,
+        tag: str = "default",
+        metadata_header: Sequence[str] | None = None,
+    ) -> None:
+        """Vectors for the projector, which shows them in two or three dimensions.
+
+        Args:
+            mat: (N, D), a vector in each row.
+            metadata: N labels; with a header, N rows of as many columns as it has.
+            label_img: N pictures (N, C, H, W), from 0 to 1.
+            global_step: the step.
+            tag: the name.
+            metadata_header: the names of the columns of metadata.
+        """
+        from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
+
+        from rushlight.utils.tensorboard import embedding
+
+        folder = self._get_file_writer().get_logdir()
+        entry = embedding.write_embedding(
+            folder, mat, metadata, label_img, global_step or 0, tag, metadata_header
+        )
+        if self._embeddings is None:
+            self._embeddings = ProjectorConfig()
+        self._embeddings.embeddings.append(entry)
+        embedding.write_config(folder, self._embeddings)
+
+    # ---- graphs
+
+    def add_graph(
+        self,
+        model: Any,
+        input_to_model: Any = None,
+        verbose: bool = False,
+        use_strict_trace: bool = True,
+    ) -> None:
+        """What a module does: its ops in one call, inside the modules that call them.
+
+        Args:
+            model: the module; it runs once, in evaluation mode.
+            input_to_model: what it is called with; a tuple or list for several arguments.
+            verbose: print the nodes.
+            use_strict_trace: either value draws results in lists and dictionaries too.
+        """
+        from rushlight.utils.tensorboard.graph import graph
+
+        self._get_file_writer().add_graph(graph(model, input_to_model, verbose))
+
+    def add_onnx_graph(self, prototxt: Any) -> None:
+        """The graph of an ONNX file; needs the onnx package."""
+        from rushlight.utils.tensorboard.onnx_graph import onnx_graph
+
+        self._get_file_writer().add_onnx_graph(onnx_graph(prototxt))
 
     # ---- the end
 
