@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.numbers import uniform
+from benchmarks.numbers import integers, uniform
 
 Step = Callable[[], tuple[Any, ...]]
 
@@ -38,7 +38,13 @@ class Workload:
 
 
 def tensor(torch: Any, shape: tuple[int, ...], seed: int) -> Any:
+    """Numbers in [-0.5, 0.5), in float32."""
     return uniform(torch.arange, shape, seed).to(torch.float32)
+
+
+def classes(torch: Any, shape: tuple[int, ...], seed: int, count: int) -> Any:
+    """Labels from 0 to `count` - 1."""
+    return integers(torch.arange, shape, seed) % count
 
 
 def fill(torch: Any, model: Any) -> None:

@@ -14,7 +14,18 @@ import numpy as np
 from jax import lax
 
 from benchmarks.definition import Step
-from benchmarks.jax_training import adam, adam_state, array, class_loss, sgd, training_step, zeros
+from benchmarks.jax_training import (
+    Fill,
+    adam,
+    adam_state,
+    array,
+    class_loss,
+    classes,
+    dense,
+    sgd,
+    training_step,
+    zeros,
+)
 from benchmarks.models import (
     EPISODE,
     GPT,
@@ -24,42 +35,6 @@ from benchmarks.models import (
     returns_of,
 )
 from benchmarks.numbers import integers
-
-
-class Fill:
-    """Parameters with the numbers of definition.fill, in the order in which the model has them."""
-
-    def __init__(self) -> None:
-        self.seed = 0
-
-    def weight(self, *shape: int) -> jax.Array:
-        values = array(shape, self.seed) * np.float32(2 / np.prod(shape[1:]) ** 0.5)
-        self.seed += 1
-        return values
-
-    def bias(self, size: int) -> jax.Array:
-        values = array((size,), self.seed) * np.float32(0.1)
-        self.seed += 1
-        return values
-
-    def ones(self, size: int) -> jax.Array:
-        self.seed += 1
-        return jnp.ones((size,), jnp.float32)
-
-    def linear(self, inputs: int, outputs: int) -> tuple[jax.Array, jax.Array]:
-        return jnp.array(self.weight(outputs, inputs).T), self.bias(outputs)
-
-    def kernel(self, outputs: int, inputs: int, size: int = 3) -> jax.Array:
-        """(height, width, in, out)."""
-        return jnp.array(self.weight(outputs, inputs, size, size).transpose(2, 3, 1, 0))
-
-
-def classes(shape: tuple[int, ...], seed: int, count: int) -> jax.Array:
-    return jnp.asarray(integers(np.arange, shape, seed) % count)
-
-
-def dense(x: jax.Array, layer: tuple[jax.Array, jax.Array]) -> jax.Array:
-    return x @ layer[0] + layer[1]
 
 
 def convolution(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> jax.Array:

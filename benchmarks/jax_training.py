@@ -1,4 +1,4 @@
-"""What the JAX forms of the workloads share: numbers, updates and the jitted step.
+"""What the JAX forms of the workloads share: numbers, weights, updates and the jitted step.
 
 Parameters and optimizer state are donated, so that XLA may update them in place.
 """
@@ -14,11 +14,47 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.definition import Step
-from benchmarks.numbers import uniform
+from benchmarks.numbers import integers, uniform
 
 
 def array(shape: tuple[int, ...], seed: int) -> jax.Array:
     return jnp.asarray(uniform(np.arange, shape, seed).astype(np.float32))
+
+
+class Fill:
+    """Parameters with the numbers of definition.fill, in the order in which the model has them."""
+
+    def __init__(self) -> None:
+        self.seed = 0
+
+    def weight(self, *shape: int) -> jax.Array:
+        values = array(shape, self.seed) * np.float32(2 / np.prod(shape[1:]) ** 0.5)
+        self.seed += 1
+        return values
+
+    def bias(self, size: int) -> jax.Array:
+        values = array((size,), self.seed) * np.float32(0.1)
+        self.seed += 1
+        return values
+
+    def ones(self, size: int) -> jax.Array:
+        self.seed += 1
+        return jnp.ones((size,), jnp.float32)
+
+    def linear(self, inputs: int, outputs: int) -> tuple[jax.Array, jax.Array]:
+        return jnp.array(self.weight(outputs, inputs).T), self.bias(outputs)
+
+    def kernel(self, outputs: int, inputs: int, size: int = 3) -> jax.Array:
+        """(height, width, in, out)."""
+        return jnp.array(self.weight(outputs, inputs, size, size).transpose(2, 3, 1, 0))
+
+
+def classes(shape: tuple[int, ...], seed: int, count: int) -> jax.Array:
+    return jnp.asarray(integers(np.arange, shape, seed) % count)
+
+
+def dense(x: jax.Array, layer: tuple[jax.Array, jax.Array]) -> jax.Array:
+    return x @ layer[0] + layer[1]
 
 
 def zeros(params: Any) -> Any:

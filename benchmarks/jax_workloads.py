@@ -9,29 +9,33 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from benchmarks import jax_models
 from benchmarks.definition import Step
-from benchmarks.jax_training import adam, adam_state, array, class_loss, sgd, training_step, zeros
-from benchmarks.numbers import integers
+from benchmarks.jax_training import (
+    Fill,
+    adam,
+    adam_state,
+    array,
+    class_loss,
+    classes,
+    dense,
+    sgd,
+    training_step,
+    zeros,
+)
 
 
 def _layers(*sizes: int) -> tuple[tuple[jax.Array, jax.Array], ...]:
     """(weight of (in, out), bias) per layer, with the values of the PyTorch form."""
-    layers = []
-    for seed, (inputs, outputs) in enumerate(pairwise(sizes)):
-        width = np.float32(2 / inputs**0.5)
-        weight = jnp.array(array((outputs, inputs), 2 * seed).T * width)
-        layers.append((weight, array((outputs,), 2 * seed + 1) * width))
-    return tuple(layers)
+    fill = Fill()
+    return tuple(fill.linear(*pair) for pair in pairwise(sizes))
 
 
 def _forward(layers: Any, x: jax.Array, activation: Callable[[jax.Array], jax.Array]) -> jax.Array:
-    for weight, bias in layers[:-1]:
-        x = activation(x @ weight + bias)
-    weight, bias = layers[-1]
-    return x @ weight + bias
+    for layer in layers[:-1]:
+        x = activation(dense(x, layer))
+    return dense(x, layers[-1])
 
 
 def seed() -> Step:
@@ -56,8 +60,7 @@ def _image_mlp(update: Any, make_state: Callable[[Any], Any]) -> Step:
         return class_loss(_forward(params, inputs, jax.nn.relu), labels)
 
     params = _layers(784, 512, 512, 10)
-    labels = jnp.asarray(integers(np.arange, (64,), 101) % 10)
-    batch = array((64, 784), 100), labels
+    batch = array((64, 784), 100), classes((64,), 101, 10)
     return training_step(loss_of, update, params, make_state(params), batch)
 
 

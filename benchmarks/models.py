@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from benchmarks.definition import Compiler, Step, fill, tensor, training_step
+from benchmarks.definition import Compiler, Step, classes, fill, tensor, training_step
 from benchmarks.numbers import integers
-
-
-def _classes(torch: Any, shape: tuple[int, ...], seed: int, count: int) -> Any:
-    return integers(torch.arange, shape, seed) % count
 
 
 def cnn(torch: Any, compiled: Compiler) -> Step:
@@ -37,7 +33,7 @@ def cnn(torch: Any, compiled: Compiler) -> Step:
     torch.manual_seed(0)
     model = Net()
     fill(torch, model)
-    batch = tensor(torch, (64, 1, 28, 28), 100), _classes(torch, (64,), 101, 10)
+    batch = tensor(torch, (64, 1, 28, 28), 100), classes(torch, (64,), 101, 10)
     optimizer = torch.optim.Adadelta(model.parameters(), lr=1e-3)
     return training_step(torch, model, F.nll_loss, optimizer, batch, compiled)
 
@@ -75,7 +71,7 @@ def resnet(torch: Any, compiled: Compiler) -> Step:
 
     model = Net()
     fill(torch, model)
-    batch = tensor(torch, (32, 3, 32, 32), 100), _classes(torch, (32,), 101, 10)
+    batch = tensor(torch, (32, 3, 32, 32), 100), classes(torch, (32,), 101, 10)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
     return training_step(torch, model, nn.CrossEntropyLoss(), optimizer, batch, compiled)
 
@@ -134,7 +130,7 @@ def gpt(torch: Any, compiled: Compiler) -> Step:
     model = Model()
     fill(torch, model)
     shape = GPT["batch"], context
-    batch = tuple(_classes(torch, shape, 100 + i, GPT["vocabulary"]) for i in (0, 1))
+    batch = tuple(classes(torch, shape, 100 + i, GPT["vocabulary"]) for i in (0, 1))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.1)
 
     def criterion(logits: Any, target: Any) -> Any:
@@ -162,7 +158,7 @@ def lstm(torch: Any, compiled: Compiler) -> Step:
 
     model = Model()
     fill(torch, model)
-    words = tuple(_classes(torch, (35, 20), 100 + i, VOCABULARY) for i in (0, 1))
+    words = tuple(classes(torch, (35, 20), 100 + i, VOCABULARY) for i in (0, 1))
     batch = words[0], words[1].reshape(-1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
@@ -187,7 +183,7 @@ def gru(torch: Any, compiled: Compiler) -> Step:
 
     model = Model()
     fill(torch, model)
-    batch = tensor(torch, (32, 100, 8), 100), _classes(torch, (32,), 101, 10)
+    batch = tensor(torch, (32, 100, 8), 100), classes(torch, (32,), 101, 10)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     return training_step(torch, model, F.cross_entropy, optimizer, batch, compiled)
 
@@ -266,7 +262,7 @@ def factorisation(torch: Any, compiled: Compiler) -> Step:
 
     model = Model()
     fill(torch, model)
-    index = _classes(torch, (2, 1024), 100, 10000)
+    index = classes(torch, (2, 1024), 100, 10000)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     batch = index, tensor(torch, (1024,), 101)
     return training_step(torch, model, nn.MSELoss(), optimizer, batch, compiled)

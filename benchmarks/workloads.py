@@ -11,23 +11,21 @@ from itertools import pairwise
 from typing import Any
 
 from benchmarks import models
-from benchmarks.definition import Compiler, Step, Workload, tensor, training_step
-from benchmarks.numbers import integers
-
-
-def _set_weights(torch: Any, model: Any) -> None:
-    """Fills weights and biases with uniform numbers of PyTorch's default width."""
-    with torch.no_grad():
-        for seed, layer in enumerate(m for m in model.modules() if hasattr(m, "in_features")):
-            width = 2 / layer.in_features**0.5
-            layer.weight.copy_(tensor(torch, tuple(layer.weight.shape), 2 * seed) * width)
-            layer.bias.copy_(tensor(torch, tuple(layer.bias.shape), 2 * seed + 1) * width)
+from benchmarks.definition import (
+    Compiler,
+    Step,
+    Workload,
+    classes,
+    fill,
+    tensor,
+    training_step,
+)
 
 
 def seed(torch: Any, compiled: Compiler) -> Step:
     """One vector through Linear(5, 2): nearly nothing but overhead."""
     model = torch.nn.Linear(5, 2)
-    _set_weights(torch, model)
+    fill(torch, model)
     batch = tensor(torch, (5,), 100), torch.tensor([1, 2], dtype=torch.float32)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     return training_step(torch, model, torch.nn.CrossEntropyLoss(), optimizer, batch, compiled)
@@ -38,7 +36,7 @@ def small_mlp(torch: Any, compiled: Compiler) -> Step:
     model = nn.Sequential(
         nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 2)
     )
-    _set_weights(torch, model)
+    fill(torch, model)
     batch = tensor(torch, (32, 4), 100), tensor(torch, (32, 2), 101)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     return training_step(torch, model, nn.MSELoss(), optimizer, batch, compiled)
@@ -49,8 +47,8 @@ def _image_mlp(torch: Any) -> tuple[Any, tuple[Any, Any]]:
     model = nn.Sequential(
         nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)
     )
-    _set_weights(torch, model)
-    return model, (tensor(torch, (64, 784), 100), integers(torch.arange, (64,), 101) % 10)
+    fill(torch, model)
+    return model, (tensor(torch, (64, 784), 100), classes(torch, (64,), 101, 10))
 
 
 def mlp_sgd(torch: Any, compiled: Compiler) -> Step:
@@ -104,7 +102,7 @@ def pointwise(torch: Any, compiled: Compiler) -> Step:
 
 def _rows(torch: Any) -> tuple[Any, Any]:
     torch.manual_seed(0)  # PyTorch and rushlight draw the same order
-    return tensor(torch, (16384, 64), 0), integers(torch.arange, (16384,), 1) % 10
+    return tensor(torch, (16384, 64), 0), classes(torch, (16384,), 1, 10)
 
 
 def indexing(torch: Any, compiled: Compiler) -> Step:

@@ -149,7 +149,10 @@ def test_required_options():
 def test_a_non_leaf_that_keeps_its_gradient():
     p = parameter(1.0) * 2
     p.retain_grad()
-    SGD([p], lr=0.1)
+    opt = SGD([p], lr=0.1)
+    p.sum().backward()
+    opt.step()
+    assert p.item() == pytest.approx(1.9)
 
 
 # --------------------------------------------------------------------------- step, zero_grad

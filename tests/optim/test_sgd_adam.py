@@ -301,41 +301,29 @@ def test_capturable_is_for_accelerators():
         opt.step()
 
 
-@pytest.mark.parametrize("options", [{}, {"amsgrad": True}, {"weight_decay": 0.1}])
-def test_differentiable_adam(options):
+@pytest.mark.parametrize(
+    ("make", "options", "width", "tolerance"),
+    [
+        # Bias corrections are float32 there; in lr the steps are linear, or nearly so.
+        *((Adam, o, 0.01, 1e-4) for o in ({}, {"amsgrad": True}, {"weight_decay": 0.1})),
+        *((SGD, o, 1e-6, 1e-5) for o in ({}, {"momentum": 0.9}, {"weight_decay": 0.1})),
+    ],
+)
+def test_differentiable(make, options, width, tolerance):
     """d(parameter)/d(lr) through two steps, against finite differences."""
 
-    def final(rate, make_lr):
+    def final(lr):
         p = rl.tensor([1.0, -2.0], dtype=rl.float64, requires_grad=True).clone()
-        lr = make_lr(rate)
-        opt = Adam([p], lr=lr, differentiable=True, **options)
+        opt = make([p], lr=lr, differentiable=True, **options)
         for n in range(2):
             p.grad = rl.tensor([0.5, 1.0 + n], dtype=rl.float64)
             opt.step()
-        return p, lr
+        return p
 
-    p, lr = final(0.1, lambda r: rl.tensor(r, dtype=rl.float64, requires_grad=True))
-    p.sum().backward()
-    ends = [final(r, lambda r: r)[0].sum().item() for r in (0.09, 0.11)]
-    # Bias corrections are float32 there; in lr the steps are linear, or nearly so.
-    assert lr.grad.item() == pytest.approx((ends[1] - ends[0]) / 0.02, rel=1e-4)
-
-
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"weight_decay": 0.1}])
-def test_differentiable_sgd(options):
-    def final(rate, make_lr):
-        p = rl.tensor([1.0, -2.0], dtype=rl.float64, requires_grad=True).clone()
-        lr = make_lr(rate)
-        opt = SGD([p], lr=lr, differentiable=True, **options)
-        for n in range(2):
-            p.grad = rl.tensor([0.5, 1.0 + n], dtype=rl.float64)
-            opt.step()
-        return p, lr
-
-    p, lr = final(0.1, lambda r: rl.tensor(r, dtype=rl.float64, requires_grad=True))
-    p.sum().backward()
-    ends = [final(r, lambda r: r)[0].sum().item() for r in (0.1 - 1e-6, 0.1 + 1e-6)]
-    assert lr.grad.item() == pytest.approx((ends[1] - ends[0]) / 2e-6, rel=1e-5)
+    lr = rl.tensor(0.1, dtype=rl.float64, requires_grad=True)
+    final(lr).sum().backward()
+    ends = [final(rate).sum().item() for rate in (0.1 - width, 0.1 + width)]
+    assert lr.grad.item() == pytest.approx((ends[1] - ends[0]) / (2 * width), rel=tolerance)
 
 
 @pytest.mark.parametrize(
@@ -409,3 +397,28 @@ def test_functional_forms():
             [q], [p.grad], [m], [v], [], [1], amsgrad=False, beta1=0.9, beta2=0.999,
             lr=0.1, weight_decay=0.1, eps=1e-8, maximize=False,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "Adagrad"])
+def test_a_scaler_may_leave_its_work_to_fused_optimizers(name):
+    made = getattr(rl.optim, name)
+
+    def parameter(gradient):
+        p = rl.nn.Parameter(rl.ones(2))
+        p.grad = rl.full((2,), gradient)
+        return p
+
+    plain, scaled, stopped = parameter(0.5), parameter(4.0), parameter(4.0)
+    made([plain], lr=0.1, fused=True).step()
+    optimizer = made([scaled], lr=0.1, fused=True)
+    optimizer.grad_scale, optimizer.found_inf = rl.tensor(8.0), rl.tensor(0.0)
+    optimizer.step()
+    assert scaled.tolist() == plain.tolist() and scaled.grad.tolist() == [0.5, 0.5]
+    optimizer = made([stopped], lr=0.1, fused=True)
+    optimizer.grad_scale, optimizer.found_inf = rl.tensor(8.0), rl.tensor(1.0)
+    optimizer.step()
+    assert stopped.tolist() == [1.0, 1.0] and stopped.grad.tolist() == [4.0, 4.0]
+    optimizer = made([stopped], lr=0.1)  # not fused: the attributes are not for it
+    optimizer.found_inf = rl.tensor(1.0)
+    optimizer.step()
+    assert stopped.tolist() != [1.0, 1.0]

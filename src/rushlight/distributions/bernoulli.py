@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.exp_family import ExponentialFamily
-from rushlight.distributions.parameters import BinaryParameters, broadcast_all, is_number
+from rushlight.distributions.parameters import (
+    ProbsOrLogits,
+    broadcast_all,
+    is_number,
+    the_given_one,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(BinaryParameters, ExponentialFamily):
+class Bernoulli(ProbsOrLogits, ExponentialFamily):
     """The Bernoulli distribution: 1 with probability `probs`, else 0.
 
     Args:
@@ -36,22 +41,14 @@ class Bernoulli(BinaryParameters, ExponentialFamily):
     def __init__(
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError(
-                "Either `probs` or `logits` must be specified, but not both."
-            )
-        given = logits if probs is None else probs
-        if probs is not None:
-            (self.probs,) = broadcast_all(probs)
-        else:
-            (self.logits,) = broadcast_all(logits)
-        shape = () if is_number(given) else self._given().shape
+        name, given = the_given_one(probs, logits)
+        (parameter,) = broadcast_all(given)
+        setattr(self, name, parameter)
+        shape = () if is_number(given) else parameter.shape
         super().__init__(shape, validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        names = [name for name in ("probs", "logits") if name in self.__dict__]
-        parameters: dict[str, Any] = {n: self.__dict__[n].expand(batch_shape) for n in names}
-        return self._expanded(Bernoulli, batch_shape, _instance, parameters)
+        return self._expanded(Bernoulli, batch_shape, _instance, "probs", "logits")
 
     @property
     def mean(self) -> Tensor:
@@ -85,8 +82,7 @@ class Bernoulli(BinaryParameters, ExponentialFamily):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         values = rushlight.arange(2, dtype=self._given().dtype)
-        values = values.view((-1, *[1] * len(self._batch_shape)))
-        return values.expand((-1, *self._batch_shape)) if expand else values
+        return self._for_the_batch(values, expand)
 
     @property
     def _natural_params(self) -> tuple[Tensor]:

@@ -42,8 +42,7 @@ class Beta(ExponentialFamily):
         super().__init__(self._dirichlet._batch_shape, validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {"_dirichlet": self._dirichlet.expand(batch_shape)}
-        return self._expanded(Beta, batch_shape, _instance, parameters)
+        return self._expanded(Beta, batch_shape, _instance, "_dirichlet")
 
     @property
     def concentration1(self) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.distribution import Distribution
-from rushlight.distributions.parameters import BinaryParameters, broadcast_all
+from rushlight.distributions.parameters import ProbsOrLogits, broadcast_all, the_given_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ def _clamp_by_zero(x: Tensor) -> Tensor:
     return (x.clamp(min=0) + x - x.clamp(max=0)) / 2
 
 
-class Binomial(BinaryParameters, Distribution):
+class Binomial(ProbsOrLogits, Distribution):
     """The number of successes in `total_count` trials.
 
     Args:
@@ -45,20 +45,14 @@ class Binomial(BinaryParameters, Distribution):
         logits: Any = None,
         validate_args: bool | None = None,
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        if probs is not None:
-            self.total_count, self.probs = broadcast_all(total_count, probs)
-            self.total_count = self.total_count.type_as(self.probs)
-        else:
-            self.total_count, self.logits = broadcast_all(total_count, logits)
-            self.total_count = self.total_count.type_as(self.logits)
-        super().__init__(self._given().shape, validate_args=validate_args)
+        name, given = the_given_one(probs, logits)
+        total_count, parameter = broadcast_all(total_count, given)
+        self.total_count = total_count.type_as(parameter)
+        setattr(self, name, parameter)
+        super().__init__(parameter.shape, validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        names = [n for n in ("total_count", "probs", "logits") if n in self.__dict__]
-        parameters: dict[str, Any] = {n: self.__dict__[n].expand(batch_shape) for n in names}
-        return self._expanded(Binomial, batch_shape, _instance, parameters)
+        return self._expanded(Binomial, batch_shape, _instance, "total_count", "probs", "logits")
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:
@@ -109,5 +103,4 @@ class Binomial(BinaryParameters, Distribution):
                 "Inhomogeneous total count not supported by `enumerate_support`."
             )
         values = rushlight.arange(1 + count, dtype=self._given().dtype)
-        values = values.view((-1, *[1] * len(self._batch_shape)))
-        return values.expand((-1, *self._batch_shape)) if expand else values
+        return self._for_the_batch(values, expand)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.distribution import Distribution
-from rushlight.distributions.parameters import lazy_property, logits_to_probs, probs_to_logits
+from rushlight.distributions.parameters import ProbsOrLogits, the_given_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Categorical"]
 
 
-class Categorical(Distribution):
+class Categorical(ProbsOrLogits, Distribution):
     """One of K classes, as its number.
 
     Args:
@@ -30,6 +30,7 @@ class Categorical(Distribution):
         "logits": constraints.real_vector,
     }
     has_enumerate_support = True
+    _is_binary = False
 
     def __init__(
         self,
@@ -37,10 +38,7 @@ class Categorical(Distribution):
         logits: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        name, given = ("logits", logits) if probs is None else ("probs", probs)
-        assert given is not None
+        name, given = the_given_one(probs, logits)
         if given.ndim < 1:
             raise ValueError(f"`{name}` parameter must be at least one-dimensional.")
         if probs is not None:
@@ -50,35 +48,17 @@ class Categorical(Distribution):
         self._num_events = given.shape[-1]
         super().__init__(given.shape[:-1], validate_args=validate_args)
 
-    def _given(self) -> Tensor:
-        """Probabilities or logits: what the distribution was made from."""
-        return self.probs if "probs" in self.__dict__ else self.logits
-
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         whole = (*batch_shape, self._num_events)
-        names = [name for name in ("probs", "logits") if name in self.__dict__]
-        parameters: dict[str, Any] = {name: self.__dict__[name].expand(whole) for name in names}
-        parameters["_num_events"] = self._num_events
-        return self._expanded(Categorical, batch_shape, _instance, parameters)
+        own = self.__dict__
+        given = {name: own[name].expand(whole) for name in ("probs", "logits") if name in own}
+        return self._expanded(
+            Categorical, batch_shape, _instance, _num_events=self._num_events, **given
+        )
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:
         return constraints.integer_interval(0, self._num_events - 1)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """Logarithms of the probabilities."""
-        return probs_to_logits(self.probs)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """The probability of each class."""
-        return logits_to_probs(self.logits)
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameters."""
-        return self._given().shape
 
     @property
     def mean(self) -> Tensor:
@@ -111,5 +91,25 @@ class Categorical(Distribution):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         values = rushlight.arange(self._num_events)
-        values = values.view((-1, *[1] * len(self._batch_shape)))
-        return values.expand((-1, *self._batch_shape)) if expand else values
+        return self._for_the_batch(values, expand)
+
+
+class OverCategorical:
+    """For a distribution made of draws of `_categorical`: its parameters are those of that."""
+
+    _categorical: Categorical
+
+    @property
+    def probs(self) -> Tensor:
+        """The probability of each class."""
+        return self._categorical.probs
+
+    @property
+    def logits(self) -> Tensor:
+        """Logarithms of the probabilities."""
+        return self._categorical.logits
+
+    @property
+    def param_shape(self) -> Any:
+        """The shape of the parameters."""
+        return self._categorical.param_shape

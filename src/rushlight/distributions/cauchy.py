@@ -48,8 +48,7 @@ class Cauchy(Distribution):
         return rushlight.full_like(self.loc, float("inf"))
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {"loc": self.loc.expand(batch_shape), "scale": self.scale.expand(batch_shape)}
-        return self._expanded(Cauchy, batch_shape, _instance, parameters)
+        return self._expanded(Cauchy, batch_shape, _instance, "loc", "scale")
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         eps = self.loc.new_empty(self._extended_shape(sample_shape)).cauchy_()

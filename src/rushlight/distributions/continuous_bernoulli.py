@@ -9,12 +9,13 @@ import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.exp_family import ExponentialFamily
 from rushlight.distributions.parameters import (
-    BinaryParameters,
+    ProbsOrLogits,
     broadcast_all,
     clamp_probs,
     is_number,
     lazy_property,
     logits_to_probs,
+    the_given_one,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ContinuousBernoulli"]
 
 
-class ContinuousBernoulli(BinaryParameters, ExponentialFamily):
+class ContinuousBernoulli(ProbsOrLogits, ExponentialFamily):
     """The continuous Bernoulli distribution, on [0, 1] (Loaiza-Ganem and Cunningham 2019).
 
     Args:
@@ -46,27 +47,22 @@ class ContinuousBernoulli(BinaryParameters, ExponentialFamily):
         lims: tuple[float, float] = (0.499, 0.501),
         validate_args: bool | None = None,
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        given = logits if probs is None else probs
+        name, given = the_given_one(probs, logits)
+        (parameter,) = broadcast_all(given)
         if probs is not None:
-            (self.probs,) = broadcast_all(probs)
-            if validate_args is not None and not self.arg_constraints["probs"].check(
-                self.probs
-            ).all():
+            allowed = self.arg_constraints["probs"]
+            if validate_args is not None and not allowed.check(parameter).all():
                 raise ValueError("The parameter probs has invalid values")
-            self.probs = clamp_probs(self.probs)
-        else:
-            (self.logits,) = broadcast_all(logits)
+            parameter = clamp_probs(parameter)
+        setattr(self, name, parameter)
         self._lims = lims
-        shape = () if is_number(given) else self._given().shape
+        shape = () if is_number(given) else parameter.shape
         super().__init__(shape, validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        names = [name for name in ("probs", "logits") if name in self.__dict__]
-        parameters: dict[str, Any] = {n: self.__dict__[n].expand(batch_shape) for n in names}
-        parameters["_lims"] = self._lims
-        return self._expanded(ContinuousBernoulli, batch_shape, _instance, parameters)
+        return self._expanded(
+            ContinuousBernoulli, batch_shape, _instance, "probs", "logits", _lims=self._lims
+        )
 
     def _outside(self) -> Tensor:
         """Where the formulas are stable."""

@@ -38,8 +38,9 @@ class Dirichlet(ExponentialFamily):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         whole = (*batch_shape, *self.event_shape)
-        parameters = {"concentration": self.concentration.expand(whole)}
-        return self._expanded(Dirichlet, batch_shape, _instance, parameters)
+        return self._expanded(
+            Dirichlet, batch_shape, _instance, concentration=self.concentration.expand(whole)
+        )
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)

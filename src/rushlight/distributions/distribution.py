@@ -188,6 +188,12 @@ class Distribution:
     def _extended_shape(self, sample_shape: Sequence[int] = ()) -> Any:
         return rushlight.Size((*sample_shape, *self._batch_shape, *self._event_shape))
 
+    def _for_the_batch(self, values: Tensor, expand: bool) -> Tensor:
+        """All values, (n, *event), with axes for the batch behind the first; of its sizes or 1."""
+        count, *event = values.shape
+        values = values.view((count, *[1] * len(self._batch_shape), *event))
+        return values.expand((count, *self._batch_shape, *event)) if expand else values
+
     def _validate_sample(self, value: Tensor) -> None:
         """ValueError where `value` has the wrong shape or lies outside the support."""
         if not isinstance(value, rushlight.Tensor):
@@ -232,11 +238,15 @@ class Distribution:
         return self.__new__(type(self)) if _instance is None else _instance
 
     def _expanded(
-        self, cls: type, batch_shape: Sequence[int], _instance: Any, parameters: dict[str, Any]
+        self, cls: type, batch_shape: Sequence[int], _instance: Any, *names: str, **others: Any
     ) -> Any:
-        """A twin of this distribution with other parameters, unchecked."""
+        """A twin of this distribution, unchecked, for the `expand` of `cls`.
+
+        Attributes are broadcast to the batch by their names, those that exist; others are given.
+        """
         new = self._get_checked_instance(cls, _instance)
-        new.__dict__.update(parameters)
+        own = self.__dict__
+        new.__dict__.update({n: own[n].expand(batch_shape) for n in names if n in own}, **others)
         Distribution.__init__(new, batch_shape, self._event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new

@@ -51,8 +51,7 @@ class Exponential(ExponentialFamily):
         return self.rate.pow(-2)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {"rate": self.rate.expand(batch_shape)}
-        return self._expanded(Exponential, batch_shape, _instance, parameters)
+        return self._expanded(Exponential, batch_shape, _instance, "rate")
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.rate.new_empty(self._extended_shape(sample_shape)).exponential_() / self.rate

@@ -38,9 +38,9 @@ class FisherSnedecor(Distribution):
         super().__init__(shape, validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        names = ("df1", "df2", "_gamma1", "_gamma2")
-        parameters = {name: getattr(self, name).expand(batch_shape) for name in names}
-        return self._expanded(FisherSnedecor, batch_shape, _instance, parameters)
+        return self._expanded(
+            FisherSnedecor, batch_shape, _instance, "df1", "df2", "_gamma1", "_gamma2"
+        )
 
     @property
     def mean(self) -> Tensor:

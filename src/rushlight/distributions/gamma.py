@@ -51,11 +51,7 @@ class Gamma(ExponentialFamily):
         return self.concentration / self.rate.square()
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {
-            "concentration": self.concentration.expand(batch_shape),
-            "rate": self.rate.expand(batch_shape),
-        }
-        return self._expanded(Gamma, batch_shape, _instance, parameters)
+        return self._expanded(Gamma, batch_shape, _instance, "concentration", "rate")
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)

@@ -41,9 +41,9 @@ class GeneralizedPareto(Distribution):
         super().__init__(shape, validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        names = ("loc", "scale", "concentration")
-        parameters = {name: getattr(self, name).expand(batch_shape) for name in names}
-        return self._expanded(GeneralizedPareto, batch_shape, _instance, parameters)
+        return self._expanded(
+            GeneralizedPareto, batch_shape, _instance, "loc", "scale", "concentration"
+        )
 
     def _is_exponential(self) -> Tensor:
         return self.concentration.isclose(rushlight.zeros_like(self.concentration))

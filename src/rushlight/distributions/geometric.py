@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.distribution import Distribution
-from rushlight.distributions.parameters import BinaryParameters, broadcast_all, is_number
+from rushlight.distributions.parameters import (
+    ProbsOrLogits,
+    broadcast_all,
+    is_number,
+    the_given_one,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Geometric"]
 
 
-class Geometric(BinaryParameters, Distribution):
+class Geometric(ProbsOrLogits, Distribution):
     """The number of failures before the first success.
 
     Args:
@@ -34,14 +39,10 @@ class Geometric(BinaryParameters, Distribution):
     def __init__(
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        given = logits if probs is None else probs
-        if probs is not None:
-            (self.probs,) = broadcast_all(probs)
-        else:
-            (self.logits,) = broadcast_all(logits)
-        shape = () if is_number(given) else self._given().shape
+        name, given = the_given_one(probs, logits)
+        (parameter,) = broadcast_all(given)
+        setattr(self, name, parameter)
+        shape = () if is_number(given) else parameter.shape
         super().__init__(shape, validate_args=validate_args)
         if self._validate_args and probs is not None and not (self.probs > 0).all():
             raise ValueError(
@@ -50,9 +51,7 @@ class Geometric(BinaryParameters, Distribution):
             )
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        names = [name for name in ("probs", "logits") if name in self.__dict__]
-        parameters: dict[str, Any] = {n: self.__dict__[n].expand(batch_shape) for n in names}
-        return self._expanded(Geometric, batch_shape, _instance, parameters)
+        return self._expanded(Geometric, batch_shape, _instance, "probs", "logits")
 
     @property
     def mean(self) -> Tensor:

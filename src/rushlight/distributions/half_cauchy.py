@@ -6,9 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import rushlight
-from rushlight.distributions import constraints
 from rushlight.distributions.cauchy import Cauchy
-from rushlight.distributions.transformed_distribution import TransformedDistribution
+from rushlight.distributions.folded import Folded
 from rushlight.distributions.transforms import AbsTransform
 
 if TYPE_CHECKING:
@@ -19,16 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["HalfCauchy"]
 
 
-class HalfCauchy(TransformedDistribution):
+class HalfCauchy(Folded):
     """The distribution of the absolute value of a Cauchy number with median 0.
 
     Args:
         scale: of the Cauchy number, positive.
     """
-
-    arg_constraints = {"scale": constraints.positive}
-    support = constraints.nonnegative
-    has_rsample = True
 
     def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
         base = Cauchy(0, scale, validate_args=False)
@@ -38,17 +33,8 @@ class HalfCauchy(TransformedDistribution):
         return super().expand(batch_shape, self._get_checked_instance(HalfCauchy, _instance))
 
     @property
-    def scale(self) -> Tensor:
-        """The scale of the Cauchy number."""
-        return self.base_dist.scale
-
-    @property
     def mean(self) -> Tensor:
         return rushlight.full_like(self.scale, float("inf"))
-
-    @property
-    def mode(self) -> Tensor:
-        return rushlight.zeros_like(self.scale)
 
     @property
     def variance(self) -> Tensor:
@@ -60,14 +46,3 @@ class HalfCauchy(TransformedDistribution):
         value = rushlight.as_tensor(value, dtype=self.scale.dtype)
         found = self.base_dist.log_prob(value) + math.log(2)
         return rushlight.where(value >= 0, found, -float("inf"))
-
-    def cdf(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
-        return 2 * self.base_dist.cdf(value) - 1
-
-    def icdf(self, prob: Tensor) -> Tensor:  # type: ignore[override]
-        return self.base_dist.icdf((prob + 1) / 2)
-
-    def entropy(self) -> Tensor:
-        return self.base_dist.entropy() - math.log(2)

@@ -46,11 +46,13 @@ class Independent(Distribution):
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         whole = (*batch_shape, *self.event_shape[: self.reinterpreted_batch_ndims])
-        parameters = {
-            "base_dist": self.base_dist.expand(whole),
-            "reinterpreted_batch_ndims": self.reinterpreted_batch_ndims,
-        }
-        return self._expanded(Independent, batch_shape, _instance, parameters)
+        return self._expanded(
+            Independent,
+            batch_shape,
+            _instance,
+            base_dist=self.base_dist.expand(whole),
+            reinterpreted_batch_ndims=self.reinterpreted_batch_ndims,
+        )
 
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]

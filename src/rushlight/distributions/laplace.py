@@ -51,8 +51,7 @@ class Laplace(Distribution):
         return 2**0.5 * self.scale
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {"loc": self.loc.expand(batch_shape), "scale": self.scale.expand(batch_shape)}
-        return self._expanded(Laplace, batch_shape, _instance, parameters)
+        return self._expanded(Laplace, batch_shape, _instance, "loc", "scale")
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)

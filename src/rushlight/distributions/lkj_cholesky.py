@@ -50,12 +50,10 @@ class LKJCholesky(Distribution):
         super().__init__(batch, (dim, dim), validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {
-            "dim": self.dim,
-            "concentration": self.concentration.expand(batch_shape),
-            "_beta": self._beta.expand((*batch_shape, self.dim)),
-        }
-        return self._expanded(LKJCholesky, batch_shape, _instance, parameters)
+        beta = self._beta.expand((*batch_shape, self.dim))
+        return self._expanded(
+            LKJCholesky, batch_shape, _instance, "concentration", dim=self.dim, _beta=beta
+        )
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with rushlight.no_grad():

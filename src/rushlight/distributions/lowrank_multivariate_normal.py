@@ -100,7 +100,7 @@ class LowRankMultivariateNormal(Distribution):
             "_unbroadcasted_cov_diag": self._unbroadcasted_cov_diag,
             "_capacitance_tril": self._capacitance_tril,
         }
-        return self._expanded(LowRankMultivariateNormal, batch_shape, _instance, parameters)
+        return self._expanded(LowRankMultivariateNormal, batch_shape, _instance, **parameters)
 
     @property
     def mean(self) -> Tensor:

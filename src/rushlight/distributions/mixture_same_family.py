@@ -75,7 +75,7 @@ class MixtureSameFamily(Distribution):
             "_num_component": self._num_component,
             "_event_ndims": self._event_ndims,
         }
-        return self._expanded(MixtureSameFamily, batch_shape, _instance, parameters)
+        return self._expanded(MixtureSameFamily, batch_shape, _instance, **parameters)
 
     @constraints.dependent_property
     def support(self) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight.distributions import constraints
 from rushlight.distributions.binomial import Binomial
-from rushlight.distributions.categorical import Categorical
+from rushlight.distributions.categorical import Categorical, OverCategorical
 from rushlight.distributions.distribution import Distribution
 from rushlight.distributions.parameters import broadcast_all
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Multinomial"]
 
 
-class Multinomial(Distribution):
+class Multinomial(OverCategorical, Distribution):
     """How often each of K classes was drawn in `total_count` draws.
 
     Args:
@@ -47,11 +47,9 @@ class Multinomial(Distribution):
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {
-            "total_count": self.total_count,
-            "_categorical": self._categorical.expand(batch_shape),
-        }
-        return self._expanded(Multinomial, batch_shape, _instance, parameters)
+        return self._expanded(
+            Multinomial, batch_shape, _instance, "_categorical", total_count=self.total_count
+        )
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> Any:
@@ -64,21 +62,6 @@ class Multinomial(Distribution):
     @property
     def variance(self) -> Tensor:
         return self.total_count * self.probs * (1 - self.probs)
-
-    @property
-    def logits(self) -> Tensor:
-        """Logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probability of each class."""
-        return self._categorical.probs
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameters."""
-        return self._categorical.param_shape
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         drawn = self._categorical.sample((self.total_count, *sample_shape))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.distribution import Distribution
-from rushlight.distributions.parameters import lazy_property
+from rushlight.distributions.scale_matrix import ScaleMatrix, factor_of, the_given_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,16 +29,7 @@ def squared_mahalanobis(factor: Tensor, apart: Tensor) -> Tensor:
     return solved.squeeze(-1).square().sum(-1)
 
 
-def factor_of_precision(precision: Tensor) -> Tensor:
-    """The Cholesky factor of a precision matrix' inverse."""
-    # Of P with rows and columns turned round, L L^T; turned back, its inverse is the factor.
-    turned = rushlight.linalg.cholesky(precision.flip((-2, -1)))
-    upper = turned.flip((-2, -1)).mT
-    eye = rushlight.eye(precision.shape[-1], dtype=precision.dtype)
-    return rushlight.linalg.solve_triangular(upper, eye, upper=False)
-
-
-class MultivariateNormal(Distribution):
+class MultivariateNormal(ScaleMatrix, Distribution):
     """The normal distribution of vectors.
 
     Args:
@@ -67,61 +58,22 @@ class MultivariateNormal(Distribution):
     ) -> None:
         if loc.ndim < 1:
             raise ValueError("loc must be at least one-dimensional.")
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "scale_tril": scale_tril,
-            "precision_matrix": precision_matrix,
-        }
-        matrices = {name: value for name, value in given.items() if value is not None}
-        if len(matrices) != 1:
-            raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be "
-                "specified."
-            )
-        ((name, matrix),) = matrices.items()
-        if matrix.ndim < 2:
-            raise ValueError(
-                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
-            )
+        name, matrix = the_given_matrix(covariance_matrix, precision_matrix, scale_tril)
         batch = rushlight.broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
         setattr(self, name, matrix.expand((*batch, -1, -1)))
         self.loc = loc.expand((*batch, -1))
         super().__init__(batch, self.loc.shape[-1:], validate_args=validate_args)
-        if scale_tril is not None:
-            self._unbroadcasted_scale_tril = scale_tril
-        elif covariance_matrix is not None:
-            self._unbroadcasted_scale_tril = rushlight.linalg.cholesky(covariance_matrix)
-        else:
-            self._unbroadcasted_scale_tril = factor_of_precision(matrix)
+        self._unbroadcasted_scale_tril = factor_of(name, matrix)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        matrix_shape = (*batch_shape, *self.event_shape, *self.event_shape)
-        parameters = {
-            "loc": self.loc.expand((*batch_shape, *self.event_shape)),
-            "_unbroadcasted_scale_tril": self._unbroadcasted_scale_tril,
-        }
-        for name in ("covariance_matrix", "scale_tril", "precision_matrix"):
-            if name in self.__dict__:
-                parameters[name] = self.__dict__[name].expand(matrix_shape)
-        return self._expanded(MultivariateNormal, batch_shape, _instance, parameters)
-
-    def _broadcast(self, matrix: Tensor) -> Tensor:
-        return matrix.expand((*self._batch_shape, *self._event_shape, *self._event_shape))
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The Cholesky factor of the covariance."""
-        return self._broadcast(self._unbroadcasted_scale_tril)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """The covariance."""
-        return self._broadcast(self._unbroadcasted_scale_tril @ self._unbroadcasted_scale_tril.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The inverse of the covariance."""
-        return self._broadcast(rushlight.cholesky_inverse(self._unbroadcasted_scale_tril))
+        return self._expanded(
+            MultivariateNormal,
+            batch_shape,
+            _instance,
+            loc=self.loc.expand((*batch_shape, *self.event_shape)),
+            _unbroadcasted_scale_tril=self._unbroadcasted_scale_tril,
+            **self._expanded_matrices(batch_shape),
+        )
 
     @property
     def mean(self) -> Tensor:

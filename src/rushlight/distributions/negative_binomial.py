@@ -8,7 +8,12 @@ import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.distribution import Distribution
 from rushlight.distributions.gamma import Gamma
-from rushlight.distributions.parameters import BinaryParameters, broadcast_all, lazy_property
+from rushlight.distributions.parameters import (
+    ProbsOrLogits,
+    broadcast_all,
+    lazy_property,
+    the_given_one,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["NegativeBinomial"]
 
 
-class NegativeBinomial(BinaryParameters, Distribution):
+class NegativeBinomial(ProbsOrLogits, Distribution):
     """The number of successes before `total_count` failures.
 
     Args:
@@ -41,20 +46,16 @@ class NegativeBinomial(BinaryParameters, Distribution):
         logits: Any = None,
         validate_args: bool | None = None,
     ) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        if probs is not None:
-            self.total_count, self.probs = broadcast_all(total_count, probs)
-            self.total_count = self.total_count.type_as(self.probs)
-        else:
-            self.total_count, self.logits = broadcast_all(total_count, logits)
-            self.total_count = self.total_count.type_as(self.logits)
-        super().__init__(self._given().shape, validate_args=validate_args)
+        name, given = the_given_one(probs, logits)
+        total_count, parameter = broadcast_all(total_count, given)
+        self.total_count = total_count.type_as(parameter)
+        setattr(self, name, parameter)
+        super().__init__(parameter.shape, validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        names = [n for n in ("total_count", "probs", "logits") if n in self.__dict__]
-        parameters: dict[str, Any] = {n: self.__dict__[n].expand(batch_shape) for n in names}
-        return self._expanded(NegativeBinomial, batch_shape, _instance, parameters)
+        return self._expanded(
+            NegativeBinomial, batch_shape, _instance, "total_count", "probs", "logits"
+        )
 
     @property
     def mean(self) -> Tensor:

@@ -53,10 +53,7 @@ class Normal(ExponentialFamily):
         return self.scale.square()
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {
-            "loc": self.loc.expand(batch_shape), "scale": self.scale.expand(batch_shape)
-        }  # fmt: skip
-        return self._expanded(Normal, batch_shape, _instance, parameters)
+        return self._expanded(Normal, batch_shape, _instance, "loc", "scale")
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)

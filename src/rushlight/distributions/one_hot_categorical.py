@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import rushlight
 from rushlight.distributions import constraints
-from rushlight.distributions.categorical import Categorical
+from rushlight.distributions.categorical import Categorical, OverCategorical
 from rushlight.distributions.distribution import Distribution
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["OneHotCategorical", "OneHotCategoricalStraightThrough"]
 
 
-class OneHotCategorical(Distribution):
+class OneHotCategorical(OverCategorical, Distribution):
     """One of K classes, as a vector with a 1 at its place.
 
     Args:
@@ -42,22 +42,11 @@ class OneHotCategorical(Distribution):
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {"_categorical": self._categorical.expand(batch_shape)}
-        return self._expanded(OneHotCategorical, batch_shape, _instance, parameters)
+        return self._expanded(OneHotCategorical, batch_shape, _instance, "_categorical")
 
     @property
     def _param(self) -> Tensor:
         return self._categorical._given()
-
-    @property
-    def probs(self) -> Tensor:
-        """The probability of each class."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """Logarithms of the probabilities."""
-        return self._categorical.logits
 
     @property
     def mean(self) -> Tensor:
@@ -71,11 +60,6 @@ class OneHotCategorical(Distribution):
     @property
     def variance(self) -> Tensor:
         return self.probs * (1 - self.probs)
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameters."""
-        return self._categorical.param_shape
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         drawn = self._categorical.sample(sample_shape)
@@ -93,8 +77,7 @@ class OneHotCategorical(Distribution):
     def enumerate_support(self, expand: bool = True) -> Tensor:
         n = self.event_shape[0]
         values = rushlight.eye(n, dtype=self._param.dtype)
-        values = values.view((n, *[1] * len(self.batch_shape), n))
-        return values.expand((n, *self.batch_shape, n)) if expand else values
+        return self._for_the_batch(values, expand)
 
 
 class OneHotCategoricalStraightThrough(OneHotCategorical):

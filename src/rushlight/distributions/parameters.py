@@ -69,18 +69,34 @@ class lazy_property:
         return value
 
 
-class BinaryParameters:
-    """For a distribution that is given `probs` or `logits` of "yes": either, when asked for."""
+def the_given_one(probs: Any, logits: Any) -> tuple[str, Any]:
+    """The name and the value of the one of the two that is not None.
+
+    Raises:
+        ValueError: both or none were given.
+    """
+    if (probs is None) == (logits is None):
+        raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+    return ("logits", logits) if probs is None else ("probs", probs)
+
+
+class ProbsOrLogits:
+    """For a distribution that is given `probs` or `logits`: either, when asked for.
+
+    They are of "yes", or where `_is_binary` is False of each class along the last axis.
+    """
+
+    _is_binary = True
 
     @lazy_property
     def logits(self) -> Tensor:
-        """log(p / (1 - p))."""
-        return probs_to_logits(self.probs, is_binary=True)
+        """log(p / (1 - p)), or log(p) of each class."""
+        return probs_to_logits(self.probs, self._is_binary)
 
     @lazy_property
     def probs(self) -> Tensor:
-        """The probability of "yes"."""
-        return logits_to_probs(self.logits, is_binary=True)
+        """The probability of "yes", or of each class."""
+        return logits_to_probs(self.logits, self._is_binary)
 
     def _given(self) -> Tensor:
         """Probabilities or logits: what the distribution was made from."""

@@ -45,8 +45,7 @@ class Poisson(ExponentialFamily):
         return self.rate
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {"rate": self.rate.expand(batch_shape)}
-        return self._expanded(Poisson, batch_shape, _instance, parameters)
+        return self._expanded(Poisson, batch_shape, _instance, "rate")
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with rushlight.no_grad():

@@ -8,10 +8,11 @@ import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.distribution import Distribution
 from rushlight.distributions.parameters import (
-    BinaryParameters,
+    ProbsOrLogits,
     broadcast_all,
     clamp_probs,
     is_number,
+    the_given_one,
 )
 from rushlight.distributions.transformed_distribution import TransformedDistribution
 from rushlight.distributions.transforms import SigmoidTransform
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["LogitRelaxedBernoulli", "RelaxedBernoulli"]
 
 
-class LogitRelaxedBernoulli(BinaryParameters, Distribution):
+class LogitRelaxedBernoulli(ProbsOrLogits, Distribution):
     """The logits of :class:`RelaxedBernoulli` (Maddison, Mnih and Teh 2016).
 
     Args:
@@ -43,21 +44,21 @@ class LogitRelaxedBernoulli(BinaryParameters, Distribution):
         validate_args: bool | None = None,
     ) -> None:
         self.temperature = temperature
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        given = logits if probs is None else probs
-        if probs is not None:
-            (self.probs,) = broadcast_all(probs)
-        else:
-            (self.logits,) = broadcast_all(logits)
-        shape = () if is_number(given) else self._given().shape
+        name, given = the_given_one(probs, logits)
+        (parameter,) = broadcast_all(given)
+        setattr(self, name, parameter)
+        shape = () if is_number(given) else parameter.shape
         super().__init__(shape, validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        names = [name for name in ("probs", "logits") if name in self.__dict__]
-        parameters: dict[str, Any] = {n: self.__dict__[n].expand(batch_shape) for n in names}
-        parameters["temperature"] = self.temperature
-        return self._expanded(LogitRelaxedBernoulli, batch_shape, _instance, parameters)
+        return self._expanded(
+            LogitRelaxedBernoulli,
+            batch_shape,
+            _instance,
+            "probs",
+            "logits",
+            temperature=self.temperature,
+        )
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import rushlight
 from rushlight.distributions import constraints
-from rushlight.distributions.categorical import Categorical
+from rushlight.distributions.categorical import Categorical, OverCategorical
 from rushlight.distributions.distribution import Distribution
 from rushlight.distributions.parameters import broadcast_all, clamp_probs
 from rushlight.distributions.transformed_distribution import TransformedDistribution
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ExpRelaxedCategorical", "RelaxedOneHotCategorical"]
 
 
-class ExpRelaxedCategorical(Distribution):
+class ExpRelaxedCategorical(OverCategorical, Distribution):
     """The logarithms of :class:`RelaxedOneHotCategorical` (Maddison, Mnih and Teh 2016).
 
     Args:
@@ -45,26 +45,13 @@ class ExpRelaxedCategorical(Distribution):
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {
-            "temperature": self.temperature,
-            "_categorical": self._categorical.expand(batch_shape),
-        }
-        return self._expanded(ExpRelaxedCategorical, batch_shape, _instance, parameters)
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameters."""
-        return self._categorical.param_shape
-
-    @property
-    def logits(self) -> Tensor:
-        """Logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probability of each class."""
-        return self._categorical.probs
+        return self._expanded(
+            ExpRelaxedCategorical,
+            batch_shape,
+            _instance,
+            "_categorical",
+            temperature=self.temperature,
+        )
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)

@@ -59,13 +59,7 @@ class StudentT(Distribution):
         return found.masked_fill(self.df <= 1, float("nan"))
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {
-            "df": self.df.expand(batch_shape),
-            "loc": self.loc.expand(batch_shape),
-            "scale": self.scale.expand(batch_shape),
-            "_chi2": self._chi2.expand(batch_shape),
-        }
-        return self._expanded(StudentT, batch_shape, _instance, parameters)
+        return self._expanded(StudentT, batch_shape, _instance, "df", "loc", "scale", "_chi2")
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         normal = rushlight.randn(self._extended_shape(sample_shape), dtype=self.df.dtype)

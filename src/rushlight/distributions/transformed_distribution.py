@@ -80,10 +80,13 @@ class TransformedDistribution(Distribution):
         for transform in reversed(self.transforms):
             shape = tuple(transform.inverse_shape(shape))
         base_batch = shape[: len(shape) - len(self.base_dist.event_shape)]
-        parameters = {
-            "base_dist": self.base_dist.expand(base_batch), "transforms": self.transforms
-        }  # fmt: skip
-        return self._expanded(TransformedDistribution, batch_shape, _instance, parameters)
+        return self._expanded(
+            TransformedDistribution,
+            batch_shape,
+            _instance,
+            base_dist=self.base_dist.expand(base_batch),
+            transforms=self.transforms,
+        )
 
     @constraints.dependent_property(is_discrete=False)
     def support(self) -> Any:

@@ -66,8 +66,7 @@ class Uniform(Distribution):
         return (self.high - self.low).square() / 12
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {"low": self.low.expand(batch_shape), "high": self.high.expand(batch_shape)}
-        return self._expanded(Uniform, batch_shape, _instance, parameters)
+        return self._expanded(Uniform, batch_shape, _instance, "low", "high")
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         part = rushlight.rand(self._extended_shape(sample_shape), dtype=self.low.dtype)

@@ -98,11 +98,7 @@ class VonMises(Distribution):
             return ((angle + math.pi + loc) % (2 * math.pi) - math.pi).to(self.loc.dtype)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        parameters = {
-            "loc": self.loc.expand(batch_shape),
-            "concentration": self.concentration.expand(batch_shape),
-        }
-        return self._expanded(VonMises, batch_shape, _instance, parameters)
+        return self._expanded(VonMises, batch_shape, _instance, "loc", "concentration")
 
     @property
     def mean(self) -> Tensor:

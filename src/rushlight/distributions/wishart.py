@@ -10,8 +10,8 @@ import rushlight
 from rushlight.distributions import constraints
 from rushlight.distributions.chi2 import Chi2
 from rushlight.distributions.exp_family import ExponentialFamily
-from rushlight.distributions.multivariate_normal import factor_of_precision
-from rushlight.distributions.parameters import is_number, lazy_property
+from rushlight.distributions.parameters import is_number
+from rushlight.distributions.scale_matrix import ScaleMatrix, factor_of, the_given_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Wishart"]
 
 
-class Wishart(ExponentialFamily):
+class Wishart(ScaleMatrix, ExponentialFamily):
     """The Wishart distribution, of the scatter matrices of `df` normal vectors.
 
     Args:
@@ -52,22 +52,7 @@ class Wishart(ExponentialFamily):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "scale_tril": scale_tril,
-            "precision_matrix": precision_matrix,
-        }
-        matrices = {name: value for name, value in given.items() if value is not None}
-        if len(matrices) != 1:
-            raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be "
-                "specified."
-            )
-        ((name, matrix),) = matrices.items()
-        if matrix.ndim < 2:
-            raise ValueError(
-                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
-            )
+        name, matrix = the_given_matrix(covariance_matrix, precision_matrix, scale_tril)
         batch, event = matrix.shape[:-2], matrix.shape[-2:]
         if is_number(df):
             self.df = rushlight.full(batch, float(df), dtype=matrix.dtype)
@@ -86,45 +71,22 @@ class Wishart(ExponentialFamily):
                 "< df < ndim.",
                 stacklevel=2,
             )
-        if scale_tril is not None:
-            self._unbroadcasted_scale_tril = scale_tril
-        elif covariance_matrix is not None:
-            self._unbroadcasted_scale_tril = rushlight.linalg.cholesky(covariance_matrix)
-        else:
-            self._unbroadcasted_scale_tril = factor_of_precision(matrix)
+        self._unbroadcasted_scale_tril = factor_of(name, matrix)
         # Squared diagonal of Bartlett's factor.
         degrees = self.df.unsqueeze(-1) - rushlight.arange(event[-1], dtype=self.df.dtype)
         self._dist_chi2 = Chi2(df=degrees.expand((*batch, event[-1])))
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         whole = (*batch_shape, *self.event_shape)
-        parameters = {
-            "df": self.df.expand(batch_shape),
-            "_unbroadcasted_scale_tril": self._unbroadcasted_scale_tril.expand(whole),
-            "_dist_chi2": self._dist_chi2.expand((*batch_shape, self.event_shape[-1])),
-        }
-        for name in ("covariance_matrix", "scale_tril", "precision_matrix"):
-            if name in self.__dict__:
-                parameters[name] = self.__dict__[name].expand(whole)
-        return self._expanded(Wishart, batch_shape, _instance, parameters)
-
-    def _broadcast(self, matrix: Tensor) -> Tensor:
-        return matrix.expand((*self._batch_shape, *self._event_shape))
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The Cholesky factor of the scale."""
-        return self._broadcast(self._unbroadcasted_scale_tril)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """The scale: the mean over df."""
-        return self._broadcast(self._unbroadcasted_scale_tril @ self._unbroadcasted_scale_tril.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The inverse of the scale."""
-        return self._broadcast(rushlight.cholesky_inverse(self._unbroadcasted_scale_tril))
+        return self._expanded(
+            Wishart,
+            batch_shape,
+            _instance,
+            "df",
+            _unbroadcasted_scale_tril=self._unbroadcasted_scale_tril.expand(whole),
+            _dist_chi2=self._dist_chi2.expand(whole[:-1]),
+            **self._expanded_matrices(batch_shape),
+        )
 
     def _each(self, values: Tensor) -> Tensor:
         return values.view((*self._batch_shape, 1, 1))

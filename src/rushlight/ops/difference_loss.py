@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
-from rushlight.ops.loss import REDUCTIONS, reduced, reduction_of, scaled
+from rushlight.ops.loss_reduction import REDUCTIONS, reduced, reduction_of, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,13 +69,12 @@ _huber = _difference(
 
 
 def _warn_sizes(input: Tensor, target: Tensor) -> None:
-    if input.shape != target.shape:
-        warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size "
-            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
-            "Please ensure they have the same size.",
-            stacklevel=3,
-        )
+    warnings.warn(
+        f"Using a target size ({target.shape}) that is different to the input size "
+        f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+        "Please ensure they have the same size.",
+        stacklevel=3,
+    )
 
 
 def _check_weight(input: Tensor, weight: Tensor) -> None:
@@ -120,9 +119,9 @@ def mse_loss(
         RuntimeError: the shapes do not broadcast.
         ValueError: for another reduction.
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
-    _warn_sizes(input, target)
+    reduction = reduction_of(size_average, reduce, reduction)
+    if input.shape != target.shape:
+        _warn_sizes(input, target)
     if weight is None:
         return _squared(input, target, reduction)
     _check_weight(input, weight)
@@ -155,9 +154,9 @@ def l1_loss(
         RuntimeError: the shapes do not broadcast.
         ValueError: for another reduction.
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
-    _warn_sizes(input, target)
+    reduction = reduction_of(size_average, reduce, reduction)
+    if input.shape != target.shape:
+        _warn_sizes(input, target)
     if weight is None:
         return _l1_loss(input, target, reduction)
     _check_weight(input, weight)
@@ -193,9 +192,9 @@ def smooth_l1_loss(
         RuntimeError: `beta` is negative, or the shapes do not broadcast.
         ValueError: for another reduction.
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
-    _warn_sizes(input, target)
+    reduction = reduction_of(size_average, reduce, reduction)
+    if input.shape != target.shape:
+        _warn_sizes(input, target)
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss: beta must not be negative, got {beta}")
     if beta == 0:
@@ -226,11 +225,11 @@ def huber_loss(
         RuntimeError: `delta` is not positive, or the shapes do not broadcast.
         ValueError: for another reduction.
     """
-    _warn_sizes(input, target)
+    if input.shape != target.shape:
+        _warn_sizes(input, target)
     if delta <= 0:
         raise RuntimeError(f"huber_loss: delta must be positive, got {delta}")
-    if reduction not in REDUCTIONS:
-        reduction = reduction_of(None, None, reduction)
+    reduction = reduction_of(None, None, reduction)
     if weight is None:
         return _huber(input, target, reduction, delta)
     _check_weight(input, weight)

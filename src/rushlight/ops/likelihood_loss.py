@@ -11,9 +11,16 @@ import warnings
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
-from rushlight.ops.loss import REDUCTIONS, reduce_plain, reduced, reduction_of, scaled
+from rushlight.ops.loss_reduction import (
+    REDUCTIONS,
+    reduce_plain,
+    reduced,
+    reduction_of,
+    scaled,
+)
 from rushlight.ops.pointwise import _where as where
 from rushlight.tensor import Tensor
+
 
 @composed(public=False)
 def binary_cross_entropy(
@@ -37,8 +44,7 @@ def binary_cross_entropy(
     Raises:
         RuntimeError: an input lies outside [0, 1].
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if target.shape != input.shape:
         raise ValueError(
             f"binary_cross_entropy: the target has size {list(target.shape)}, the input "
@@ -104,8 +110,7 @@ def binary_cross_entropy_with_logits(
     Raises:
         ValueError: the shapes differ, or for another reduction.
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if target.shape != input.shape:
         raise ValueError(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"
@@ -299,8 +304,7 @@ def poisson_nll_loss(
     Raises:
         ValueError: for another reduction.
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if log_input:
         loss = input.exp() - target * input
     else:
@@ -349,8 +353,7 @@ def gaussian_nll_loss(
                 f"var is of incorrect size: {list(var.shape)} for an input of size "
                 f"{list(input.shape)}"
             )
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"{reduction} is not valid")
+    reduction = reduction_of(None, None, reduction)
     assert isinstance(var, Tensor)
     held = var + (var.detach().clamp(min=eps) - var.detach())
     loss = 0.5 * (held.log() + (input - target).square() / held)

@@ -1,17 +1,17 @@
-"""Losses over classes: cross-entropy and negative log-likelihood; and what `reduction` means.
+"""Losses over classes: cross-entropy and negative log-likelihood.
 
 Losses per element are in difference_loss.py and likelihood_loss.py, those that rank by a margin in
-margin_loss.py.
+margin_loss.py. In all of them `reduction` is that of loss_reduction.py.
 """
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
 from rushlight.ops.linalg import linear
+from rushlight.ops.loss_reduction import REDUCTIONS, reduction_of
 from rushlight.ops.pointwise import _where as where
 from rushlight.ops.softmax import log_softmax
 
@@ -19,50 +19,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rushlight.tensor import Tensor
-
-REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
-
-
-def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
-    """`reduction`, or what the two older arguments say."""
-    if size_average is None and reduce is None:
-        if reduction in REDUCTIONS:
-            return reduction
-        raise ValueError(f"{reduction} is not a valid value for reduction")
-    if reduce is False:
-        chosen = "none"
-    else:
-        chosen = "sum" if size_average is False else "mean"
-    warnings.warn(
-        f"size_average and reduce args will be deprecated, please use reduction='{chosen}' "
-        "instead.",
-        stacklevel=3,
-    )
-    return chosen
-
-
-def reduced(loss: Tensor, reduction: str) -> Tensor:
-    """The mean or the sum of a loss per element, or the loss itself."""
-    if reduction == "mean":
-        return loss.mean()
-    return loss.sum() if reduction == "sum" else loss
-
-
-def reduce_plain(loss: Tensor, reduction: str) -> Tensor:
-    """As `reduced`, for values without history."""
-    if reduction == "mean":
-        return _core.mean(loss)
-    return _core.sum(loss) if reduction == "sum" else loss
-
-
-def scaled(grad: Tensor, slope: Tensor, reduction: str, factor: float = 1.0) -> Tensor:
-    """factor * slope * grad, where grad is that of the reduced loss."""
-    if reduction == "mean":
-        return slope * (grad * (factor / slope.numel()))
-    return slope * (grad if factor == 1.0 else grad * factor)
-
-
-# ---- classes
 
 
 @composed(public=False)
@@ -95,6 +51,7 @@ def cross_entropy(
         IndexError: a class index is not below C.
         ValueError: input and target have different batch sizes.
     """
+    # Every training step comes by here: the call is made only where it changes something.
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = reduction_of(size_average, reduce, reduction)
     dtype = target.dtype
@@ -308,8 +265,7 @@ def nll_loss(
         IndexError: a class index is not below C.
         ValueError: input and target have different batch sizes.
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     return _nll_loss(input, target, weight, REDUCTIONS[reduction], ignore_index)[0]
 
 

@@ -12,7 +12,7 @@ from rushlight import _core
 from rushlight.autograd.op import composed, op
 from rushlight.ops.activation import logsigmoid
 from rushlight.ops.distance import pairwise_distance
-from rushlight.ops.loss import REDUCTIONS, reduce_plain, reduced, reduction_of, scaled
+from rushlight.ops.loss_reduction import reduce_plain, reduced, reduction_of, scaled
 from rushlight.ops.pointwise import _where as where
 from rushlight.ops.pointwise import minimum
 
@@ -43,8 +43,7 @@ def soft_margin_loss(
         RuntimeError: the shapes do not broadcast.
         ValueError: for another reduction.
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     return _soft_margin_loss(input, target, reduction)
 
 
@@ -88,8 +87,7 @@ def hinge_embedding_loss(
         RuntimeError: the shapes do not broadcast.
         ValueError: for another reduction.
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     apart = where(target != 1, (margin - input).clamp(min=0), 0)
     return reduced(apart + where(target != -1, input, 0), reduction)
 
@@ -119,8 +117,7 @@ def margin_ranking_loss(
         RuntimeError: the tensors differ in their number of dimensions.
         ValueError: for another reduction.
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if not input1.ndim == input2.ndim == target.ndim:
         raise RuntimeError(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
@@ -150,8 +147,7 @@ def cosine_embedding_loss(
         reduce: see `reduction`.
         reduction: "none", "mean" or "sum".
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if target.ndim not in (0, 1):
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if target.ndim == 1 and (input1.ndim != 2 or input2.ndim != 2):
@@ -208,8 +204,7 @@ def multi_margin_loss(
         RuntimeError: a target lies outside [0, C).
         ValueError: `p` is neither 1 nor 2.
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.ndim != 1:
@@ -260,8 +255,7 @@ def multilabel_margin_loss(
     Raises:
         RuntimeError: a target lies outside [-1, C).
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     _classes("multilabel_margin_loss", input)
     if target.shape != input.shape:
         raise RuntimeError(
@@ -300,8 +294,7 @@ def multilabel_soft_margin_loss(
         reduce: see `reduction`.
         reduction: "none", "mean" or "sum".
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:
         loss = loss * weight
@@ -343,8 +336,7 @@ def triplet_margin_loss(
     Raises:
         ValueError: `margin` is not positive.
     """
-    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = reduction_of(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     _check_margin(margin)
     return _triplet(
         anchor, positive, negative, lambda x, y: pairwise_distance(x, y, p, eps), margin, swap,
@@ -377,8 +369,7 @@ def triplet_margin_with_distance_loss(
     Raises:
         ValueError: `margin` is not positive.
     """
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"{reduction} is not a valid value for reduction")
+    reduction = reduction_of(None, None, reduction)
     _check_margin(margin)
     distance = pairwise_distance if distance_function is None else distance_function
     return _triplet(anchor, positive, negative, distance, margin, swap, reduction)

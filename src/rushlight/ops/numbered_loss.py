@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rushlight.autograd.op import composed
 from rushlight.ops import ctc, likelihood_loss, margin_loss
-from rushlight.ops.loss import reduced
+from rushlight.ops.loss_reduction import reduced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

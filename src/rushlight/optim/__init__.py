@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from rushlight.optim.adam import Adam
@@ -77,3 +79,16 @@ def __getattr__(name: str) -> Any:
     value = getattr(module, name) if home else module
     globals()[name] = value
     return value
+
+
+class _WithAll(ModuleType):
+    """This module: who looks at all that is in it, by vars() or dir(), finds what comes later."""
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        for name in _LATER.keys() - globals().keys():
+            __getattr__(name)
+        return globals()
+
+
+sys.modules[__name__].__class__ = _WithAll

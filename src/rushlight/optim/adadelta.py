@@ -6,20 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import rushlight
 from rushlight import _core
-from rushlight.optim.multi_tensor import (
-    MultiTensor,
-    _as_real,
-    _check_at_least_zero,
-    _check_counters,
-    _check_lr,
-    _check_not_capturable,
-    _counter,
-    _descend,
-    _slope,
-)
+from rushlight.optim import checks
+from rushlight.optim.multi_tensor import MultiTensor, _as_real, _counter, _descend, _options, _slope
 from rushlight.optim.optimizer import _to_scalar
 
 if TYPE_CHECKING:
+    from rushlight.optim.multi_tensor import Group, States, Tensors
     from rushlight.optim.optimizer import ParamsT
     from rushlight.tensor import Tensor
 
@@ -66,10 +58,10 @@ class Adadelta(MultiTensor):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        _check_lr(lr)
+        checks.learning_rate(lr)
         if not 0.0 <= rho <= 1.0:
             raise ValueError(f"Invalid rho value: {rho}")
-        _check_at_least_zero(eps=eps, weight_decay=weight_decay)
+        checks.at_least_zero(eps=eps, weight_decay=weight_decay)
         defaults = {
             "lr": lr,
             "rho": rho,
@@ -82,30 +74,25 @@ class Adadelta(MultiTensor):
         }
         super().__init__(params, defaults)
 
-    def _new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+    def _new_state(self, group: Group, p: Tensor) -> dict[str, Any]:
         return {
             "step": _counter(),
             "square_avg": rushlight.zeros_like(p),
             "acc_delta": rushlight.zeros_like(p),
         }
 
-    def _update_by_ops(
-        self, group: dict[str, Any], params: list[Tensor], states: list[dict[str, Any]]
-    ) -> None:
+    def _update_by_ops(self, group: Group, params: Tensors, grads: Tensors, states: States) -> None:
         adadelta(
             params,
-            [p.grad for p in params],  # type: ignore[misc]
+            grads,
             [state["square_avg"] for state in states],
             [state["acc_delta"] for state in states],
             [state["step"] for state in states],
-            capturable=group["capturable"],
-            differentiable=group["differentiable"],
-            lr=group["lr"],
-            rho=group["rho"],
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            maximize=group["maximize"],
-        )
+            **_options(
+                group, "lr", "rho", "eps", "weight_decay", "maximize", "capturable",
+                "differentiable",
+            ),
+        )  # fmt: skip
 
 
 def adadelta(
@@ -130,8 +117,8 @@ def adadelta(
     Slower than the kernel behind `Adadelta.step`, for any dtype and layout, and differentiable.
     Updates all lists in place. Runs in the caller's grad mode.
     """
-    _check_counters(state_steps)
-    _check_not_capturable(capturable, params)
+    checks.counters(state_steps)
+    checks.not_capturable(capturable, params)
     lr = _to_scalar(lr)
     for i, param in enumerate(params):
         state_steps[i] += 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import rushlight
-from rushlight.optim.multi_tensor import _check_counters, _counter
-from rushlight.optim.optimizer import Optimizer, _to_scalar, _with_hooks
+from rushlight.optim import checks
+from rushlight.optim.multi_tensor import _counter
+from rushlight.optim.optimizer import Optimizer, _loss_of, _to_scalar, _with_hooks
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -98,10 +99,7 @@ class Adafactor(Optimizer):
     @rushlight.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters once; see `Optimizer.step`."""
-        loss = None
-        if closure is not None:
-            with rushlight.enable_grad():
-                loss = closure()
+        loss = None if closure is None else _loss_of(closure)
         for group in self.param_groups:
             params = [p for p in group["params"] if p.grad is not None]
             states = [self._state_of(p) for p in params]
@@ -163,7 +161,7 @@ def adafactor(
     maximize: bool,
 ) -> None:
     """One step of `Adafactor` as a function. Updates all lists in place."""
-    _check_counters(state_steps)
+    checks.counters(state_steps)
     if grad_scale is not None or found_inf is not None:
         raise AssertionError("Grad scaling should occur outside of optimizer.step()")
     rate = float(_to_scalar(lr))

@@ -6,18 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import rushlight
 from rushlight import _core
-from rushlight.optim.multi_tensor import (
-    MultiTensor,
-    _as_real,
-    _check_at_least_zero,
-    _check_counters,
-    _check_lr,
-    _counter,
-    _slope,
-)
-from rushlight.optim.optimizer import _check_fused, _to_scalar
+from rushlight.optim import checks
+from rushlight.optim.multi_tensor import MultiTensor, _as_real, _counter, _options, _slope
+from rushlight.optim.optimizer import _to_scalar
 
 if TYPE_CHECKING:
+    from rushlight.optim.multi_tensor import Group, States, Tensors
     from rushlight.optim.optimizer import ParamsT
     from rushlight.tensor import Tensor
 
@@ -48,6 +42,7 @@ class Adagrad(MultiTensor):
     """
 
     _rule = staticmethod(_core.adagrad_step)
+    _takes_sparse = True
     _later_options: ClassVar[dict[str, Any]] = {
         "foreach": None,
         "maximize": False,
@@ -69,8 +64,8 @@ class Adagrad(MultiTensor):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        _check_lr(lr)
-        _check_at_least_zero(
+        checks.learning_rate(lr)
+        checks.at_least_zero(
             lr_decay=lr_decay,
             weight_decay=weight_decay,
             initial_accumulator_value=initial_accumulator_value,
@@ -88,10 +83,7 @@ class Adagrad(MultiTensor):
             "fused": fused,
         }
         super().__init__(params, defaults)
-        if fused and differentiable:
-            raise RuntimeError("`fused` does not support `differentiable`")
-        if fused and foreach:
-            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+        checks.fused_options(fused, foreach, differentiable)
         for group in self.param_groups:
             for p in group["params"]:
                 self.state[p].update(self._new_state(group, p))
@@ -102,29 +94,24 @@ class Adagrad(MultiTensor):
             "Adagrad.share_memory: tensors are not shared between processes here; train in threads"
         )
 
-    def _new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+    def _new_state(self, group: Group, p: Tensor) -> dict[str, Any]:
         start: complex = self.defaults["initial_accumulator_value"]
         if p.is_complex():
             start = complex(start, start)  # type: ignore[arg-type]
         return {"step": _counter(0, group["fused"]), "sum": rushlight.zeros_like(p).fill_(start)}
 
-    def _update_by_ops(
-        self, group: dict[str, Any], params: list[Tensor], states: list[dict[str, Any]]
-    ) -> None:
+    def _update_by_ops(self, group: Group, params: Tensors, grads: Tensors, states: States) -> None:
         if group["fused"]:
-            _check_fused(params)
+            checks.fused_params(params)
         adagrad(
             params,
-            [p.grad for p in params],  # type: ignore[misc]
+            grads,
             [state["sum"] for state in states],
             [state["step"] for state in states],
-            differentiable=group["differentiable"],
-            lr=group["lr"],
-            weight_decay=group["weight_decay"],
-            lr_decay=group["lr_decay"],
-            eps=group["eps"],
-            maximize=group["maximize"],
-        )
+            **_options(
+                group, "lr", "lr_decay", "eps", "weight_decay", "maximize", "differentiable",
+            ),
+        )  # fmt: skip
 
 
 def adagrad(
@@ -155,13 +142,41 @@ def adagrad(
         raise NotImplementedError(
             "adagrad: grad_scale and found_inf; unscale the gradients instead"
         )
-    _check_counters(state_steps)
+    checks.counters(state_steps)
     lr = _to_scalar(lr)
     for i, param in enumerate(params):
         state_steps[i] += 1
         rate = lr / (1 + (state_steps[i].item() - 1) * lr_decay)
+        if grads[i].is_sparse:
+            _sparse_step(param, grads[i], state_sums[i], rate, weight_decay, eps, maximize)
+            continue
         grad = _slope(grads[i], param, weight_decay, maximize)
         param, grad, state_sum = _as_real(param, grad, state_sums[i])
         state_sum.addcmul_(grad, grad)
         direction = grad / (state_sum.sqrt() + eps)
         param.sub_(direction * rate)
+
+
+def _sparse_step(
+    param: Tensor,
+    grad: Tensor,
+    state_sum: Tensor,
+    rate: float | Tensor,
+    weight_decay: float,
+    eps: float,
+    maximize: bool,
+) -> None:
+    """The step of the places that a sparse gradient has."""
+    if weight_decay != 0:
+        raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+    grad = (-grad if maximize else grad).coalesce()
+    indices, values = grad.indices(), grad.values()
+    if values.numel() == 0:
+        return
+
+    def placed(numbers: Tensor) -> Tensor:
+        return rushlight.sparse_coo_tensor(indices, numbers, grad.shape, is_coalesced=True)
+
+    state_sum.add_(placed(values.pow(2)))
+    roots = state_sum.sparse_mask(grad).values().sqrt() + eps
+    param.add_(placed(values / roots), alpha=-float(rate))

@@ -6,18 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import rushlight
 from rushlight import _core
-from rushlight.optim.multi_tensor import (
-    MultiTensor,
-    _as_real,
-    _check_counters,
-    _check_not_capturable,
-    _counter,
-    _slope,
-)
-from rushlight.optim.optimizer import _check_fused, _to_scalar
+from rushlight.optim import checks
+from rushlight.optim.multi_tensor import MultiTensor, _as_real, _counter, _options, _slope
+from rushlight.optim.optimizer import _to_scalar
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
+    from rushlight.optim.multi_tensor import Group, States, Tensors
     from rushlight.optim.optimizer import ParamsT
 
 __all__ = ["Adam", "adam"]
@@ -54,11 +49,8 @@ class Adam(MultiTensor):
 
     _rule = staticmethod(_core.adam_step)
     _later_options: ClassVar[dict[str, Any]] = {
+        **MultiTensor._later_options,
         "amsgrad": False,
-        "maximize": False,
-        "foreach": None,
-        "capturable": False,
-        "differentiable": False,
         "decoupled_weight_decay": False,
         "fused": None,
     }
@@ -79,24 +71,14 @@ class Adam(MultiTensor):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        if isinstance(lr, Tensor):
-            if foreach and not capturable:
-                raise ValueError(
-                    "lr as a Tensor is not supported for capturable=False and foreach=True"
-                )
-            if lr.numel() != 1:
-                raise ValueError("Tensor lr must be 1-element")
-        if not lr >= 0.0:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if not eps >= 0.0:
-            raise ValueError(f"Invalid epsilon value: {eps}")
-        if not weight_decay >= 0.0:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        if isinstance(lr, Tensor) and foreach and not capturable:
+            raise ValueError(
+                "lr as a Tensor is not supported for capturable=False and foreach=True"
+            )
+        checks.learning_rate(lr)
+        checks.at_least_zero(eps=eps, weight_decay=weight_decay)
         _check_betas(betas, bool(foreach and not capturable))
-        if fused and differentiable:
-            raise RuntimeError("`fused` does not support `differentiable`")
-        if fused and foreach:
-            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+        checks.fused_options(fused, foreach, differentiable)
         defaults = {
             "lr": lr,
             "betas": tuple(_to_scalar(beta) for beta in betas),
@@ -112,9 +94,9 @@ class Adam(MultiTensor):
         }
         super().__init__(params, defaults)
 
-    def _new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+    def _new_state(self, group: Group, p: Tensor) -> dict[str, Any]:
         if group["fused"]:
-            _check_fused([p])
+            checks.fused_params([p])
         state = {
             "step": _counter(0, group["fused"]),
             "exp_avg": rushlight.zeros_like(p),
@@ -124,30 +106,22 @@ class Adam(MultiTensor):
             state["max_exp_avg_sq"] = rushlight.zeros_like(p)
         return state
 
-    def _update_by_ops(
-        self, group: dict[str, Any], params: list[Tensor], states: list[dict[str, Any]]
-    ) -> None:
-        amsgrad = group["amsgrad"]
+    def _update_by_ops(self, group: Group, params: Tensors, grads: Tensors, states: States) -> None:
         beta1, beta2 = group["betas"]
         adam(
             params,
-            [p.grad for p in params],  # type: ignore[misc]
+            grads,
             [state["exp_avg"] for state in states],
             [state["exp_avg_sq"] for state in states],
-            [state["max_exp_avg_sq"] for state in states] if amsgrad else [],
+            [state["max_exp_avg_sq"] for state in states] if group["amsgrad"] else [],
             [state["step"] for state in states],
-            capturable=group["capturable"],
-            differentiable=group["differentiable"],
-            fused=group["fused"],
-            decoupled_weight_decay=group["decoupled_weight_decay"],
-            amsgrad=amsgrad,
             beta1=beta1,
             beta2=beta2,
-            lr=group["lr"],
-            weight_decay=group["weight_decay"],
-            eps=group["eps"],
-            maximize=group["maximize"],
-        )
+            **_options(
+                group, "lr", "eps", "weight_decay", "decoupled_weight_decay", "amsgrad", "maximize",
+                "fused", "capturable", "differentiable",
+            ),
+        )  # fmt: skip
 
 
 def _check_betas(betas: tuple[float | Tensor, float | Tensor], float_only: bool) -> None:
@@ -198,8 +172,8 @@ def adam(
     """
     if grad_scale is not None or found_inf is not None:
         raise NotImplementedError("adam: grad_scale and found_inf; unscale the gradients instead")
-    _check_counters(state_steps)
-    _check_not_capturable(capturable and not fused, params)
+    checks.counters(state_steps)
+    checks.not_capturable(capturable and not fused, params)
     lr, beta1, beta2 = _to_scalar(lr), _to_scalar(beta1), _to_scalar(beta2)
     for i, param in enumerate(params):
         step = state_steps[i]

@@ -6,20 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import rushlight
 from rushlight import _core
-from rushlight.optim.multi_tensor import (
-    MultiTensor,
-    _as_real,
-    _check_at_least_zero,
-    _check_betas,
-    _check_counters,
-    _check_lr,
-    _check_not_capturable,
-    _counter,
-    _slope,
-)
+from rushlight.optim import checks
+from rushlight.optim.multi_tensor import MultiTensor, _as_real, _counter, _options, _slope
 from rushlight.optim.optimizer import _to_scalar
 
 if TYPE_CHECKING:
+    from rushlight.optim.multi_tensor import Group, States, Tensors
     from rushlight.optim.optimizer import ParamsT
     from rushlight.tensor import Tensor
 
@@ -65,10 +57,10 @@ class Adamax(MultiTensor):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        _check_lr(lr)
-        _check_at_least_zero(eps=eps)
-        _check_betas(betas)
-        _check_at_least_zero(weight_decay=weight_decay)
+        checks.learning_rate(lr)
+        checks.at_least_zero(eps=eps)
+        checks.betas(betas)
+        checks.at_least_zero(weight_decay=weight_decay)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -81,32 +73,27 @@ class Adamax(MultiTensor):
         }
         super().__init__(params, defaults)
 
-    def _new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+    def _new_state(self, group: Group, p: Tensor) -> dict[str, Any]:
         return {
             "step": _counter(),
             "exp_avg": rushlight.zeros_like(p),
             "exp_inf": rushlight.zeros_like(p),
         }
 
-    def _update_by_ops(
-        self, group: dict[str, Any], params: list[Tensor], states: list[dict[str, Any]]
-    ) -> None:
+    def _update_by_ops(self, group: Group, params: Tensors, grads: Tensors, states: States) -> None:
         beta1, beta2 = group["betas"]
         adamax(
             params,
-            [p.grad for p in params],  # type: ignore[misc]
+            grads,
             [state["exp_avg"] for state in states],
             [state["exp_inf"] for state in states],
             [state["step"] for state in states],
-            maximize=group["maximize"],
-            differentiable=group["differentiable"],
-            capturable=group["capturable"],
-            eps=group["eps"],
             beta1=beta1,
             beta2=beta2,
-            lr=group["lr"],
-            weight_decay=group["weight_decay"],
-        )
+            **_options(
+                group, "lr", "eps", "weight_decay", "maximize", "capturable", "differentiable",
+            ),
+        )  # fmt: skip
 
 
 def adamax(
@@ -132,8 +119,8 @@ def adamax(
     Slower than the kernel behind `Adamax.step`, for any dtype and layout, and differentiable.
     Updates all lists in place. Runs in the caller's grad mode.
     """
-    _check_counters(state_steps)
-    _check_not_capturable(capturable, params)
+    checks.counters(state_steps)
+    checks.not_capturable(capturable, params)
     lr = _to_scalar(lr)
     for i, param in enumerate(params):
         state_steps[i] += 1

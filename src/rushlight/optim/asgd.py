@@ -6,18 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import rushlight
 from rushlight import _core
-from rushlight.optim.multi_tensor import (
-    MultiTensor,
-    _as_real,
-    _check_at_least_zero,
-    _check_lr,
-    _check_not_capturable,
-    _counter,
-    _slope,
-)
+from rushlight.optim import checks
+from rushlight.optim.multi_tensor import MultiTensor, _as_real, _counter, _options, _slope
 from rushlight.optim.optimizer import _to_scalar
 
 if TYPE_CHECKING:
+    from rushlight.optim.multi_tensor import Group, States, Tensors
     from rushlight.optim.optimizer import ParamsT
     from rushlight.tensor import Tensor
 
@@ -69,8 +63,8 @@ class ASGD(MultiTensor):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        _check_lr(lr)
-        _check_at_least_zero(weight_decay=weight_decay)
+        checks.learning_rate(lr)
+        checks.at_least_zero(weight_decay=weight_decay)
         defaults = {
             "lr": lr,
             "lambd": lambd,
@@ -84,7 +78,7 @@ class ASGD(MultiTensor):
         }
         super().__init__(params, defaults)
 
-    def _new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+    def _new_state(self, group: Group, p: Tensor) -> dict[str, Any]:
         return {
             "step": _counter(),
             "eta": _counter(float(group["lr"])),
@@ -92,25 +86,19 @@ class ASGD(MultiTensor):
             "ax": rushlight.zeros_like(p),
         }
 
-    def _update_by_ops(
-        self, group: dict[str, Any], params: list[Tensor], states: list[dict[str, Any]]
-    ) -> None:
+    def _update_by_ops(self, group: Group, params: Tensors, grads: Tensors, states: States) -> None:
         asgd(
             params,
-            [p.grad for p in params],  # type: ignore[misc]
+            grads,
             [state["ax"] for state in states],
             [state["mu"] for state in states],
             [state["eta"] for state in states],
             [state["step"] for state in states],
-            maximize=group["maximize"],
-            differentiable=group["differentiable"],
-            capturable=group["capturable"],
-            lambd=group["lambd"],
-            lr=group["lr"],
-            t0=group["t0"],
-            alpha=group["alpha"],
-            weight_decay=group["weight_decay"],
-        )
+            **_options(
+                group, "lr", "lambd", "alpha", "t0", "weight_decay", "maximize", "capturable",
+                "differentiable",
+            ),
+        )  # fmt: skip
 
 
 def asgd(
@@ -137,7 +125,7 @@ def asgd(
     Slower than the kernel behind `ASGD.step`, for any dtype and layout, and differentiable.
     Updates all lists in place. Runs in the caller's grad mode.
     """
-    _check_not_capturable(capturable, params)
+    checks.not_capturable(capturable, params)
     rate = float(_to_scalar(lr))  # it reaches the parameters by way of the counters only
     for i, param in enumerate(params):
         state_steps[i] += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import rushlight
-from rushlight.optim.multi_tensor import _check_lr
+from rushlight.optim import checks
 from rushlight.optim.optimizer import Optimizer, _to_scalar, _with_hooks
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
-        _check_lr(lr)
+        checks.learning_rate(lr)
         defaults = {
             "lr": lr,
             "max_iter": max_iter,

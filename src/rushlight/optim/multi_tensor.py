@@ -7,14 +7,17 @@ operations, in a function of the optimizer's name; it is the plain version of th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import rushlight
-from rushlight.optim.optimizer import Optimizer, _scalar_dtype, _with_hooks
+from rushlight.optim.optimizer import Optimizer, _loss_of, _scalar_dtype, _with_hooks
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    Group = dict[str, Any]
+    States = list[dict[str, Any]]
+    Tensors = list[Tensor]
 
 __all__: list[str] = []
 
@@ -32,14 +35,13 @@ class MultiTensor(Optimizer):
         "capturable": False,
     }
     _counters: ClassVar[tuple[str, ...]] = ("step",)
+    _takes_sparse: ClassVar[bool] = False
 
-    def _new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+    def _new_state(self, group: Group, p: Tensor) -> dict[str, Any]:
         """The state of a parameter before its first step; empty for a rule without."""
         raise NotImplementedError
 
-    def _update_by_ops(
-        self, group: dict[str, Any], params: list[Tensor], states: list[dict[str, Any]]
-    ) -> None:
+    def _update_by_ops(self, group: Group, params: Tensors, grads: Tensors, states: States) -> None:
         """The step of some parameters, all of which have a gradient, by tensor operations."""
         raise NotImplementedError
 
@@ -59,25 +61,42 @@ class MultiTensor(Optimizer):
     @_with_hooks
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters once; see `Optimizer.step`."""
-        loss = None
-        if closure is not None:
-            with rushlight.enable_grad():
-                loss = closure()
-        state = self.state
-        for group in self.param_groups:
+        loss = None if closure is None else _loss_of(closure)
+        state, groups = self.state, self.param_groups
+        if "found_inf" in self.__dict__ or "grad_scale" in self.__dict__:
+            groups = self._unscaled_groups()
+        for group in groups:
             rest = self._rule(group["params"], group, state)
             if rest is not None:
                 self._update_rest(group, rest)
         return loss
 
-    def _update_rest(self, group: dict[str, Any], rest: list[Tensor] | None) -> None:
+    def _unscaled_groups(self) -> list[Group]:
+        """The groups to update where a scaler of losses has set attributes for `fused` groups.
+
+        Their gradients are divided by `grad_scale`, in place; with a `found_inf` that is not 0 they
+        are left as they are.
+        """
+        scale = self.__dict__.get("grad_scale")
+        found = self.__dict__.get("found_inf")
+        skip = found is not None and float(found) != 0
+        for group in self.param_groups:
+            if scale is not None and group.get("fused") and not skip:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        p.grad.div_(scale)
+        return [group for group in self.param_groups if not (skip and group.get("fused"))]
+
+    def _update_rest(self, group: Group, rest: Tensors | None) -> None:
         """Make the state that is missing; what the rule refuses then is unusual."""
         new = False
         for p in rest or ():
             if p.grad is None:
                 continue
-            if p.grad.is_sparse:
-                raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
+            if p.grad.is_sparse and not self._takes_sparse:
+                name = type(self).__name__
+                hint = ", please consider SparseAdam instead" if name.startswith("Adam") else ""
+                raise RuntimeError(f"{name} does not support sparse gradients{hint}")
             own = self.state[p]
             if not own:
                 own.update(self._new_state(group, p))
@@ -86,8 +105,9 @@ class MultiTensor(Optimizer):
             rest = self._rule(rest, group, self.state)
         params = [p for p in rest or () if p.grad is not None]
         if params:
+            grads: Any = [p.grad for p in params]
             with rushlight.set_grad_enabled(self.defaults["differentiable"]):
-                self._update_by_ops(group, params, [self.state[p] for p in params])
+                self._update_by_ops(group, params, grads, [self.state[p] for p in params])
 
 
 def _counter(value: float = 0.0, fused: bool | None = None) -> Tensor:
@@ -95,42 +115,12 @@ def _counter(value: float = 0.0, fused: bool | None = None) -> Tensor:
     return rushlight.tensor(float(value), dtype=_scalar_dtype(fused))
 
 
-def _check_lr(lr: float | Tensor) -> None:
-    if isinstance(lr, Tensor) and lr.numel() != 1:
-        raise ValueError("Tensor lr must be 1-element")
-    if not lr >= 0.0:
-        raise ValueError(f"Invalid learning rate: {lr}")
-
-
-def _check_at_least_zero(**options: float) -> None:
-    for name, value in options.items():
-        if not value >= 0.0:
-            what = "epsilon" if name == "eps" else name
-            raise ValueError(f"Invalid {what} value: {value}")
-
-
-def _check_betas(betas: tuple[float, float]) -> None:
-    for i, beta in enumerate(betas):
-        if not 0.0 <= beta < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-
-
 # ------------------------------------------------------------------- the functions of tensor ops
 
 
-def _check_counters(counters: Iterable[Any], name: str = "state_steps") -> None:
-    if not all(isinstance(counter, Tensor) for counter in counters):
-        raise RuntimeError(
-            f"API has changed, `{name}` argument must contain a list of singleton tensors"
-        )
-
-
-def _check_not_capturable(capturable: bool, params: list[Tensor]) -> None:
-    if capturable and params:
-        raise AssertionError(
-            "If capturable=True, params and state_steps must be on supported devices: none here, "
-            "the CPU has no graphs to capture; leave capturable=False"
-        )
+def _options(group: Group, *names: str) -> dict[str, Any]:
+    """Options of the group that are keyword arguments of the function, by the same name."""
+    return {name: group[name] for name in names}
 
 
 def _slope(

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import rushlight
-from rushlight.optim.optimizer import Optimizer, _to_scalar, _with_hooks
+from rushlight.optim.optimizer import Optimizer, _loss_of, _to_scalar, _with_hooks
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -102,10 +102,7 @@ class Muon(Optimizer):
 
         Raises RuntimeError for complex parameters or sparse gradients.
         """
-        loss = None
-        if closure is not None:
-            with rushlight.enable_grad():
-                loss = closure()
+        loss = None if closure is None else _loss_of(closure)
         for group in self.param_groups:
             params = [p for p in group["params"] if p.grad is not None]
             for p in params:

@@ -6,20 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import rushlight
 from rushlight import _core
-from rushlight.optim.multi_tensor import (
-    MultiTensor,
-    _as_real,
-    _check_at_least_zero,
-    _check_betas,
-    _check_counters,
-    _check_lr,
-    _check_not_capturable,
-    _counter,
-    _slope,
-)
+from rushlight.optim import checks
+from rushlight.optim.multi_tensor import MultiTensor, _as_real, _counter, _options, _slope
 from rushlight.optim.optimizer import _to_scalar
 
 if TYPE_CHECKING:
+    from rushlight.optim.multi_tensor import Group, States, Tensors
     from rushlight.optim.optimizer import ParamsT
     from rushlight.tensor import Tensor
 
@@ -58,10 +50,7 @@ class NAdam(MultiTensor):
     _rule = staticmethod(_core.nadam_step)
     _counters = ("step", "mu_product")
     _later_options: ClassVar[dict[str, Any]] = {
-        "maximize": False,
-        "foreach": None,
-        "capturable": False,
-        "differentiable": False,
+        **MultiTensor._later_options,
         "decoupled_weight_decay": False,
     }
 
@@ -80,10 +69,10 @@ class NAdam(MultiTensor):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        _check_lr(lr)
-        _check_at_least_zero(eps=eps)
-        _check_betas(betas)
-        _check_at_least_zero(weight_decay=weight_decay, momentum_decay=momentum_decay)
+        checks.learning_rate(lr)
+        checks.at_least_zero(eps=eps)
+        checks.betas(betas)
+        checks.at_least_zero(weight_decay=weight_decay, momentum_decay=momentum_decay)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -98,7 +87,7 @@ class NAdam(MultiTensor):
         }
         super().__init__(params, defaults)
 
-    def _new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+    def _new_state(self, group: Group, p: Tensor) -> dict[str, Any]:
         return {
             "step": _counter(),
             "mu_product": _counter(1),
@@ -106,28 +95,22 @@ class NAdam(MultiTensor):
             "exp_avg_sq": rushlight.zeros_like(p),
         }
 
-    def _update_by_ops(
-        self, group: dict[str, Any], params: list[Tensor], states: list[dict[str, Any]]
-    ) -> None:
+    def _update_by_ops(self, group: Group, params: Tensors, grads: Tensors, states: States) -> None:
         beta1, beta2 = group["betas"]
         nadam(
             params,
-            [p.grad for p in params],  # type: ignore[misc]
+            grads,
             [state["exp_avg"] for state in states],
             [state["exp_avg_sq"] for state in states],
             [state["mu_product"] for state in states],
             [state["step"] for state in states],
-            decoupled_weight_decay=group["decoupled_weight_decay"],
-            capturable=group["capturable"],
-            differentiable=group["differentiable"],
-            maximize=group["maximize"],
             beta1=beta1,
             beta2=beta2,
-            lr=group["lr"],
-            weight_decay=group["weight_decay"],
-            momentum_decay=group["momentum_decay"],
-            eps=group["eps"],
-        )
+            **_options(
+                group, "lr", "eps", "weight_decay", "momentum_decay", "decoupled_weight_decay",
+                "maximize", "capturable", "differentiable",
+            ),
+        )  # fmt: skip
 
 
 def nadam(
@@ -156,9 +139,9 @@ def nadam(
     Slower than the kernel behind `NAdam.step`, for any dtype and layout, and differentiable.
     Updates all lists in place. Runs in the caller's grad mode.
     """
-    _check_counters(state_steps)
-    _check_counters(mu_products, "mu_products")
-    _check_not_capturable(capturable, params)
+    checks.counters(state_steps)
+    checks.counters(mu_products, "mu_products")
+    checks.not_capturable(capturable, params)
     lr = _to_scalar(lr)
     for i, param in enumerate(params):
         state_steps[i] += 1

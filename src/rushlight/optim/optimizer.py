@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from copy import deepcopy
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,6 @@ from rushlight.autograd.graph import RemovableHandle
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
-
     StateDict = dict[str, Any]
 
 __all__ = [
@@ -173,18 +171,15 @@ def _scalar_dtype(fused: bool | None = None):
     return rushlight.float32
 
 
+def _loss_of(closure: Callable[[], Any]) -> Any:
+    """What a closure of `step` returns; it records, though the step itself may not."""
+    with rushlight.enable_grad():
+        return closure()
+
+
 def _to_scalar(value: float | Tensor) -> float | Tensor:
     """An option given as a 1-element tensor of any rank, as a 0-dim tensor."""
     return value.squeeze() if isinstance(value, Tensor) and value.dim() != 0 else value
-
-
-def _check_fused(params: Iterable[Tensor]) -> None:
-    for p in params:
-        if not p.is_floating_point():
-            raise RuntimeError(
-                "`fused=True` requires all the params to be floating point Tensors of supported "
-                f"devices: ['cpu'] but {p.dtype} and {p.device.type}"
-            )
 
 
 def _type_name(value: object) -> str:

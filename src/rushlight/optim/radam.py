@@ -6,20 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import rushlight
 from rushlight import _core
-from rushlight.optim.multi_tensor import (
-    MultiTensor,
-    _as_real,
-    _check_at_least_zero,
-    _check_betas,
-    _check_counters,
-    _check_lr,
-    _check_not_capturable,
-    _counter,
-    _slope,
-)
+from rushlight.optim import checks
+from rushlight.optim.multi_tensor import MultiTensor, _as_real, _counter, _options, _slope
 from rushlight.optim.optimizer import _to_scalar
 
 if TYPE_CHECKING:
+    from rushlight.optim.multi_tensor import Group, States, Tensors
     from rushlight.optim.optimizer import ParamsT
     from rushlight.tensor import Tensor
 
@@ -59,11 +51,8 @@ class RAdam(MultiTensor):
 
     _rule = staticmethod(_core.radam_step)
     _later_options: ClassVar[dict[str, Any]] = {
-        "foreach": None,
-        "maximize": False,
-        "differentiable": False,
+        **MultiTensor._later_options,
         "decoupled_weight_decay": False,
-        "capturable": False,
     }
 
     def __init__(
@@ -80,10 +69,10 @@ class RAdam(MultiTensor):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        _check_lr(lr)
-        _check_at_least_zero(eps=eps)
-        _check_betas(betas)
-        _check_at_least_zero(weight_decay=weight_decay)
+        checks.learning_rate(lr)
+        checks.at_least_zero(eps=eps)
+        checks.betas(betas)
+        checks.at_least_zero(weight_decay=weight_decay)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -97,33 +86,28 @@ class RAdam(MultiTensor):
         }
         super().__init__(params, defaults)
 
-    def _new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+    def _new_state(self, group: Group, p: Tensor) -> dict[str, Any]:
         return {
             "step": _counter(),
             "exp_avg": rushlight.zeros_like(p),
             "exp_avg_sq": rushlight.zeros_like(p),
         }
 
-    def _update_by_ops(
-        self, group: dict[str, Any], params: list[Tensor], states: list[dict[str, Any]]
-    ) -> None:
+    def _update_by_ops(self, group: Group, params: Tensors, grads: Tensors, states: States) -> None:
         beta1, beta2 = group["betas"]
         radam(
             params,
-            [p.grad for p in params],  # type: ignore[misc]
+            grads,
             [state["exp_avg"] for state in states],
             [state["exp_avg_sq"] for state in states],
             [state["step"] for state in states],
-            decoupled_weight_decay=group["decoupled_weight_decay"],
-            differentiable=group["differentiable"],
-            capturable=group["capturable"],
-            maximize=group["maximize"],
             beta1=beta1,
             beta2=beta2,
-            lr=group["lr"],
-            weight_decay=group["weight_decay"],
-            eps=group["eps"],
-        )
+            **_options(
+                group, "lr", "eps", "weight_decay", "decoupled_weight_decay", "maximize",
+                "capturable", "differentiable",
+            ),
+        )  # fmt: skip
 
 
 def radam(
@@ -150,8 +134,8 @@ def radam(
     Slower than the kernel behind `RAdam.step`, for any dtype and layout, and differentiable.
     Updates all lists in place. Runs in the caller's grad mode.
     """
-    _check_counters(state_steps)
-    _check_not_capturable(capturable, params)
+    checks.counters(state_steps)
+    checks.not_capturable(capturable, params)
     lr = _to_scalar(lr)
     longest = 2 / (1 - beta2) - 1
     for i, param in enumerate(params):

@@ -6,20 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import rushlight
 from rushlight import _core
-from rushlight.optim.multi_tensor import (
-    MultiTensor,
-    _as_real,
-    _check_at_least_zero,
-    _check_counters,
-    _check_lr,
-    _check_not_capturable,
-    _counter,
-    _descend,
-    _slope,
-)
+from rushlight.optim import checks
+from rushlight.optim.multi_tensor import MultiTensor, _as_real, _counter, _descend, _options, _slope
 from rushlight.optim.optimizer import _to_scalar
 
 if TYPE_CHECKING:
+    from rushlight.optim.multi_tensor import Group, States, Tensors
     from rushlight.optim.optimizer import ParamsT
     from rushlight.tensor import Tensor
 
@@ -64,12 +56,9 @@ class RMSprop(MultiTensor):
 
     _rule = staticmethod(_core.rmsprop_step)
     _later_options: ClassVar[dict[str, Any]] = {
+        **MultiTensor._later_options,
         "momentum": 0,
         "centered": False,
-        "foreach": None,
-        "maximize": False,
-        "differentiable": False,
-        "capturable": False,
     }
 
     def __init__(
@@ -86,8 +75,8 @@ class RMSprop(MultiTensor):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        _check_lr(lr)
-        _check_at_least_zero(eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
+        checks.learning_rate(lr)
+        checks.at_least_zero(eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -102,7 +91,7 @@ class RMSprop(MultiTensor):
         }
         super().__init__(params, defaults)
 
-    def _new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+    def _new_state(self, group: Group, p: Tensor) -> dict[str, Any]:
         state = {"step": _counter(), "square_avg": rushlight.zeros_like(p)}
         if group["momentum"] > 0:
             state["momentum_buffer"] = rushlight.zeros_like(p)
@@ -110,27 +99,19 @@ class RMSprop(MultiTensor):
             state["grad_avg"] = rushlight.zeros_like(p)
         return state
 
-    def _update_by_ops(
-        self, group: dict[str, Any], params: list[Tensor], states: list[dict[str, Any]]
-    ) -> None:
-        momentum, centered = group["momentum"], group["centered"]
+    def _update_by_ops(self, group: Group, params: Tensors, grads: Tensors, states: States) -> None:
         rmsprop(
             params,
-            [p.grad for p in params],  # type: ignore[misc]
+            grads,
             [state["square_avg"] for state in states],
-            [state["grad_avg"] for state in states] if centered else [],
-            [state["momentum_buffer"] for state in states] if momentum > 0 else [],
+            [state["grad_avg"] for state in states] if group["centered"] else [],
+            [state["momentum_buffer"] for state in states] if group["momentum"] > 0 else [],
             [state["step"] for state in states],
-            maximize=group["maximize"],
-            differentiable=group["differentiable"],
-            capturable=group["capturable"],
-            lr=group["lr"],
-            alpha=group["alpha"],
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            momentum=momentum,
-            centered=centered,
-        )
+            **_options(
+                group, "lr", "alpha", "eps", "weight_decay", "momentum", "centered", "maximize",
+                "capturable", "differentiable",
+            ),
+        )  # fmt: skip
 
 
 def rmsprop(
@@ -158,8 +139,8 @@ def rmsprop(
     Slower than the kernel behind `RMSprop.step`, for any dtype and layout, and differentiable.
     Updates all lists in place. Runs in the caller's grad mode.
     """
-    _check_counters(state_steps)
-    _check_not_capturable(capturable, params)
+    checks.counters(state_steps)
+    checks.not_capturable(capturable, params)
     lr = _to_scalar(lr)
     for i, param in enumerate(params):
         state_steps[i] += 1

@@ -6,17 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import rushlight
 from rushlight import _core
-from rushlight.optim.multi_tensor import (
-    MultiTensor,
-    _as_real,
-    _check_counters,
-    _check_lr,
-    _check_not_capturable,
-    _counter,
-    _slope,
-)
+from rushlight.optim import checks
+from rushlight.optim.multi_tensor import MultiTensor, _as_real, _counter, _options, _slope
 
 if TYPE_CHECKING:
+    from rushlight.optim.multi_tensor import Group, States, Tensors
     from rushlight.optim.optimizer import ParamsT
     from rushlight.tensor import Tensor
 
@@ -66,7 +60,7 @@ class Rprop(MultiTensor):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        _check_lr(lr)
+        checks.learning_rate(lr)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
         defaults = {
@@ -80,7 +74,7 @@ class Rprop(MultiTensor):
         }
         super().__init__(params, defaults)
 
-    def _new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+    def _new_state(self, group: Group, p: Tensor) -> dict[str, Any]:
         size: complex = float(group["lr"])
         if p.is_complex():
             size = complex(size, size)  # type: ignore[arg-type]
@@ -90,24 +84,20 @@ class Rprop(MultiTensor):
             "step_size": rushlight.zeros_like(p).fill_(size),
         }
 
-    def _update_by_ops(
-        self, group: dict[str, Any], params: list[Tensor], states: list[dict[str, Any]]
-    ) -> None:
+    def _update_by_ops(self, group: Group, params: Tensors, grads: Tensors, states: States) -> None:
         etaminus, etaplus = group["etas"]
         step_size_min, step_size_max = group["step_sizes"]
         rprop(
             params,
-            [p.grad for p in params],  # type: ignore[misc]
+            grads,
             [state["prev"] for state in states],
             [state["step_size"] for state in states],
             [state["step"] for state in states],
-            capturable=group["capturable"],
-            maximize=group["maximize"],
-            differentiable=group["differentiable"],
             step_size_min=step_size_min,
             step_size_max=step_size_max,
             etaminus=etaminus,
             etaplus=etaplus,
+            **_options(group, "maximize", "capturable", "differentiable"),
         )
 
 
@@ -133,8 +123,8 @@ def rprop(
     Slower than the kernel behind `Rprop.step`, for any dtype and layout, and differentiable.
     Updates all lists in place. Runs in the caller's grad mode.
     """
-    _check_counters(state_steps)
-    _check_not_capturable(capturable, params)
+    checks.counters(state_steps)
+    checks.not_capturable(capturable, params)
     for i, param in enumerate(params):
         state_steps[i] += 1
         grad = _slope(grads[i], param, 0, maximize)

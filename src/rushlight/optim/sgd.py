@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import rushlight
 from rushlight import _core
+from rushlight.optim import checks
 from rushlight.optim.multi_tensor import MultiTensor, _descend, _slope
-from rushlight.optim.optimizer import _check_fused, _to_scalar
+from rushlight.optim.optimizer import _to_scalar
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -79,10 +80,7 @@ class SGD(MultiTensor):
             raise ValueError(f"Invalid weight_decay value: {weight_decay}")
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        if fused and differentiable:
-            raise RuntimeError("`fused` does not support `differentiable`")
-        if fused and foreach:
-            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+        checks.fused_options(fused, foreach, differentiable)
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -100,7 +98,7 @@ class SGD(MultiTensor):
         """By tensor operations; a first step leaves a copy of the gradient as the buffer."""
         params = [p for p in rest or () if p.grad is not None]
         if group["fused"]:
-            _check_fused(params)
+            checks.fused_params(params)
         momentum = group["momentum"]
         buffers = [self.state[p].get("momentum_buffer") if momentum != 0 else None for p in params]
         with rushlight.set_grad_enabled(self.defaults["differentiable"]):

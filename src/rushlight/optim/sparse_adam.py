@@ -1,12 +1,13 @@
-"""SparseAdam: for sparse gradients, which rushlight does not have."""
+"""SparseAdam: Adam for sparse gradients."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import rushlight
-from rushlight.optim.multi_tensor import _check_betas
-from rushlight.optim.optimizer import Optimizer, _with_hooks
+from rushlight.optim import checks
+from rushlight.optim.optimizer import Optimizer, _loss_of, _to_scalar, _with_hooks
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ __all__ = ["SparseAdam"]
 
 
 class SparseAdam(Optimizer):
-    """Adam that touches only the rows that a sparse gradient names.
+    """Adam that touches only the places that a sparse gradient names.
 
-    Gradients are always dense here, also those of an embedding with ``sparse=True``: `step()`
-    raises RuntimeError for them, as PyTorch's does. It is there so that programs which choose
-    their optimizer late can be loaded; `Adam` is the one to use.
+    The averages of other places stay as they are: they do not decay, and their parameters do not
+    move. Gradients come from `nn.Embedding(..., sparse=True)`, say; a step takes time in proportion
+    to their entries.
 
     Args:
         params: parameters, `(name, parameter)` pairs, or dicts that define groups.
@@ -46,7 +47,7 @@ class SparseAdam(Optimizer):
             raise ValueError(f"Invalid learning rate: {lr}")
         if not eps > 0.0:
             raise ValueError(f"Invalid epsilon value: {eps}")
-        _check_betas(betas)
+        checks.betas(betas)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
         for kind, is_refused, why in (
             ("Sparse", lambda p: p.is_sparse, "requires dense parameter tensors"),
@@ -64,13 +65,71 @@ class SparseAdam(Optimizer):
     @_with_hooks
     @rushlight.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Nothing for parameters without a gradient; RuntimeError for a dense one."""
-        loss = None
-        if closure is not None:
-            with rushlight.enable_grad():
-                loss = closure()
-        if any(p.grad is not None for group in self.param_groups for p in group["params"]):
-            raise RuntimeError(
-                "SparseAdam does not support dense gradients, please consider Adam instead"
+        """Update the parameters once; RuntimeError for a dense gradient."""
+        loss = None if closure is None else _loss_of(closure)
+        for group in self.param_groups:
+            params = [p for p in group["params"] if p.grad is not None]
+            for p in params:
+                if not p.grad.is_sparse:
+                    raise RuntimeError(
+                        "SparseAdam does not support dense gradients, please consider Adam instead"
+                    )
+                if not self.state[p]:
+                    self.state[p].update(
+                        step=0, exp_avg=rushlight.zeros_like(p), exp_avg_sq=rushlight.zeros_like(p)
+                    )
+            beta1, beta2 = group["betas"]
+            for p in params:
+                self.state[p]["step"] += 1
+            sparse_adam(
+                params,
+                [p.grad for p in params],
+                [self.state[p]["exp_avg"] for p in params],
+                [self.state[p]["exp_avg_sq"] for p in params],
+                [self.state[p]["step"] for p in params],
+                eps=group["eps"],
+                beta1=beta1,
+                beta2=beta2,
+                lr=_to_scalar(group["lr"]),
+                maximize=group["maximize"],
             )
         return loss
+
+
+def sparse_adam(
+    params: list[Tensor],
+    grads: list[Tensor],
+    exp_avgs: list[Tensor],
+    exp_avg_sqs: list[Tensor],
+    state_steps: list[int],
+    *,
+    eps: float,
+    beta1: float,
+    beta2: float,
+    lr: float | Tensor,
+    maximize: bool,
+) -> None:
+    """One step of `SparseAdam` as a function; updates parameters and averages in place."""
+    for param, grad, mean, square, step in zip(
+        params, grads, exp_avgs, exp_avg_sqs, state_steps, strict=True
+    ):
+        grad = (-grad if maximize else grad).coalesce()
+        values = grad.values()
+        if values.numel() == 0:
+            continue
+        # Averages move by the difference to the new value: nothing else of them is touched.
+        old_mean = mean.sparse_mask(grad).values()
+        mean_step = (values - old_mean).mul_(1 - beta1)
+        mean.add_(_placed(grad, mean_step))
+        old_square = square.sparse_mask(grad).values()
+        square_step = values.pow(2).sub_(old_square).mul_(1 - beta2)
+        square.add_(_placed(grad, square_step))
+        numerator = mean_step.add_(old_mean)
+        denominator = square_step.add_(old_square).sqrt_().add_(eps)
+        rate = lr * math.sqrt(1 - beta2**step) / (1 - beta1**step)
+        param.add_(_placed(grad, numerator.div_(denominator).mul_(-rate)))
+
+
+def _placed(grad: Tensor, values: Tensor) -> Tensor:
+    """The `values` at the places of a coalesced gradient."""
+    return rushlight.sparse_coo_tensor(grad.indices(), values, grad.shape, is_coalesced=True)

@@ -1,11 +1,16 @@
-"""Losses as modules. `reduction` is ``"none"``, ``"mean"`` or ``"sum"`` over the elements; the
-older arguments `size_average` and `reduce` say the same and warn."""
+"""Losses as modules.
+
+`reduction` is ``"none"``, ``"mean"`` or ``"sum"`` over the elements; the older arguments
+`size_average` and `reduce` say the same and warn.
+"""
 
 from __future__ import annotations
 
 import math
 import warnings
 from typing import TYPE_CHECKING, Any
+
+from rushlight.ops.loss_reduction import reduction_of
 
 from .. import functional as F
 from .distance import PairwiseDistance
@@ -46,20 +51,6 @@ __all__ = [
 ]
 
 
-def _legacy_reduction(size_average: bool | None, reduce: bool | None) -> str:
-    """The `reduction` that the two older arguments stand for."""
-    if reduce is False:
-        reduction = "none"
-    else:
-        reduction = "sum" if size_average is False else "mean"
-    warnings.warn(
-        "size_average and reduce args will be deprecated, please use "
-        f"reduction='{reduction}' instead.",
-        stacklevel=4,
-    )
-    return reduction
-
-
 class _Loss(Module):
     def __init__(
         self,
@@ -69,7 +60,7 @@ class _Loss(Module):
     ) -> None:
         super().__init__()
         if size_average is not None or reduce is not None:
-            reduction = _legacy_reduction(size_average, reduce)
+            reduction = reduction_of(size_average, reduce, reduction, stacklevel=4)
         self.reduction = reduction
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rushlight.optim.lr_scheduler.base import LRScheduler, group_values, set_group_value
 from rushlight.optim.lr_scheduler.plateau import ReduceLROnPlateau
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rushlight.optim.optimizer import Optimizer
     from rushlight.tensor import Tensor
 

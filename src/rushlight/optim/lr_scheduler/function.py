@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rushlight.optim.lr_scheduler.base import LRScheduler, group_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rushlight.optim.optimizer import Optimizer
     from rushlight.tensor import Tensor
 

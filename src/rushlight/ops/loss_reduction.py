@@ -1,0 +1,61 @@
+"""What `reduction` means: the losses of elements or items as they are, their mean or their sum."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from rushlight import _core
+
+if TYPE_CHECKING:
+    from rushlight.tensor import Tensor
+
+REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}  # by name, and as the core's kernels number them
+
+
+def reduction_of(
+    size_average: bool | None, reduce: bool | None, reduction: str, stacklevel: int = 3
+) -> str:
+    """`reduction`, or what the two older arguments say.
+
+    `stacklevel` is that of the warning: the caller of the loss by default.
+
+    Raises ValueError for an unknown reduction.
+    """
+    if size_average is None and reduce is None:
+        if reduction in REDUCTIONS:
+            return reduction
+        raise ValueError(
+            f"{reduction} is not a valid value for reduction: choose one of {list(REDUCTIONS)}"
+        )
+    if reduce is False:
+        chosen = "none"
+    else:
+        chosen = "sum" if size_average is False else "mean"
+    warnings.warn(
+        f"size_average and reduce args will be deprecated, please use reduction='{chosen}' "
+        "instead.",
+        stacklevel=stacklevel,
+    )
+    return chosen
+
+
+def reduced(loss: Tensor, reduction: str) -> Tensor:
+    """The mean or the sum of a loss per element, or the loss itself."""
+    if reduction == "mean":
+        return loss.mean()
+    return loss.sum() if reduction == "sum" else loss
+
+
+def reduce_plain(loss: Tensor, reduction: str) -> Tensor:
+    """As `reduced`, for values without history."""
+    if reduction == "mean":
+        return _core.mean(loss)
+    return _core.sum(loss) if reduction == "sum" else loss
+
+
+def scaled(grad: Tensor, slope: Tensor, reduction: str, factor: float = 1.0) -> Tensor:
+    """factor * slope * grad, where grad is that of the reduced loss."""
+    if reduction == "mean":
+        return slope * (grad * (factor / slope.numel()))
+    return slope * (grad if factor == 1.0 else grad * factor)
