@@ -1,6 +1,7 @@
 // Connectionist temporal classification (Graves et al. 2006): the likelihood of label sequences
 // under all their alignments with a longer sequence of class probabilities, and its gradient.
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <vector>
 
@@ -201,6 +202,87 @@ void run_backward(const Item<T>& item, const T* alpha, T loss, T grad, T* out) {
     }
 }
 
+// The logarithm of a sum of exponentials, with its derivative along a direction.
+template <class T>
+struct Dual {
+    T value = kNever<T>, slope = T(0);
+};
+
+template <class T>
+Dual<T> add_logs(std::initializer_list<Dual<T>> terms) {
+    T top = kNever<T>;
+    for (const Dual<T>& term : terms) top = std::max(top, term.value);
+    if (top == kNever<T>) return {};
+    T sum = 0, slope = 0;
+    for (const Dual<T>& term : terms) {
+        const T weight = std::exp(term.value - top);
+        sum += weight;
+        slope += weight * term.slope;
+    }
+    return {top + std::log(sum), slope / sum};
+}
+
+// The derivative of run_backward's result along a direction of the log_probs, times grad: the
+// shares of alignments follow from one more forward and one more backward pass, of dual numbers.
+// The matrix of second derivatives is symmetric, so this is its product from either side.
+template <class T>
+void run_second(const Item<T>& item, const T* direction, T loss, T grad, T* out) {
+    const Index classes = item.batch.classes, states = item.states;
+    const auto at = [&](Index t) { return (t * item.batch.items + item.number) * classes; };
+    const auto skipped = [&](const Dual<T>* row, Index from, Index to) {
+        return to < states && item.may_skip(to) ? row[from] : Dual<T>{};
+    };
+    for (Index t = item.steps; t < item.batch.steps; ++t) std::fill_n(out + at(t), classes, T(0));
+    if (std::isinf(loss)) {
+        for (Index t = 0; t < item.steps; ++t) {
+            std::fill_n(out + at(t), classes, std::numeric_limits<T>::quiet_NaN());
+        }
+        return;
+    }
+    if (item.steps == 0) return;
+    // Two states that are never reached on either side of a row.
+    const Index width = states + 4;
+    std::vector<Dual<T>> table(std::size_t(item.steps * width));
+    const auto alpha = [&](Index t) { return table.data() + t * width + 2; };
+    const auto emit = [&](Index t, Index s, Dual<T> before) {
+        const Index place = at(t) + item.label(s);
+        return Dual<T>{before.value + item.log_probs[place], before.slope + direction[place]};
+    };
+    for (Index s = 0; s < std::min<Index>(2, states); ++s) alpha(0)[s] = emit(0, s, {T(0), T(0)});
+    for (Index t = 1; t < item.steps; ++t) {
+        const Dual<T>* before = alpha(t - 1);
+        for (Index s = 0; s < states; ++s) {
+            const Dual<T> skip = skipped(before, s - 2, s);
+            alpha(t)[s] = emit(t, s, add_logs<T>({before[s], before[s - 1], skip}));
+        }
+    }
+    const Dual<T>* last = alpha(item.steps - 1);
+    const Dual<T> total = add_logs<T>({last[states - 1], last[states - 2]});
+    // beta leaves out the step itself, which alpha has.
+    std::vector<Dual<T>> rows[2] = {std::vector<Dual<T>>(std::size_t(width)),
+                                    std::vector<Dual<T>>(std::size_t(width))};
+    Dual<T> *later = rows[0].data() + 2, *beta = rows[1].data() + 2;
+    for (Index t = item.steps - 1; t >= 0; --t) {
+        for (Index s = 0; s < states; ++s) {
+            if (t == item.steps - 1) beta[s] = s + 2 < states ? Dual<T>{} : Dual<T>{T(0), T(0)};
+            else beta[s] = add_logs<T>({later[s], later[s + 1], skipped(later, s + 2, s + 2)});
+        }
+        T* row = out + at(t);
+        std::fill_n(row, classes, T(0));
+        for (Index s = 0; s < states; ++s) {
+            const Dual<T> here = alpha(t)[s];
+            const T share = std::exp(here.value + beta[s].value - total.value);
+            row[item.label(s)] += share * (here.slope + beta[s].slope - total.slope);
+        }
+        const T* log_prob = item.log_probs + at(t);
+        for (Index c = 0; c < classes; ++c) {
+            row[c] = grad * (std::exp(log_prob[c]) * direction[at(t) + c] - row[c]);
+        }
+        std::swap(later, beta);
+        for (Index s = 0; s < states; ++s) later[s] = emit(t, s, later[s]);
+    }
+}
+
 DType compute_dtype(std::string_view what, const Array& log_probs) {
     check_as(ErrorKind::NotImplemented, is_floating(log_probs.dtype()), what,
              ": not implemented for ", name_of(log_probs.dtype()));
@@ -258,6 +340,38 @@ Array ctc_loss_backward(const Array& grad, const Array& log_probs, const Array& 
     return cast(result, log_probs.dtype());
 }
 
+// The derivative of ctc_loss_backward's result along a direction of the log_probs.
+Array ctc_loss_second(const Array& direction, const Array& grad, const Array& log_probs,
+                      const Array& targets, const std::vector<Index>& input_lengths,
+                      const std::vector<Index>& target_lengths, const Array& losses, Index blank,
+                      bool zero_infinity) {
+    const DType dtype = compute_dtype("ctc_loss_second", log_probs);
+    const Batch batch = make_batch(log_probs, targets, input_lengths, target_lengths, blank);
+    const Array result = Array::empty(log_probs.shape(), dtype);
+    const Array dense = contiguous(cast(log_probs, dtype));
+    const Array along = contiguous(cast(direction, dtype));
+    const Array upstream = contiguous(cast(grad, dtype)), kept = contiguous(cast(losses, dtype));
+    check(along.numel() == dense.numel() && upstream.numel() == batch.items &&
+              kept.numel() == batch.items,
+          "ctc_loss_second: the saved values are not those of these inputs");
+    dispatch_real("ctc_loss_second", dtype, [&]<class T>() {
+        const T *from = dense.data<T>(), *to = along.data<T>(), *g = upstream.data<T>();
+        const T* loss = kept.data<T>();
+        T* out = result.data<T>();
+        const double cells = double(batch.steps * batch.states());
+        parallel_for(batch.items, 10 * cells * kSecondsPerCell, [&](Index i) {
+            if (zero_infinity && std::isinf(loss[i])) {
+                for (Index t = 0; t < batch.steps; ++t) {
+                    std::fill_n(out + (t * batch.items + i) * batch.classes, batch.classes, T(0));
+                }
+                return;
+            }
+            run_second(Item<T>{batch, i, from}, to, loss[i], g[i], out);
+        });
+    });
+    return cast(result, log_probs.dtype());
+}
+
 }  // namespace
 
 void bind_ctc(nanobind::module_& m) {
@@ -267,6 +381,8 @@ void bind_ctc(nanobind::module_& m) {
     m.def("ctc_loss_backward", &ctc_loss_backward, "grad"_a, "log_probs"_a, "targets"_a,
           "input_lengths"_a, "target_lengths"_a, "losses"_a, "table"_a, "blank"_a,
           "zero_infinity"_a);
+    m.def("ctc_loss_second", &ctc_loss_second, "direction"_a, "grad"_a, "log_probs"_a, "targets"_a,
+          "input_lengths"_a, "target_lengths"_a, "losses"_a, "blank"_a, "zero_infinity"_a);
 }
 
 }  // namespace rushlight

@@ -156,11 +156,10 @@ def test_results_that_do_not_depend_on_the_item() -> None:
 
 def test_an_op_without_a_rule_is_called_for_each_item() -> None:
     x = torch.randn(3, 5)
-    target = torch.tensor([[0, 1], [2, 3], [4, 0]])
+    target = torch.rand(3, 1)
 
     def f(v: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.ctc_loss(v.expand(4, 1, 5).log_softmax(-1), t[None] + 1 - t[None]
-                                            + t[None] * 0, [4], [2])  # fmt: skip
+        return torch.linalg.householder_product(v.reshape(5, 1), t).square().sum()
 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -180,12 +179,19 @@ def test_an_op_without_a_rule_is_called_for_each_item() -> None:
         lambda v: int(v), lambda v: [1, 2][v.long()], lambda v: v.numpy(), lambda v: v.data_ptr(),
         lambda v: v.backward(), lambda v: v.requires_grad_(), lambda v: torch.ones(3)[v > 0],
         lambda v: torch.nonzero(v), lambda v: torch.zeros(()).add_(v),
-        lambda v: torch.add(v, v, out=torch.zeros(())), lambda v: torch.zeros(2)[v.long()],
+        lambda v: torch.add(v, v, out=torch.zeros(())),
     ],
 )  # fmt: skip
 def test_what_cannot_be_seen_is_refused(look: Any) -> None:
     with pytest.raises(RuntimeError, match="vmap"):
         vmap(look)(torch.ones(3))
+
+
+def test_an_item_picks_from_what_all_share() -> None:
+    table, at = torch.arange(6.0).view(3, 2), torch.tensor([2, 0, -1])
+    same(vmap(lambda i: table[i])(at), table[at])
+    same(vmap(lambda i: table[i, 1])(at), table[at, 1])
+    same(vmap(lambda i: table[:, i])(at[1:2]), table[:, at[1:2]].t())
 
 
 def test_a_kernel_never_reads_an_item() -> None:
@@ -243,3 +249,45 @@ def test_threads_do_not_share_levels() -> None:
 
     same(vmap(f)(torch.ones(2)), torch.full((2,), 2.0))
     assert results == [6.0]
+
+
+def test_quantiles_and_histograms() -> None:
+    x = torch.arange(12.0).reshape(3, 4)
+    shares = torch.tensor([0.1, 0.5, 1.0])
+    same(
+        vmap(lambda v, q: torch.quantile(v, q))(x, shares),
+        torch.stack([torch.quantile(v, q) for v, q in zip(x, shares, strict=True)]),
+    )
+    with pytest.raises(RuntimeError):
+        vmap(lambda v, q: torch.quantile(v, q))(x, shares + 0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        counts, edges = vmap(lambda v: torch.histogram(v, 4, range=(0.0, 12.0)))(x)
+    same(counts, torch.stack([torch.histogram(v, 4, range=(0.0, 12.0))[0] for v in x]))
+    assert edges.shape == (3, 5)
+
+
+def test_ctc_loss_and_its_derivatives() -> None:
+    logits, labels = torch.randn(3, 5, 2, 4), torch.randint(1, 4, (3, 2, 3))
+
+    def loss(v: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        logs = v.log_softmax(-1)
+        return torch.nn.functional.ctc_loss(logs, t, [5, 4], [2, 3], zero_infinity=True)
+
+    def second(v: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return grad(lambda u: grad(loss)(u, t).square().sum())(v)
+
+    def alone(v: torch.Tensor) -> torch.Tensor:
+        targets = torch.tensor([1, 2])
+        return torch.nn.functional.ctc_loss(v.log_softmax(-1), targets, torch.tensor(5), [2])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for function in (loss, grad(loss), second):
+            same(vmap(function)(logits, labels), looped(function, logits, labels))
+            wanted = torch.stack([function(v, labels[0]) for v in logits])
+            same(vmap(function, in_dims=(0, None))(logits, labels[0]), wanted)
+        same(vmap(alone)(logits[:, :, 0]), looped(alone, logits[:, :, 0]))
+        twice = vmap(vmap(loss))(torch.stack([logits, -logits]), torch.stack([labels, labels]))
+        same(twice[1], looped(loss, -logits, labels))
+        assert vmap(loss)(logits[:0], labels[:0]).shape == (0,)

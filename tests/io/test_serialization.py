@@ -701,7 +701,7 @@ def test_attributes_from_a_file_cannot_replace_methods():
 
 def test_pytorch_parts_that_do_not_exist_here_say_what_to_do():
     for name, message in [
-        (b"torch._utils\n_rebuild_sparse_tensor", "to_dense"),
+        (b"torch._utils\n_rebuild_sparse_tensor", "three or four parts"),
         (b"torch._utils\n_rebuild_tensor_v3", "dtype"),
         (b"torch.nn.modules.linear\nLinear", "state_dict"),
         (b"torch\nQInt8Storage", "no counterpart"),

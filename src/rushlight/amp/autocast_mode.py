@@ -13,6 +13,7 @@ import rushlight
 from rushlight import _core
 from rushlight.autograd.mode import _Mode
 from rushlight.autograd.op import OPS, set_float32_call
+from rushlight.autograd.watch import set_own_hook
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -110,11 +111,11 @@ def _set_hooks(on: bool) -> None:
     for hook, names in ((_low, _LOW), (_full, full)):
         for name in names:
             if name in OPS:
-                OPS[name].set_hook(hook if on else None)
+                set_own_hook(OPS[name], hook if on else None)
     for name in _OPERATORS:
         form: Any = getattr(Tensor, name, None)
         if form is not None and hasattr(form, "set_hook"):
-            form.set_hook(_low if on else None)
+            set_own_hook(form, _low if on else None)
 
 
 def _count(step: int) -> None:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from enum import Enum
 from typing import Any
 
 import rushlight
 
-__all__ = ["GradScaler"]
+__all__ = ["GradScaler", "OptState"]
+
+
+class OptState(Enum):
+    """How far an optimizer is in an iteration."""
+
+    READY = 0
+    UNSCALED = 1
+    STEPPED = 2
 
 
 class GradScaler:

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+_run: Any = _core.run_backward
+
+
+def set_backward_call(call: Any) -> None:
+    """What walks the graph (a profile gives it its time); None for the core itself."""
+    global _run
+    _run = call or _core.run_backward
+
+
 def _as_tuple(value: Any) -> tuple:
     return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
 
@@ -92,7 +101,7 @@ def backward(
             raise RuntimeError("One of the differentiated Tensors does not require grad")
     start = _start(roots, grad_tensors if grad_tensors is not None else grad_variables)
     keep = create_graph if retain_graph is None else retain_graph
-    results = _core.run_backward(roots, start, wanted, keep, create_graph, True)
+    results = _run(roots, start, wanted, keep, create_graph, True)
     for tensor, gradient in zip(wanted, results):  # leaves were filled by the engine
         if not tensor.is_leaf and gradient is not None:
             tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
@@ -174,7 +183,7 @@ def grad(
         results = _grad_batch(roots, wanted, grad_outputs, keep, create_graph)
     else:
         start = _start(roots, grad_outputs)
-        results = _core.run_backward(roots, start, wanted, keep, create_graph, False)
+        results = _run(roots, start, wanted, keep, create_graph, False)
     if not allow_unused and None in [r if r is None else 0 for r in results]:
         raise RuntimeError(
             "One of the differentiated Tensors appears to not have been used in the graph. Set "

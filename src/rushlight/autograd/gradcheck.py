@@ -592,8 +592,8 @@ def gradgradcheck(
         grad_outputs: gradients of the differentiable outputs, a Tensor or a tuple; checked as well
             where they require grad. Random ones in [-1, 1) if left out.
         gen_non_contig_grad_outputs: whether the random ones are not contiguous.
-        check_fwd_over_rev: not available: the tape differentiates in reverse.
-        check_rev_over_rev: must stay True.
+        check_fwd_over_rev: whether the backward is differentiated by forward mode.
+        check_rev_over_rev: whether it is differentiated by itself; one of the two must be.
 
     All other arguments, the result and the errors are those of :func:`gradcheck`; a ValueError also
     tells that no output requires grad.
@@ -609,10 +609,6 @@ def gradgradcheck(
     if (check_undefined_grad or check_batched_grad) and not check_rev_over_rev:
         option = "check_undefined_grad" if check_undefined_grad else "check_batched_grad"
         raise AssertionError(f"gradgradcheck: {option}=True needs check_rev_over_rev=True")
-    if check_fwd_over_rev:
-        raise NotImplementedError(
-            "gradgradcheck: check_fwd_over_rev=True: the tape has no forward mode"
-        )
     given = _as_tuple(inputs)
     checked = [i for i, value in enumerate(given) if _is_checked(value)]
     if grad_outputs is None:
@@ -648,6 +644,8 @@ def gradgradcheck(
         check_undefined_grad=check_undefined_grad,
         check_grad_dtypes=check_grad_dtypes,
         check_batched_grad=check_batched_grad,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
         fast_mode=fast_mode,
         masked=masked,
     )

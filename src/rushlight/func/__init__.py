@@ -13,6 +13,7 @@ from rushlight.func import (
     layer_rules,
     product_rules,
     random_rules,
+    sequence_rules,
     view_rules,
     window_rules,
 )
@@ -93,4 +94,6 @@ def debug_unwrap(tensor: Tensor, *, recurse: bool = True) -> Tensor:
     return tensor
 
 
-_RULES = (index_rules, layer_rules, product_rules, random_rules, view_rules, window_rules)
+_RULES = (
+    index_rules, layer_rules, product_rules, random_rules, sequence_rules, view_rules, window_rules,
+)  # fmt: skip

@@ -8,7 +8,7 @@ from rushlight import _core
 from rushlight.autograd.op import OPS
 from rushlight.func.batched import is_batched, lifted, lower, wrapped
 from rushlight.func.rules import RULES, pointwise, rule
-from rushlight.ops.loss import REDUCTIONS
+from rushlight.ops.loss_reduction import REDUCTIONS
 from rushlight.ops.softmax import log_softmax
 
 if TYPE_CHECKING:

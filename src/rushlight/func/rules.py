@@ -12,6 +12,7 @@ from rushlight import _core
 from rushlight.autograd.op import OPS
 from rushlight.func.batched import Frame, aligned, item_of, lifted, wrapped
 from rushlight.func.calls import POINTWISE, RULES
+from rushlight.ops.shape import axis_of
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -33,15 +34,9 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
-def axis(dim: Any, rank: int, what: str = "") -> int:
+def axis(dim: Any, rank: int) -> int:
     """The dimension of the inner tensor for dimension `dim` of an item with `rank` of them."""
-    span = rank or 1
-    if not -span <= dim < span:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-span}, {span - 1}], but got "
-            f"{dim})"
-        )
-    return (dim + span if dim < 0 else dim) + 1
+    return axis_of(dim, rank) + 1
 
 
 def axes(dims: Any, rank: int) -> tuple[int, ...]:

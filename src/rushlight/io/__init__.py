@@ -33,6 +33,8 @@ __all__ = [
     "verify",
 ]
 
+DEFAULT_PROTOCOL = 2  # of pickles in a file
+
 
 def save(
     obj: Any,

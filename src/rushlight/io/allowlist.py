@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from rushlight.io.class_names import name_in_torch
+
 __all__ = [
     "add_safe_globals",
     "allowed_by_user",
@@ -70,6 +72,7 @@ def allowed_by_user() -> dict[str, Any]:
         else:
             full = f"{item.__module__}.{item.__qualname__}"
             found[full] = item
-            if full.startswith("rushlight."):  # in PyTorch's files it has PyTorch's name
+            if full.startswith("rushlight."):  # in files it has PyTorch's name
                 found["torch" + full.removeprefix("rushlight")] = item
+                found[".".join(name_in_torch(item) or (full,))] = item
     return found

@@ -15,7 +15,8 @@ def deepcopy_tensor(tensor: Tensor, memo: dict) -> Tensor:
     import copy
 
     cls: Any = type(tensor)
-    result = cls.__new__(cls, _core.clone(tensor.detach()))
+    source = tensor.detach()
+    result = cls.__new__(cls, source.clone() if source._layout else _core.clone(source))
     memo[id(tensor)] = result
     result.requires_grad = tensor.requires_grad
     if tensor.grad is not None:
@@ -31,6 +32,8 @@ def reduce_tensor(tensor: Tensor) -> tuple:
         raise RuntimeError(
             "Can't pickle a tensor with history: it would lose its graph. detach() it first."
         )
+    if tensor._layout:
+        return _reduce_sparse(tensor)
     values = tensor.detach().contiguous()
     size = values.element_size()
     start = values.storage_offset() * size
@@ -40,6 +43,34 @@ def reduce_tensor(tensor: Tensor) -> tuple:
         (type(tensor), data, tensor.dtype.name, tuple(tensor.shape), tensor.requires_grad),
         dict(tensor.__dict__) or None,
     )
+
+
+def _reduce_sparse(tensor: Tensor) -> tuple:
+    parts = tensor._parts
+    if tensor.is_sparse:
+        pattern = parts.pattern
+        made_of: tuple = (pattern.indices, parts.values, pattern.coalesced)
+    else:
+        made_of = (parts.starts, parts.others, parts.values)
+    arguments = (type(tensor), tensor._layout, made_of, tuple(tensor.shape), tensor.requires_grad)
+    return _rebuild_sparse, arguments, dict(tensor.__dict__) or None
+
+
+def _rebuild_sparse(
+    cls: Any, layout: int, made_of: tuple, shape: tuple, requires_grad: bool
+) -> Tensor:
+    from rushlight.sparse.compressed import make_compressed
+    from rushlight.sparse.coo import COO, Pattern, make
+
+    if layout == COO:
+        indices, values, coalesced = made_of
+        plain = make(Pattern(indices, shape[: indices.shape[0]], coalesced), values, shape)
+    else:
+        starts, others, values = made_of
+        plain = make_compressed(layout, starts, others, values, shape)
+    result = cls.__new__(cls, plain)
+    result.requires_grad = requires_grad
+    return result
 
 
 def _rebuild(cls: Any, data: bytes, dtype: str, shape: tuple, requires_grad: bool) -> Tensor:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import rushlight
 from rushlight.io.archive import ArchiveReader
+from rushlight.io.class_names import find
 from rushlight.io.rebuild import Rebuilder
 from rushlight.io.storages import (
     UNTYPED_STORAGE,
@@ -156,7 +157,7 @@ class _TrustingUnpickler(pickle.Unpickler):
         if known is not None:
             return known[0]
         if module == "torch" or module.startswith("torch."):
-            module = "rushlight" + module.removeprefix("torch")
+            return find(module, name)
         return super().find_class(module, name)
 
 

@@ -123,6 +123,18 @@ def _device(*arguments: Any) -> Any:
     return rushlight.device(*arguments)
 
 
+def _layout(name: Any) -> Any:
+    known = {
+        str(kind): kind
+        for kind in (
+            rushlight.strided, rushlight.sparse_coo, rushlight.sparse_csr, rushlight.sparse_csc
+        )
+    }  # fmt: skip
+    if type(name) is not str or name not in known:
+        raise UnpicklingError(f"a tensor has the layout {name!r}, which is not there")
+    return known[name]
+
+
 def _checked_flag(requires_grad: Any, tensor: Tensor) -> bool:
     """``requires_grad``, refused for a tensor that cannot have a gradient."""
     inexact = tensor.dtype.is_floating_point or tensor.dtype.is_complex
@@ -173,6 +185,8 @@ class Rebuilder:
             "torch._utils._rebuild_tensor": self.tensor,
             "torch._utils._rebuild_tensor_v2": self.tensor_v2,
             "torch._utils._rebuild_tensor_v3": self.tensor_v3,
+            "torch._utils._rebuild_sparse_tensor": self.sparse_tensor,
+            "torch.serialization._get_layout": _layout,
             "torch._utils._rebuild_parameter": self.parameter,
             "torch._utils._rebuild_parameter_with_state": self.parameter_with_state,
             "torch._tensor._rebuild_from_type_v2": self.from_type_v2,
@@ -269,6 +283,28 @@ class Rebuilder:
         tensor = self.tensor(self._typed[key], offset, shape, strides)
         return tensor.requires_grad_(_checked_flag(requires_grad, tensor))
 
+    def sparse_tensor(self, layout: Any = None, data: Any = None) -> Tensor:
+        """A sparse tensor of its parts, which are checked."""
+        compressed = (rushlight.sparse_csr, rushlight.sparse_csc)
+        if type(data) is not tuple or not 3 <= len(data) <= 4:
+            raise UnpicklingError("a sparse tensor is not made of three or four parts")
+        *parts, size, coalesced = (*data, None) if layout in compressed or len(data) == 3 else data
+        if any(not isinstance(part, Tensor) or part._layout for part in parts):
+            raise UnpicklingError("the parts of a sparse tensor are not all tensors")
+        shape = _integers(tuple(size), "size")
+        try:
+            if layout is rushlight.sparse_coo and len(parts) == 2:
+                return rushlight.sparse_coo_tensor(
+                    parts[0], parts[1], shape, check_invariants=True, is_coalesced=coalesced
+                )
+            if layout in compressed and len(parts) == 3:
+                return rushlight.sparse_compressed_tensor(
+                    parts[0], parts[1], parts[2], shape, layout=layout
+                )
+        except (IndexError, RuntimeError) as error:
+            raise UnpicklingError(f"the parts of a sparse tensor do not fit: {error}") from error
+        raise UnpicklingError(f"a tensor has the layout {layout}, with {len(parts)} parts")
+
     def _flagged(self, storage: Tensor, conj: bool, neg: bool) -> Tensor:
         """A storage with its values conjugated or negated; made once.
 
@@ -300,6 +336,7 @@ class Rebuilder:
             self.tensor,
             self.tensor_v2,
             self.tensor_v3,
+            self.sparse_tensor,
             self.parameter,
             self.parameter_with_state,
         )

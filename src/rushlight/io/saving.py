@@ -8,10 +8,12 @@ import pickle
 import stat
 import sys
 from collections import OrderedDict
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import rushlight
 from rushlight.io.archive import ALIGNMENT, ArchiveWriter
+from rushlight.io.class_names import module_state, name_in_torch
 from rushlight.io.storages import (
     STORAGE_NAMES,
     UNTYPED_STORAGE,
@@ -55,6 +57,8 @@ class _Storage:
 
 _REBUILD_TENSOR = _Global("torch._utils", "_rebuild_tensor_v2")
 _REBUILD_TENSOR_WITH_DTYPE = _Global("torch._utils", "_rebuild_tensor_v3")
+_REBUILD_SPARSE = _Global("torch._utils", "_rebuild_sparse_tensor")
+_GET_LAYOUT = _Global("torch.serialization", "_get_layout")
 _REBUILD_PARAMETER = _Global("torch._utils", "_rebuild_parameter")
 _REBUILD_PARAMETER_WITH_STATE = _Global("torch._utils", "_rebuild_parameter_with_state")
 _REBUILD_FROM_TYPE = _Global("torch._tensor", "_rebuild_from_type_v2")
@@ -83,6 +87,7 @@ class _Pickler(_PythonPickler):
             rushlight.Size: lambda size: self._save_made(_SIZE, (tuple(size),), size),
             rushlight.device: self._save_device,
             rushlight.dtype: self._save_dtype,
+            rushlight.layout: lambda kind: self._save_made(_GET_LAYOUT, (str(kind),), kind),
             _Global: self._save_name,
             _Storage: lambda storage: self.save_pers(storage.identity),
         }
@@ -107,10 +112,24 @@ class _Pickler(_PythonPickler):
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
         renamed = self._classes.get(obj)
+        if renamed is None and (found := name_in_torch(obj, name)) is not None:
+            renamed = self._classes[obj] = _Global(*found)
         if renamed is None:
             super().save_global(obj, name)
         else:
             self.save(renamed)
+
+    def reducer_override(self, obj: Any) -> Any:
+        """How a module is taken apart: as pickle does it, but with PyTorch's state."""
+        if type(obj) is FunctionType and name_in_torch(obj) is not None:
+            return obj.__name__  # pickle would not come by save_global
+        if not isinstance(obj, rushlight.nn.Module):
+            return NotImplemented
+        taken: Any = obj.__reduce_ex__(self.proto)
+        made, arguments, *rest = taken
+        if rest and isinstance(rest[0], dict) and "_modules" in rest[0]:
+            rest[0] = module_state(obj, rest[0])
+        return made, arguments, *rest
 
     def _save_name(self, name: _Global) -> None:
         self.write(pickle.GLOBAL + f"{name.module}\n{name.name}\n".encode())
@@ -150,10 +169,20 @@ class _Pickler(_PythonPickler):
 
     @staticmethod
     def _maker(tensor: Tensor) -> _Global:
+        if tensor._layout:
+            return _REBUILD_SPARSE
         typed = tensor.dtype.name in STORAGE_NAMES
         return _REBUILD_TENSOR if typed else _REBUILD_TENSOR_WITH_DTYPE
 
     def _tensor_arguments(self, tensor: Tensor) -> tuple[Any, ...]:
+        if tensor._layout:
+            parts, size = tensor._parts, rushlight.Size(tensor.shape)
+            if tensor.is_sparse:
+                pattern = parts.pattern
+                data = (pattern.indices, parts.values, size, pattern.coalesced)
+            else:
+                data = (parts.starts, parts.others, parts.values, size)
+            return (tensor.layout, data)
         flags = {"conj": tensor.is_conj(), "neg": tensor.is_neg()}
         metadata = {name: True for name, is_set in flags.items() if is_set}
         return (

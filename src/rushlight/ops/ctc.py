@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
-from rushlight.ops.loss import REDUCTIONS, reduced, reduction_of
+from rushlight.ops.create import ones_like
+from rushlight.ops.loss_reduction import reduced, reduction_of
 from rushlight.ops.pointwise import _where as where
 from rushlight.tensor import Tensor
 
@@ -52,8 +53,7 @@ def ctc_loss(
     Raises:
         RuntimeError: a length is more than there is.
     """
-    if reduction not in REDUCTIONS:
-        reduction = reduction_of(None, None, reduction)
+    reduction = reduction_of(None, None, reduction)
     single = log_probs.ndim == 2
     batch = 1 if single else log_probs.shape[1] if log_probs.ndim > 1 else 0
     steps, labels = _numbers(input_lengths, batch), _numbers(target_lengths, batch)
@@ -119,8 +119,62 @@ def _ctc_loss_backward(
     """The gradient of the log-probabilities."""
 
 
-def _no_second(grad: Tensor) -> Tensor:
-    raise NotImplementedError("ctc_loss: the second derivative is not implemented")
+def _second_of_grad(
+    grad: Tensor,
+    grad_output: Tensor,
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: list[int],
+    target_lengths: list[int],
+    losses: Tensor,
+    table: Tensor,
+    blank: int,
+    zero_infinity: bool,
+) -> Tensor:
+    each = _ctc_loss_backward(
+        ones_like(grad_output), log_probs, targets, input_lengths, target_lengths, losses, table,
+        blank, zero_infinity,
+    )  # fmt: skip
+    return (grad * each).sum((0, 2))
 
 
-_ctc_loss_backward.vjp(grad_output=_no_second, log_probs=_no_second)
+def _second_of_log_probs(
+    grad: Tensor,
+    grad_output: Tensor,
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: list[int],
+    target_lengths: list[int],
+    losses: Tensor,
+    blank: int,
+    zero_infinity: bool,
+) -> Tensor:
+    return _ctc_loss_second(
+        grad, grad_output, log_probs, targets, input_lengths, target_lengths, losses, blank,
+        zero_infinity,
+    )  # fmt: skip
+
+
+_ctc_loss_backward.vjp(grad_output=_second_of_grad, log_probs=_second_of_log_probs)
+
+
+@op(_core.ctc_loss_second, method=False, public=False)
+def _ctc_loss_second(
+    direction: Tensor,
+    grad_output: Tensor,
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: list[int],
+    target_lengths: list[int],
+    losses: Tensor,
+    blank: int,
+    zero_infinity: bool,
+) -> Tensor:
+    """The derivative of the gradient along a direction, by a forward and a backward pass of it."""
+
+
+def _no_third(grad: Tensor) -> Tensor:
+    raise NotImplementedError("ctc_loss: the third derivative is not implemented")
+
+
+_ctc_loss_second.vjp(direction=_no_third, grad_output=_no_third, log_probs=_no_third)
