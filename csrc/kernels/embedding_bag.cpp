@@ -83,7 +83,7 @@ struct Kept {
 std::pair<Array, Array> embedding_bag(const Array& weight, const Array& indices,
                                       const Array& offsets, const std::string& mode_name,
                                       const std::optional<Array>& sample_weights, bool,
-                                      Index padding) {
+                                      Index padding, bool /*sparse*/) {
     const Mode mode = mode_of(mode_name);
     check(weight.ndim() == 2, "embedding_bag: expected a weight (rows, features), got shape ",
           weight.shape());
@@ -153,7 +153,8 @@ std::pair<Array, Array> embedding_bag(const Array& weight, const Array& indices,
 void bind_embedding_bag(nanobind::module_& m) {
     using namespace nanobind::literals;
     m.def("embedding_bag", &embedding_bag, "weight"_a, "indices"_a, "offsets"_a, "mode"_a,
-          "per_sample_weights"_a.none(), "scale_grad_by_freq"_a, "padding_idx"_a);
+          "per_sample_weights"_a.none(), "scale_grad_by_freq"_a, "padding_idx"_a,
+          "sparse"_a);
 }
 
 }  // namespace rushlight

@@ -86,7 +86,8 @@ public:
         if (!PyDict_Next(state_, &place_, &name, &value) || name != key.object) {
             value = find(state_, key.object);
         }
-        return value && kind_.matches(value) ? as_tensor(value)->array : Array();
+        const bool fits = value && kind_.matches(value) && is_strided(as_tensor(value));
+        return fits ? as_tensor(value)->array : Array();
     }
 
 private:
@@ -225,6 +226,7 @@ inline bool is_counter(const Array& array) {
 
 // Fills the parameter and the gradient of a row; false where tensor operations must do it.
 inline bool take(PyObject* param, PyObject* grad, Array& own, Array& slope) {
+    if (!is_strided(as_tensor(grad)) || !is_strided(as_tensor(param))) return false;
     own = as_tensor(param)->array;
     slope = as_tensor(grad)->array;
     if (!is_floating(own.dtype()) || slope.dtype() != own.dtype() ||

@@ -317,6 +317,7 @@ Array state_of(const Generator& generator) {
 void restore(Generator& generator, nb::handle state) {
     check_as(ErrorKind::Type, is_tensor(state.ptr()), "Generator.set_state: expected a uint8 "
              "tensor, got ", Py_TYPE(state.ptr())->tp_name);
+    check_strided("Generator.set_state", as_tensor(state.ptr()));
     const Array bytes = contiguous(as_tensor(state.ptr())->array);
     check_as(ErrorKind::Type, bytes.dtype() == DType::U8,
              "Generator.set_state: expected a uint8 tensor, got ", name_of(bytes.dtype()));

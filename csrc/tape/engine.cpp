@@ -385,9 +385,9 @@ private:
                 const Array& array = as_tensor(gradient.get())->array;
                 const bool alone = Py_REFCNT(gradient.get()) == 1 &&
                                    array.body()->ref_count() == 1 + array.body()->pending_uses &&
+                                   array.is_contiguous() &&
                                    (array.is_pending() ||
-                                    (array.body()->storage->ref_count() == 1 &&
-                                     array.is_contiguous()));
+                                    array.body()->storage->ref_count() == 1);
                 if (!alone) gradient = PyRef::check(wrap(clone(array)));
             }
             leaf->grad = gradient.release();

@@ -160,7 +160,8 @@ Saved save_value(PyObject* value) {
         saved.output_nr = origin.output_nr;
         GradModeGuard guard(false);
         const TensorObject* tensor = as_tensor(value);
-        const PyRef bare = PyRef::check(tensor->level ? detach_item(tensor) : wrap(array));
+        const PyRef bare = PyRef::check(
+            tensor->level || !is_strided(tensor) ? detach_item(tensor) : wrap(array));
         saved.value = PyRef::check(PyObject_CallOneArg(PyTuple_GET_ITEM(pair, 0), bare.get()));
         saved.unpack = PyRef::borrow(PyTuple_GET_ITEM(pair, 1));
         saved.is_tensor = false;

@@ -81,9 +81,8 @@ def test_embedding_errors():
             nn.Embedding(3, 2, padding_idx=bad)
     with pytest.raises(AssertionError, match="Shape of weight does not match"):
         nn.Embedding(3, 2, _weight=rl.zeros(2, 3))
-    for kind in (nn.Embedding, nn.EmbeddingBag):
-        with pytest.raises(NotImplementedError, match="has no sparse tensors"):
-            kind(3, 2, sparse=True)
+    with pytest.raises(ValueError, match="max mode does not support sparse"):
+        nn.EmbeddingBag(3, 2, mode="max", sparse=True)(rl.tensor([[0, 1]]))
 
 
 def test_embedding_bag():

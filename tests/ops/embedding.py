@@ -28,7 +28,6 @@ Row(
     errors=(
         (IndexError, "out of range", lambda rl: _look_up(rl, 9)),
         (AssertionError, "Padding_idx", lambda rl: _look_up(rl, 0, padding_idx=5)),
-        (NotImplementedError, "sparse", lambda rl: _look_up(rl, 0, sparse=True)),
     ),
 )  # fmt: skip
 

@@ -27,15 +27,19 @@ def embedding(
         indices: of any shape; the result has an axis of features after it.
         padding_idx: a row that receives no gradient; none if negative.
         scale_grad_by_freq: divide the gradient of a row by how often it is named.
-        sparse: has to be False, gradients are dense.
+        sparse: the gradient of `weight` is a sparse tensor with an entry for each index.
 
     Raises:
         IndexError: an index is not that of a row.
     """
-    if sparse:
-        raise NotImplementedError("embedding: sparse gradients are not there; pass sparse=False")
     if weight.ndim != 2:
         raise RuntimeError(f"embedding: 'weight' must be 2-D, got shape {list(weight.shape)}")
+    if sparse and not (weight._level or indices._level):  # inside vmap gradients are dense
+        from rushlight.sparse.embedding import embedding_with_rows
+
+        return embedding_with_rows(
+            weight, indices, weight.shape[0], padding_idx, scale_grad_by_freq
+        )
     return _embedding(weight, indices, weight.shape[0], padding_idx, scale_grad_by_freq)
 
 
@@ -93,13 +97,14 @@ def bags(
     per_sample_weights: Tensor | None,
     scale_grad_by_freq: bool,
     padding_idx: int,
+    sparse: bool = False,
 ) -> Tensor:
     """The sum, mean or maximum of the rows of each bag; bag b starts at indices[offsets[b]].
 
     Rows that are `padding_idx` (none if negative) do not count; an empty bag gives zeros.
     """
     return _embedding_bag(
-        weight, indices, offsets, mode, per_sample_weights, scale_grad_by_freq, padding_idx
+        weight, indices, offsets, mode, per_sample_weights, scale_grad_by_freq, padding_idx, sparse
     )[0]
 
 
@@ -123,7 +128,7 @@ def embedding_bag(
         offsets: where each bag starts in them.
         scale_grad_by_freq: divide the gradient of a row by how often it is named.
         mode: see above.
-        sparse: has to be False, gradients are dense.
+        sparse: the gradient of `weight` is sparse; not for maxima.
         per_sample_weights: for sums, a factor for each index.
         include_last_offset: the last offset is the end of the last bag.
         padding_idx: a row that does not count.
@@ -134,14 +139,12 @@ def embedding_bag(
     """
     if mode not in (0, 1, 2):
         raise RuntimeError(f"embedding_bag: mode must be 0 (sum), 1 (mean) or 2 (max), got {mode}")
-    if sparse:
-        raise NotImplementedError("embedding_bag: sparse gradients are not there")
     if include_last_offset:
         offsets = offsets[:-1]
     row = -1 if padding_idx is None else padding_idx % weight.shape[0]
     result, chosen = _embedding_bag(
         weight, indices, offsets, ("sum", "mean", "max")[mode], per_sample_weights,
-        scale_grad_by_freq, row,
+        scale_grad_by_freq, row, sparse,
     )  # fmt: skip
     zeros = _core.full(tuple(offsets.shape), 0, indices.dtype)
     if mode == 0:
@@ -161,6 +164,7 @@ def _embedding_bag(
     per_sample_weights: Tensor | None,
     scale_grad_by_freq: bool,
     padding_idx: int,
+    sparse: bool,
 ) -> tuple[Tensor, Tensor | None]:
     """The result; and for "max" which row each number is from, -1 where the bag is empty."""
 
@@ -174,6 +178,7 @@ def _embedding_bag_gradient(
     per_sample_weights: Tensor | None,
     scale_grad_by_freq: bool,
     padding_idx: int,
+    sparse: bool,
     result: tuple,
     needs: tuple,
 ) -> tuple:
@@ -188,10 +193,20 @@ def _embedding_bag_gradient(
         grad = grad / counts.clamp(min=1).unsqueeze(-1)
     rows = grad.index_select(0, bag)
     of_weight = of_factors = None
+    if sparse:
+        from rushlight.sparse.embedding import sparse_rows
     if needs[0]:
         scaled = rows if per_sample_weights is None else rows * per_sample_weights.unsqueeze(-1)
-        of_weight = embedding_backward(
-            scaled, indices, weight.shape[0], padding_idx, scale_grad_by_freq
+        if sparse and scale_grad_by_freq:
+            raise RuntimeError(
+                "embedding_backward: scale_grad_by_freq not supported with sparse gradients"
+            )
+        of_weight = (
+            sparse_rows(scaled, indices, weight.shape[0], padding_idx)
+            if sparse
+            else embedding_backward(
+                scaled, indices, weight.shape[0], padding_idx, scale_grad_by_freq
+            )
         )
     if needs[1]:
         looked_up = _embedding(weight, indices, weight.shape[0], padding_idx, False)

@@ -28,14 +28,6 @@ def _padding_row(padding_idx: int | None, rows: int) -> int | None:
     return padding_idx + rows if padding_idx < 0 else padding_idx
 
 
-def _refuse_sparse(name: str, sparse: bool) -> None:
-    if sparse:
-        raise NotImplementedError(
-            f"{name}: sparse=True asks for a sparse gradient, and rushlight has no sparse tensors; "
-            "use sparse=False"
-        )
-
-
 class _Table(Module):
     """The table of Embedding and EmbeddingBag: (num_embeddings, embedding_dim)."""
 
@@ -86,7 +78,8 @@ class Embedding(_Table):
         max_norm: rows that are looked up and longer than this are shortened to it, in place.
         norm_type: the p of the norm for `max_norm`.
         scale_grad_by_freq: divide a row's gradient by how often the input names it.
-        sparse: not supported; raises NotImplementedError.
+        sparse: the gradient of `weight` is a sparse tensor with the rows that the input names:
+            for `SparseAdam`, `SGD` and `Adagrad`.
 
     Shape: input (*) of int32 or int64, output (*, embedding_dim).
 
@@ -109,7 +102,6 @@ class Embedding(_Table):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        _refuse_sparse("Embedding", sparse)
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.padding_idx = _padding_row(padding_idx, num_embeddings)
@@ -140,6 +132,8 @@ class Embedding(_Table):
             text += f", norm_type={self.norm_type}"
         if self.scale_grad_by_freq is not False:
             text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
+        if self.sparse is not False:
+            text += ", sparse=True"
         return text
 
     @classmethod
@@ -177,7 +171,7 @@ class EmbeddingBag(_Table):
         max_norm, norm_type, scale_grad_by_freq, padding_idx: as in :class:`Embedding`; the padding
             row takes no part in the reduction.
         mode: ``"sum"``, ``"mean"`` or ``"max"``.
-        sparse: not supported; raises NotImplementedError.
+        sparse: as in :class:`Embedding`; not with mode ``"max"``.
         include_last_offset: the offsets end with the number of indices.
 
     Shape: input (B, N), bags of equal size; or (N,) with offsets (B,). Output (B, embedding_dim).
@@ -199,7 +193,6 @@ class EmbeddingBag(_Table):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        _refuse_sparse("EmbeddingBag", sparse)
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.max_norm = max_norm

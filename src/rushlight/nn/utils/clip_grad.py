@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 __all__ = ["clip_grad_norm", "clip_grad_norm_", "clip_grad_value_"]
 
 
+def _run(kernel: Any, tensors: list[Tensor], value: Any) -> Any:
+    """What the kernel does to all tensors; NotImplementedError where one is sparse."""
+    try:
+        return kernel(tensors, value)
+    except TypeError as error:
+        if all(tensor._layout == 0 for tensor in tensors):
+            raise
+        raise NotImplementedError(
+            f"{kernel.__name__}: gradients of layout {rushlight.sparse_coo} are not clipped; leave "
+            "their parameters out"
+        ) from error
+
+
 @rushlight.no_grad()
 def _get_total_norm(
     tensors: Tensors,
@@ -43,7 +56,7 @@ def _get_total_norm(
         return rushlight.tensor(0.0)
     real = all(t.is_floating_point() for t in tensors)
     if (real and order != 0) or (order == 2 and all(t.is_complex() for t in tensors)):
-        total = _core.total_norm(tensors, order)
+        total = _run(_core.total_norm, tensors, order)
     else:
         norms = rushlight.stack([rushlight.norm(t, order) for t in tensors])
         total = rushlight.norm(norms, order)
@@ -71,7 +84,7 @@ def _clip_grads_with_norm_(
     grads = _grads_of(parameters)
     if grads:
         factor: Any = float(max_norm) / (total_norm + 1e-6)
-        _core.scale_all(grads, factor.clamp(max=1.0))
+        _run(_core.scale_all, grads, factor.clamp(max=1.0))
 
 
 @rushlight.no_grad()
@@ -140,7 +153,7 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
     limit = float(clip_value)
     grads = _grads_of(parameters)
     if all(grad.is_floating_point() for grad in grads):
-        _core.clamp_all(grads, limit)
+        _run(_core.clamp_all, grads, limit)
     else:
         for grad in grads:
             grad.clamp_(-limit, limit)
