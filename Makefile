@@ -62,7 +62,7 @@ sanitize: $(STAMPS)/test ## the tests on a core with address and undefined behav
 		--config-settings=cmake.define.RUSHLIGHT_SANITIZE=ON .
 	LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	PYTHONMALLOC=malloc PYTHONPATH=$(SANITIZED)/site $(BIN)/python -m pytest -p no:cacheprovider $(TESTS)
+	PYTHONMALLOC=malloc PYTHONPATH=$(CURDIR)/$(SANITIZED)/site $(BIN)/python -m pytest -p no:cacheprovider $(TESTS)
 
 clean: ## remove all that was made here
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis digits-loss.png
@@ -98,10 +98,10 @@ $(STAMPS)/installed: $(STAMPS)/wheel
 	@$(PIP) --no-deps --force-reinstall dist/rushlight-*.whl
 	@touch $@
 
-# One stamp per extra of pyproject.toml.
+# One stamp per extra of pyproject.toml. rushlight itself stays as it is installed, editable perhaps.
 $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/docs: $(STAMPS)/%: pyproject.toml | $(STAMPS)/installed
 	@echo "installing what '$*' needs"
-	@wheel=$$(echo dist/rushlight-*.whl) && $(PIP) "$$wheel[$*]"
+	@$(PIP) "rushlight[$*]"
 	@touch $@
 
 $(ORACLE)/parity $(ORACLE)/bench: $(ORACLE)/%: $(STAMPS)/wheel

@@ -29,14 +29,16 @@ LAYERS = (
     ("dtypes", "return_types", "version"),
     ("tensor", "tensor_types", "printing", "storage", "types"),
     ("autograd",),
-    ("ops", "random", "settings"),
-    ("special", "masked", "signal", "fft", "linalg"),
+    ("ops", "random", "settings", "absent_dtypes", "checks", "symbolic"),
+    ("sparse", "special", "masked", "signal", "fft", "linalg"),
     ("array_api",),
     ("nn",),
     ("multiprocessing", "amp", "backends", "cpu", "cuda"),
     ("accelerator", "compiler", "functional", "futures", "hub", "jit", "mps"),
     ("onnx", "profiler", "xpu"),
-    ("_C", "__config__", "_dynamo", "_inductor", "fx"),
+    ("_C", "_VF", "_jit_internal", "_subclasses", "_utils", "export",
+     "__config__", "_dynamo", "_inductor", "fx"),
+    ("_custom_ops", "_ops", "_schema", "ao", "library", "quasirandom"),
     ("optim", "io", "overrides", "utils", "testing", "func", "distributed", "distributions"),
     ("as_torch", "cli", "__main__"),
 )
@@ -147,8 +149,9 @@ NOT_DIFFERENTIABLE = {
     "comparison and logic": """eq ne lt le gt ge logical_and logical_or logical_xor logical_not
         bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift isnan
         isinf isfinite signbit isposinf isneginf isclose any all""",
-    "results are integers": """floor_divide gcd lcm argmax argmin _nonzero bincount""",
-    "flat, without a gradient in PyTorch": "heaviside histc",
+    "results are integers": """floor_divide gcd lcm argmax argmin _nonzero bincount
+        hash_tensor""",
+    "flat, without a gradient in PyTorch": "heaviside histc _histogram",
     "factors without a gradient in PyTorch": "geqrf linalg_ldl_factor_ex linalg_ldl_solve",
     "special functions": """bessel_j0 bessel_j1 bessel_y0 bessel_y1 modified_bessel_i0
         modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 scaled_modified_bessel_k0

@@ -270,6 +270,76 @@ def test_writes_of_long_rows() -> None:
         assert columns.shape == (20, 50)
 
 
+@pytest.mark.parametrize("scale", [1, 12])
+def test_results_keep_the_order_of_axes(scale: int) -> None:
+    shape = (2 * scale, 3, 5 * scale, 7)
+    for order in permutations(range(4)):
+        memory = t.from_numpy(_values(tuple(shape[axis] for axis in order), "float32"))
+        x = memory.permute(*(order.index(axis) for axis in range(4)))
+        y = t.from_numpy(_values(shape, "float32", 1))
+        kept = [-x, x + x, x * 2, x > 0, x.double(), t.where(x > 0, x, y), x * y[:1, :, :1, :1]]
+        rows = [y + x, y * y, t.maximum(y, x)]
+        assert all(r.stride() == x.stride() for r in kept), order
+        assert all(r.stride() == y.stride() for r in rows), order
+        a, b = x.numpy(), y.numpy()
+        expected = [-a, a + a, a * 2, a > 0, a.astype("float64"), np.where(a > 0, a, b)]
+        assert all(np.array_equal(r.numpy(), e) for r, e in zip(kept, expected))
+        assert np.array_equal(rows[0].numpy(), a + b)
+        assert all(r.stride() == x.stride() for r in kept), "once computed"
+        assert np.array_equal((x + y).contiguous().flatten().numpy(), (a + b).ravel())
+
+
+@pytest.mark.parametrize("length", [*range(1, 36), 63, 64, 65, 100, 127, 300, 511, 513, 1025])
+def test_reductions_of_all_lengths(length: int) -> None:
+    for dtype in ("float32", "float64", "int64", "float16", "uint8"):
+        values = _values((37, length), dtype)
+        if dtype == "float32":
+            values[5, length // 2] = np.nan
+            values[9, length - 1] = np.inf
+        wide = values.astype(np.float64) if dtype.startswith("float") else values
+        for x, axis in [(values, 1), (np.ascontiguousarray(values.T), 0)]:
+            given, array = t.from_numpy(x), wide if axis else wide.T
+            total = given.sum(axis).numpy()
+            tolerance = {"float16": 2e-3, "float32": 1e-6}.get(dtype, 1e-12)
+            assert np.allclose(total, array.sum(axis), tolerance, 0.02, True), dtype
+            assert np.array_equal(given.amax(axis).numpy(), x.max(axis), True), dtype
+            assert np.array_equal(given.amin(axis).numpy(), x.min(axis), True), dtype
+            assert np.array_equal(given.argmax(axis).numpy(), x.argmax(axis)), dtype
+        block = t.from_numpy(np.ascontiguousarray(np.broadcast_to(values, (3, *values.shape))))
+        assert np.allclose(block.sum(1).numpy(), wide.sum(0), tolerance, 0.02, True), dtype
+
+
+def test_extremes_of_half_precision() -> None:
+    numbers = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 6e-8, -6e-8, 65504.0]
+    random = np.random.default_rng(0)
+    for length in (1, 2, 63, 64, 65, 5000):
+        for chosen in (numbers, numbers[:6], numbers[:2], numbers[7:]):
+            values = random.choice(np.array(chosen, dtype=np.float16), (4, length))
+            x = t.from_numpy(values)
+            assert np.array_equal(x.argmax(1).numpy(), values.argmax(1))
+            assert np.array_equal(x.argmin(1).numpy(), values.argmin(1))
+            wide = x.bfloat16().float().numpy()
+            assert np.array_equal(x.bfloat16().argmax(1).numpy(), wide.argmax(1))
+            assert np.array_equal(x.max(1).values.numpy(), values.max(1), True)
+
+
+@pytest.mark.parametrize("columns", [1, 3, 7, 8, 9, 16, 33, 100, 200, 1500])
+def test_one_value_for_a_row(columns: int) -> None:
+    for dtype in ("float32", "float64", "int64"):
+        x, row = _values((90, columns), dtype), np.abs(_values((90, 1), dtype, 1)) + 1
+        one = _values((1, 1), dtype, 2)
+        a, b, c = (t.from_numpy(array) for array in (x, row, one))
+        pairs = [
+            (a + b, x + row), (b - a, row - x), (a * b - c, x * row - one), (a + c, x + one),
+            ((a - b) * b + a, (x - row) * row + x), (a.view(9, 10, -1) * b.view(9, 10, 1)[:, :1],
+            x.reshape(9, 10, -1) * row.reshape(9, 10, 1)[:, :1]),
+        ]  # fmt: skip
+        if dtype.startswith("float"):
+            pairs += [(a / b, x / row), (b / (a * a + 1), row / (x * x + 1))]
+        for found, expected in pairs:
+            assert np.array_equal(found.numpy(), expected)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_bits_do_not_depend_on_threads(threads: int) -> None:
     before = t.get_num_threads()

@@ -135,11 +135,128 @@ def test_classes_that_are_no_tensors():
 def test_names():
     assert overrides.resolve_name(torch.add) == "torch.add"
     assert overrides.resolve_name(F.relu) in ("torch.nn.functional.relu", "torch.relu")
-    assert overrides.resolve_name(torch.Tensor.add) == "torch.Tensor.add"
+    assert overrides.resolve_name(torch.Tensor.add) == "torch.add"  # one op
+    assert overrides.resolve_name(torch.Tensor.backward) == "torch.Tensor.backward"
     assert torch.zeros in overrides.get_ignored_functions()
     assert torch.add in overrides.get_overridable_functions()[torch]
     assert overrides.is_tensor_method_or_property(torch.Tensor.add)
-    assert not overrides.is_tensor_method_or_property(torch.add)
+    assert not overrides.is_tensor_method_or_property(torch.stack)
+
+
+def test_a_method_is_known_under_what_it_was_before():
+    class Own(torch.Tensor):
+        known = {torch.Tensor.to, torch.Tensor.clone, TO_BEFORE[0]}  # noqa: RUF012
+
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            with torch._C.DisableTorchFunctionSubclass():
+                result = func(*args, **(kwargs or {}))
+            return result.as_subclass(cls) if func in cls.known else result
+
+    x = torch.ones(1).as_subclass(Own)
+    assert [type(y) for y in (x.to(torch.float64), x.clone(), x + 1)] == [Own, Own, torch.Tensor]
+    assert torch.Tensor.to == TO_BEFORE[0] and x.to.__self__ is x
+
+
+TO_BEFORE = (torch.Tensor.to,)
+TAKEN_BEFORE = (torch.add, torch.relu, torch.Tensor.mul)
+
+
+def test_functions_that_were_taken_out_before_ask():
+    add, relu, mul = TAKEN_BEFORE
+    x, y = plain(1.0), torch.ones(1)
+    assert [type(z) for z in (add(y, x), relu(x), mul(y, x))] == [Plain] * 3
+
+
+def test_methods_of_a_plain_tensor_ask():
+    x, y = plain(1.0), torch.ones(1)
+    results = [
+        y.add(x), y.where(y > 0, x), y.expand_as(x), y.matmul(x), y[x.long() - 1],
+        y.index_add(0, y.long() - 1, x),
+    ]  # fmt: skip
+    assert [type(z) for z in results] == [Plain] * len(results)
+
+
+def test_a_mode_sees_every_function():
+    calls = []
+
+    class Logged(overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            calls.append(func.__name__)
+            return func(*args, **(kwargs or {}))
+
+    layer = nn.Linear(2, 3)
+    with Logged() as mode:
+        assert overrides._get_current_function_mode() is mode
+        x = torch.ones(4, 2)
+        layer(x).relu().sum().backward()
+        torch.stack([x, x])
+        x.view(8)
+        1 + x
+    assert calls[:6] == ["ones", "linear", "relu", "sum", "backward", "stack"]
+    assert calls[6:8] == ["view", "add"]
+    torch.ones(1) + 1
+    assert len(calls) == 8
+    assert layer.weight.grad is not None
+
+
+def test_modes_inside_modes():
+    seen = []
+
+    class Named(overrides.BaseTorchFunctionMode):
+        def __init__(self, name):
+            super().__init__()
+            self.name = name
+
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            seen.append((self.name, func.__name__, types))
+            return super().__torch_function__(func, types, args, kwargs)
+
+    with Named("outer"), Named("inner"):
+        y = plain(1.0).exp()
+    assert type(y) is Plain
+    assert seen[-2:] == [("inner", "exp", (Plain,)), ("outer", "exp", (Plain,))]
+
+    class Doubled(overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            result = func(*args, **(kwargs or {}))
+            return result * 2 if func is torch.full else result
+
+    with Doubled():
+        assert torch.full((1,), 3.0).tolist() == [6.0]
+        with overrides.DisableTorchFunction():
+            assert torch.full((1,), 3.0).tolist() == [3.0]
+    with overrides.TorchFunctionMode(), pytest.raises(NotImplementedError, match="TorchFunction"):
+        torch.ones(1)
+
+
+def test_modes_and_autocast():
+    calls = []
+
+    class Logged(overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            calls.append(func.__name__)
+            return func(*args, **(kwargs or {}))
+
+    x = torch.ones(2, 2)
+    with Logged(), torch.autocast("cpu"):
+        assert (x @ x).dtype is torch.bfloat16
+    with torch.autocast("cpu"), Logged():
+        assert torch.mm(x, x).dtype is torch.bfloat16
+    assert "matmul" in calls and "mm" in calls
+    assert torch.mm(x, x).dtype is torch.float32
+
+
+def test_nothing_asks_after_the_last_mode():
+    overrides._deactivate()
+    try:
+        before = torch.cat
+        with overrides.BaseTorchFunctionMode():
+            assert torch.cat == before and torch.cat is not before
+        assert torch.cat is before and "view" in vars(torch.Tensor)
+        assert "item" not in vars(torch.Tensor)
+    finally:
+        overrides._activate()
 
 
 def test_parameters_do_not_take_over():

@@ -160,8 +160,13 @@ def test_numbers_where_tensors_belong():
 
 
 def test_dtypes_that_are_not_there_say_so():
-    with pytest.raises(AttributeError, match="no dtype torch.complex32"):
-        rl.complex32  # noqa: B018
+    assert rl.complex32 is rl.chalf and repr(rl.chalf) == "torch.complex32"
+    for absent in (rl.complex32, rl.float8_e4m3fn, rl.qint8):  # named, and no tensor has them
+        with pytest.raises(TypeError, match="dtype"):
+            rl.ones(2).to(absent)
+        with pytest.raises(TypeError, match="dtype"):
+            rl.ones(2, dtype=absent)
+    assert rl.finfo(rl.float8_e5m2).max == 57344 and rl.float8_e5m2.is_floating_point
     with pytest.raises(NotImplementedError, match="complex32"):
         rl.ones(2).chalf()
 
@@ -180,3 +185,34 @@ def test_storage_is_the_memory_in_elements() -> None:
     import sys
 
     assert sys.getsizeof(x.untyped_storage()) >= 24
+
+
+def test_old_constructors_take_few_keywords():
+    assert rl.Tensor(size=(2, 3)).shape == rl.FloatTensor(size=(2, 3)).shape == (2, 3)
+    assert rl.Tensor(data=[1.5]).tolist() == rl.Tensor(other=rl.tensor([1.5])).tolist() == [1.5]
+    assert rl.Tensor([1.5], device="cpu").tolist() == [1.5]
+    assert rl.LongTensor([1], device="cpu").tolist() == [1]
+    for kind in (rl.Tensor, rl.FloatTensor):
+        with pytest.raises(TypeError, match="'requires_grad'"):
+            kind([1.0], requires_grad=True)
+        with pytest.raises(TypeError, match="'dtype'"):
+            kind(2, dtype=rl.float32)
+        with pytest.raises(RuntimeError, match="cuda"):
+            kind(device="cuda")
+
+
+def test_python_numbers():
+    for kind in (float, int, complex):
+        for shape in (2, 0):
+            with pytest.raises(ValueError, match="only one element tensors"):
+                kind(rl.ones(shape))
+        assert kind(rl.full((1, 1), 3.0)) == 3
+    assert float(rl.tensor(2 + 0j)) == 2.0 and int(rl.tensor(2 + 0j)) == 2
+    assert complex(rl.tensor(2 + 1j)) == 2 + 1j
+    for kind in (float, int):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            kind(rl.tensor(1 + 2j))
+    with pytest.raises(OverflowError):
+        int(rl.tensor(float("inf")))
+    with pytest.raises(RuntimeError, match="ambiguous"):
+        bool(rl.ones(2))

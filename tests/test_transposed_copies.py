@@ -9,7 +9,10 @@ import pytest
 
 import rushlight as t
 
-SHAPES = [(16, 16), (64, 65), (200, 130), (17, 3, 40), (3, 70, 33), (2, 20, 5, 30), (1, 128, 16)]
+SHAPES = [
+    (16, 16), (64, 65), (200, 130), (17, 3, 40), (3, 70, 33), (2, 20, 5, 30), (1, 128, 16),
+    (2, 3, 41, 30), (300, 2), (700, 4), (2, 7, 11, 9),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -42,3 +45,14 @@ def test_onto_itself() -> None:
     x = t.from_numpy(values.copy())
     x.copy_(x.t())
     assert np.array_equal(x.numpy(), values.T)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "int64", "complex128"])
+def test_into_every_order_of_axes(dtype: str) -> None:
+    for shape in [(70, 90), (600, 5), (4, 40, 33), (2, 3, 30, 31)]:
+        values = np.random.default_rng(0).integers(0, 100, shape).astype(dtype)
+        for order in permutations(range(len(shape))):
+            memory = t.zeros(tuple(shape[axis] for axis in order), dtype=getattr(t, dtype))
+            back = tuple(order.index(axis) for axis in range(len(shape)))
+            memory.permute(*back).copy_(t.from_numpy(values))
+            assert np.array_equal(memory.numpy(), values.transpose(order)), (shape, order)

@@ -59,7 +59,7 @@ Scalar value_of(const Array& array) {
 }
 
 bool Array::is_contiguous() const noexcept {
-    if (body_->pending || body_->numel == 0) return true;
+    if (body_->numel == 0) return true;
     Index expected = 1;
     for (int i = ndim() - 1; i >= 0; --i) {
         if (size(i) == 1) continue;

@@ -151,7 +151,6 @@ std::optional<Dims> Array::view_strides(const Dims& target) const {
     Index wanted = 1;
     for (Index size : target) wanted *= size;
     if (wanted != numel()) return std::nullopt;
-    if (is_pending()) return contiguous_strides(target);
     if (numel() == 0) {
         if (target == shape()) return strides();
         return contiguous_strides(target);

@@ -54,6 +54,9 @@ Array extreme(std::string_view what, Reduction kind, const Array& x, const std::
               bool keepdim) {
     const std::uint64_t axes = axes_of(what, x, dim);
     check(!is_complex(x.dtype()), what, ": not implemented for ", name_of(x.dtype()));
+    check((dim && !dim->empty()) || x.numel() > 0, what,
+          "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+          "dim with the 'dim' argument.");
     for (int d = 0; d < x.ndim(); ++d)
         if ((axes >> d) & 1)
             check_as(ErrorKind::Index, x.size(d) > 0, what, ": Expected reduction dim ", d,

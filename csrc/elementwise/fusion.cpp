@@ -2,6 +2,7 @@
 // is computed again.
 #include <algorithm>
 
+#include "elementwise/layout.h"
 #include "elementwise/pass.h"
 #include "elementwise/pending.h"
 #include "elementwise/table.h"
@@ -101,7 +102,9 @@ public:
             } else {
                 compute(pass, node);
                 if (!node.output) continue;
-                out = into ? *into : Array::empty(node.owner->shape, node.owner->dtype);
+                out = into ? *into
+                           : empty_with_layout(node.owner->shape, node.owner->strides,
+                                               node.owner->dtype);
                 pass.keep(pass.convert(node.slot, node.owner->dtype, out.dtype()), out);
             }
             results.emplace_back(&entry, out);
@@ -215,14 +218,17 @@ private:
 
 }  // namespace
 
+DType loop_dtype(int row, int i, DType calc) {
+    return row == row_of<rows::Where> && i == 0 ? DType::Bool : calc;
+}
+
 DType operand_dtype(int row, int i, const Operand& operand, DType calc) {
-    if (row == row_of<rows::Where> && i == 0) return DType::Bool;
     // A number keeps its digits as the second factor of half types, as in PyTorch.
     const bool factor = row == row_of<rows::Mul> || row == row_of<rows::Div> ||
                         row == row_of<rows::FloorDivide>;
     const bool number = !operand.array ||
                         (operand.array.ndim() == 0 && !is_half(operand.array.dtype()));
-    return factor && i == 1 && number && is_half(calc) ? DType::F32 : calc;
+    return factor && i == 1 && number && is_half(calc) ? DType::F32 : loop_dtype(row, i, calc);
 }
 
 int apply_row(Pass& pass, int row, const RowInfo& info, DType calc, std::span<const int> sources) {

@@ -6,6 +6,7 @@
 #include "array/dims.h"
 #include "array/dtype.h"
 #include "elementwise/row.h"
+#include "runtime/isa.h"
 
 namespace rushlight {
 
@@ -20,6 +21,9 @@ inline constexpr int kScalarRows = 4;
 
 // dst[i] = row(src[0][i], src[1][i], ...). dst may be one of the sources.
 using PointwiseLoop = void (*)(void* dst, const void* const* src, Index n);
+// Rows of n values side by side with one value each, `step` bytes apart.
+using WithOneRowsLoop = void (*)(void* dst, const void* src, const std::byte* ones, Index step,
+                                 Index rows, Index n);
 // Between memory of a dtype (any stride, in bytes) and a register.
 using LoadLoop = void (*)(void* dst, const std::byte* src, Index stride, Index n);
 using StoreLoop = void (*)(std::byte* dst, Index stride, const void* src, Index n);
@@ -32,6 +36,9 @@ using StoreRowsLoop = void (*)(std::byte* dst, Index row, Index rows, Index stri
 using ReduceLoop = void (*)(void* acc, const void* src, Index n);
 // The same for rows of n side by side: the r-th into acc[r * step], or all into acc[0, n).
 using ReduceRowsLoop = void (*)(void* acc, Index step, const void* src, Index rows, Index n);
+// dst[r, c] = src[c, r]; the distances between rows are in elements.
+using TransposeLoop = void (*)(void* dst, Index dst_row, const void* src, Index src_row, Index rows,
+                               Index cols);
 
 struct LoopTable {
     static constexpr int kMaxRows = 128;
@@ -40,6 +47,7 @@ struct LoopTable {
     PointwiseLoop pair[kOuters][kInners] = {};
     // add, sub, mul, div of floats or doubles with one value for the first or second operand.
     PointwiseLoop with_one[kScalarRows][2][kRegs] = {};
+    WithOneRowsLoop with_one_rows[kScalarRows][2][kRegs] = {};  // and with one for each row
     PointwiseLoop convert[kRegs][kRegs] = {};  // from register type, to register type
     PointwiseLoop round[kDTypes] = {}; // to what the dtype can hold; null where nothing is lost
     LoadLoop load[kDTypes] = {};
@@ -50,8 +58,9 @@ struct LoopTable {
     ReduceLoop reduce_columns[kReductions][kRegs] = {};
     ReduceRowsLoop reduce_rows[kReductions][kRegs] = {};
     ReduceRowsLoop reduce_rows_columns[kReductions][kRegs] = {};
+    TransposeLoop transpose[5] = {};  // by the logarithm of the element's size
 };
 
-const LoopTable& loops();
+RUSHLIGHT_ISA_TABLE(LoopTable, loops)
 
 }  // namespace rushlight

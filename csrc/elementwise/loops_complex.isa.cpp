@@ -165,34 +165,6 @@ void store_pair_rows(std::byte* dst, Index row, Index rows, Index stride, const 
     }
 }
 
-// Running sums side by side, joined in a fixed order at the end of the row.
-void sum_row(void* acc, const void* src, Index n) {
-    constexpr Index kLanes = 64;
-    auto* s = static_cast<const double*>(src);
-    auto* total = static_cast<double*>(acc);
-    Index i = 0;
-    if (2 * n >= kLanes) {
-        double lanes[kLanes] = {};
-        for (; i + kLanes <= 2 * n; i += kLanes)
-            for (Index l = 0; l < kLanes; ++l) lanes[l] += s[i + l];
-        for (Index width = kLanes / 2; width > 1; width /= 2)
-            for (Index l = 0; l < width; ++l) lanes[l] += lanes[l + width];
-        total[0] += lanes[0];
-        total[1] += lanes[1];
-    }
-    for (; i < 2 * n; i += 2) {
-        total[0] += s[i];
-        total[1] += s[i + 1];
-    }
-}
-
-void sum_columns(void* acc, const void* src, Index n) {
-    auto* a = static_cast<double*>(acc);
-    auto* s = static_cast<const double*>(src);
-#pragma GCC ivdep
-    for (Index i = 0; i < 2 * n; ++i) a[i] += s[i];
-}
-
 template <class Row>
 void set(LoopTable& table, PointwiseLoop loop) {
     table.pointwise[row_of<Row>][int(Reg::Complex)] = loop;
@@ -218,8 +190,6 @@ void add_complex_loops(LoopTable& table) {
     table.store[int(DType::C64)] = store_pairs;
     table.load_rows[int(DType::C64)] = load_pair_rows;
     table.store_rows[int(DType::C64)] = store_pair_rows;
-    table.reduce_row[int(Reduction::Sum)][int(Reg::Complex)] = sum_row;
-    table.reduce_columns[int(Reduction::Sum)][int(Reg::Complex)] = sum_columns;
 }
 
 }  // namespace rushlight::RUSHLIGHT_ISA

@@ -47,6 +47,7 @@ private:
         int row = -1;  // of the table, for float arithmetic that may pair up
         int rounds_to = -1;  // the dtype whose rounding this is
         int scalar = -1;     // its number in LoopTable::with_one
+        int column = -1;     // the operand that is one value for each of several rows
         Reg reg = Reg::Float;
     };
     struct Access {  // how memory is walked: strides in bytes over the collapsed space
@@ -90,6 +91,7 @@ private:
     int step(PointwiseLoop loop, int slot, Reg reg);
 
     void run_tiles();
+    void plan();
     void collapse();
     void order_axes(std::span<Dims* const> all);
     void drop_roundings();
@@ -124,13 +126,11 @@ private:
 // Whether a register of this dtype has the layout of memory.
 inline bool plain_layout(DType d) { return size_of(d) == reg_size(reg_of(d)); }
 
-// The axis with stride 1, other than the last one, of an array that is better copied by squares
-// than walked along its last axis; -1 for none.
-int transposed_axis(const Dims& shape, const Dims& strides);
-
-// A row of the table in a pass, its result rounded to what `calc` can hold.
-// The dtype in which a computation in `calc` takes its operand number i.
+// The dtype that the loop of a row in `calc` reads as operand number i, and the one in which a
+// pass brings that operand in.
+DType loop_dtype(int row, int i, DType calc);
 DType operand_dtype(int row, int i, const Operand& operand, DType calc);
+// A row of the table in a pass, its result rounded to what `calc` can hold.
 int apply_row(Pass& pass, int row, const RowInfo& info, DType calc, std::span<const int> sources);
 
 }  // namespace rushlight

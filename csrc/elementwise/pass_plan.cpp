@@ -1,17 +1,25 @@
-// What a Pass decides before it runs: the order of its axes, which instructions it can save, and
-// which registers its values take.
+// What a Pass decides before it runs: the order of its axes, which instructions it can save, which
+// registers its values take, and how the space is cut into tiles.
 #include <algorithm>
 #include <limits>
 
 #include "elementwise/pass.h"
 #include "elementwise/pending.h"
+#include "elementwise/transpose.h"
 
 namespace rushlight {
 
 namespace {
 
+// Tiles depend on the space alone, never on the number of threads.
+constexpr Index kTileElements = 32768;
+constexpr Index kMostTiles = 1 << 20;
+constexpr Index kLongestBlock = 1024;  // of values that go through registers
+constexpr std::size_t kRegisterBudget = 26 * 1024;  // bytes of first-level cache for registers
 constexpr Index kLongRow = 192;  // columns from which a row may be a block of its own
-constexpr Index kReorderFrom = 4096;  // elements from which the order of the axes counts
+constexpr Index kColumnFrom = 8;  // columns from which the one value of a row is read where it is
+constexpr Index kReorderFrom = 256;  // elements from which the order of the axes counts
+constexpr Index kTransposeFrom = 1024;  // and from which it pays to transpose what is read
 
 }  // namespace
 
@@ -33,8 +41,12 @@ void Pass::order_axes(std::span<Dims* const> all) {
     const auto distance = [&](Index d) {  // axes of size 1 come first
         return space_[int(d)] == 1 ? std::numeric_limits<Index>::max() : (*key)[int(d)];
     };
-    std::stable_sort(order.begin(), order.end(),
-                     [&](Index a, Index b) { return distance(a) > distance(b); });
+    bool moved = false;
+    for (int d = 1; d < rank; ++d)  // by insertion: axes are few, and mostly in order
+        for (int at = d; at > 0 && distance(order[at - 1]) < distance(order[at]); --at) {
+            std::swap(order[at - 1], order[at]);
+            moved = true;
+        }
     // Results of a reduction lie side by side along the last axis, unless it is reduced.
     for (const auto& reduction : reductions_)
         if (reduction.strides[int(order.back())] > 1) return;
@@ -43,12 +55,15 @@ void Pass::order_axes(std::span<Dims* const> all) {
         for (int d = 0; d < rank; ++d) result[d] = values[int(order[d])];
         return result;
     };
-    dims_ = ordered(dims_);
-    for (Dims* strides : all) *strides = ordered(*strides);
+    if (moved) {
+        dims_ = ordered(dims_);
+        for (Dims* strides : all) *strides = ordered(*strides);
+    }
+    if (dims_.product() < kTransposeFrom) return;
     for (auto& leaf : leaves_) {
         if (leaf.array.shape() != space_) continue;
         const Array there = leaf.array.permute(order);
-        if (transposed_axis(there.shape(), there.strides()) < 0) continue;
+        if (!lies_across(there, contiguous_strides(there.shape()))) continue;
         const Index size = Index(leaf.array.itemsize());
         leaf.array = clone(there);
         leaf.access.base = leaf.array.bytes();
@@ -123,7 +138,7 @@ void Pass::join_pairs() {
     for (const auto& reduction : reductions_) uses[std::size_t(reduction.slot)] += 2;
     static const int add = row_named("add"), sub = row_named("sub"), mul = row_named("mul");
     const auto column = [this](int slot) {  // read once for a row, unless by a pair
-        return slots_[slot].kind == Slot::Leaf && cols_ >= kLongRow &&
+        return slots_[slot].kind == Slot::Leaf && cols_ >= kColumnFrom &&
                leaves_[std::size_t(slots_[slot].index)].access.strides.back() == 0;
     };
     std::vector<bool> joined(program_.size());
@@ -165,8 +180,8 @@ bool Pass::is_fixed(const Access& access) const {
            (strides.back() == 0 || (cols_ < block_ && rows_ > 1));
 }
 
-// Where blocks are parts of one row: operands that have one value there, constants and columns, are
-// read once instead of from a block full of them.
+// Operands that have one value for all or for a row, constants and columns, are read once instead of
+// from a block full of them.
 void Pass::use_scalars() {
     std::vector<int> uses(slots_.size());
     for (const auto& output : outputs_) ++uses[std::size_t(output.slot)];
@@ -180,19 +195,21 @@ void Pass::use_scalars() {
             }
         for (int s = 0; s < instruction.arity; ++s)
             uses[std::size_t(instruction.src[s])] += s != one;
-        if (one >= 0)
-            instruction.loop =
-                loops().with_one[instruction.scalar][one][int(instruction.reg)];
+        if (one < 0) continue;
+        instruction.loop = loops().with_one[instruction.scalar][one][int(instruction.reg)];
+        const Slot& slot = slots_[std::size_t(instruction.src[one])];
+        if (slot.kind == Slot::Leaf && !is_fixed(leaves_[std::size_t(slot.index)].access))
+            instruction.column = one;
     }
     for (std::size_t i = 0; i < slots_.size(); ++i)
-        single_[i] = is_column(slots_[i]) && uses[i] == 0;
+        single_[i] = (is_column(slots_[i]) || slots_[i].kind == Slot::Constant) && uses[i] == 0;
 }
 
-// Whether the slot is a leaf with one value for each row, in blocks of one row.
+// Whether the slot is a leaf with one value for each row, or for all.
 bool Pass::is_column(const Slot& slot) const {
-    if (slot.kind != Slot::Leaf || cols_ < block_) return false;
+    if (slot.kind != Slot::Leaf || cols_ < kColumnFrom) return false;
     const Access& access = leaves_[std::size_t(slot.index)].access;
-    return access.strides.back() == 0 && cols_ > 1 && plain_layout(access.dtype);
+    return access.strides.back() == 0 && plain_layout(access.dtype);
 }
 
 // Linear scan: a register is free again after the last instruction that reads it.
@@ -207,7 +224,7 @@ void Pass::allocate_registers() {
     for (std::size_t i = 0; i < slots_.size(); ++i)
         if (Slot& slot = slots_[i]; slot.kind == Slot::Leaf) {
             const Access& access = leaves_[slot.index].access;
-            slot.fixed = is_fixed(access);
+            slot.fixed = is_fixed(access) && !single_[i];
             slot.direct = !slot.fixed && plain_layout(access.dtype) &&
                           (access.linear || single_[i] ||
                            (!whole_rows && access.strides.back() == Index(size_of(access.dtype))));
@@ -236,10 +253,12 @@ void Pass::allocate_registers() {
         sizes.push_back(size);
         return int(sizes.size()) - 1;
     };
-    for (auto& slot : slots_)  // constants and gathered leaves live through the block
-        if (slot.out < 0 &&
-            (slot.kind == Slot::Constant || (slot.kind == Slot::Leaf && !slot.direct)))
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        Slot& slot = slots_[i];  // constants and gathered leaves live through the block
+        if (slot.out < 0 && ((slot.kind == Slot::Constant && !single_[i]) ||
+                             (slot.kind == Slot::Leaf && !slot.direct)))
             slot.physical = take(reg_size(slot.reg));
+    }
     for (int i = 0; i < end; ++i) {
         Slot& dst = slots_[program_[i].dst];
         // Sources that end here may be overwritten in place when the widths agree.
@@ -282,8 +301,75 @@ bool Pass::by_rows() const {
                (access.strides.back() == Index(size_of(access.dtype)) ||
                 access.strides.back() == 0);
     };
-    return std::ranges::any_of(leaves_, [&](const Leaf& leaf) { return apart(leaf.access); }) ||
-           std::ranges::any_of(outputs_, [&](const Output& out) { return apart(out.access); });
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+        if (slots_[i].kind == Slot::Leaf && !single_[i] &&
+            apart(leaves_[std::size_t(slots_[i].index)].access))
+            return true;
+    return std::ranges::any_of(outputs_, [&](const Output& out) { return apart(out.access); });
+}
+
+// Reductions down long columns: tiles take columns, so that no two share an accumulator.
+bool Pass::by_columns() const {
+    if (reductions_.empty() || cols_ < 2048 || rows_ == 1) return false;
+    for (const auto& reduction : reductions_)
+        if (reduction.strides.back() == 0) return false;
+    return true;
+}
+
+std::vector<Pass::Tile> Pass::make_tiles() const {
+    std::vector<Tile> tiles;
+    const Index total = rows_ * cols_;
+    if (total == 0) return tiles;
+    // An expanded tensor can have more elements than there is memory for tiles.
+    const Index elements = std::max<Index>(kTileElements, total / kMostTiles / 64 * 64);
+    if (by_columns()) {
+        const Index width = std::max<Index>(512, elements / rows_ / 64 * 64);
+        for (Index c = 0; c < cols_; c += width)
+            tiles.push_back({0, rows_, c, std::min(cols_, c + width)});
+        return tiles;
+    }
+    if (cols_ >= elements) {
+        for (Index r = 0; r < rows_; ++r)
+            for (Index c = 0; c < cols_; c += elements)
+                tiles.push_back({r, r + 1, c, cols_ - c < elements ? cols_ : c + elements});
+        return tiles;
+    }
+    // Whole rows; fewer, longer tiles where each would carry a large accumulator of its own.
+    Index per_tile = std::max<Index>(1, elements / cols_);
+    for (const auto& reduction : reductions_)
+        if (reduction.strides[0] == 0 && reduction.outputs > 4096)
+            per_tile = std::max(per_tile, (rows_ + 15) / 16);
+    for (Index r = 0; r < rows_; r += per_tile)
+        tiles.push_back({r, std::min(rows_, r + per_tile), 0, cols_});
+    return tiles;
+}
+
+void Pass::plan() {
+    collapse();
+    // The longest blocks whose registers still fit the first-level cache.
+    drop_roundings();
+    join_pairs();
+    single_.assign(slots_.size(), false);
+    const auto allocate_again = [this] {
+        for (auto& slot : slots_) slot = Slot{slot.reg, slot.kind, slot.index};
+        allocate_registers();
+    };
+    // What goes from memory to memory in one step needs none.
+    block_ = program_.size() <= 1 && !by_columns() ? kTileElements : kLongestBlock;
+    use_scalars();
+    allocate_registers();
+    if (scratch_bytes_ > 0 && block_ > kLongestBlock) {
+        block_ = kLongestBlock;
+        allocate_again();
+    }
+    while (block_ > 128 && scratch_bytes_ > kRegisterBudget) {
+        block_ /= 2;
+        allocate_again();
+    }
+    if (by_rows()) {
+        block_ = cols_;
+        allocate_again();
+    }
 }
 
 }  // namespace rushlight

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <unordered_map>
 
+#include "elementwise/layout.h"
 #include "elementwise/pass.h"
 #include "elementwise/pending.h"
 #include "elementwise/table.h"
@@ -86,38 +87,39 @@ void fill_register(std::byte* block, Index n, const Operand& operand, DType calc
 }
 
 // One loop straight over memory: contiguous operands of one shape in the dtype of the
-// computation, numbers and single elements as constant blocks.
-bool run_direct(int row, std::span<const Operand> operands, DType calc, const Array& out) {
-    const Index n = out.numel();
-    if (n > kDirectUpTo || size_of(calc) != reg_size(reg_of(calc))) return false;
+// computation, numbers and single elements as constant blocks. Empty: not done.
+Array run_direct(int row, std::span<const Operand> operands, DType calc, const Dims& shape,
+                 Index n, DType result) {
+    if (n > kDirectUpTo || !plain_layout(calc)) return {};
     constexpr Index kBlock = 256;
     const void* sources[3];
     Index steps[3];
     bool blocks = false;
     for (std::size_t i = 0; i < operands.size(); ++i) {
         const Array& array = operands[i].array;
-        const DType dtype = row == row_of<rows::Where> && i == 0 ? DType::Bool : calc;
+        const DType dtype = loop_dtype(row, int(i), calc);
         steps[i] = Index(size_of(dtype));
         if (array && is_register(array, dtype) && array.numel() == n &&
-            array.ndim() <= out.ndim()) {
+            array.ndim() <= shape.size()) {
             sources[i] = array.bytes();
-        } else if (!array || array.numel() == 1) {
+        } else if (!array || (array.numel() == 1 && array.is_contiguous())) {
             steps[i] = 0;
             blocks = true;
         } else {
-            return false;
+            return {};
         }
     }
+    const Array out = Array::empty(shape, result);
     PointwiseLoop loop = loops().pointwise[row][int(reg_of(calc))];
     if (!blocks) {
         loop(out.bytes(), sources, n);
-        return true;
+        return out;
     }
     alignas(64) std::byte constants[3][kBlock * 16];
     for (std::size_t i = 0; i < operands.size(); ++i)
         if (steps[i] == 0) {
-            const DType dtype = row == row_of<rows::Where> && i == 0 ? DType::Bool : calc;
-            fill_register(constants[i], std::min(n, kBlock), operands[i], dtype);
+            fill_register(constants[i], std::min(n, kBlock), operands[i],
+                          loop_dtype(row, int(i), calc));
             sources[i] = constants[i];
         }
     std::byte* dst = out.bytes();
@@ -127,7 +129,7 @@ bool run_direct(int row, std::span<const Operand> operands, DType calc, const Ar
             here[i] = static_cast<const std::byte*>(sources[i]) + at * steps[i];
         loop(dst + at * Index(out.itemsize()), here, std::min(kBlock, n - at));
     }
-    return true;
+    return out;
 }
 
 // Integer division has no infinity to answer with, and an integer's reciprocal is none.
@@ -220,11 +222,13 @@ Array pointwise(int row, std::span<const Operand> operands) {
         checked_numel(shape, size_of(dtype));
         Array result =
             make_pending(std::move(shape), dtype, Pending::Kind::Pointwise, operands, calc);
+        result.body()->strides = layout_of(result.shape(), operands);
         result.body()->pending->row = row;
         return result;
     }
-    Array out = Array::empty(shape, dtype);
-    if (numel == 0 || run_direct(row, operands, calc, out)) return out;
+    if (numel == 0) return Array::empty(shape, dtype);
+    if (Array direct = run_direct(row, operands, calc, shape, numel, dtype)) return direct;
+    const Array out = empty_with_layout(shape, layout_of(shape, operands), dtype);
     Pass pass(shape);
     int sources[3];
     for (std::size_t i = 0; i < operands.size(); ++i) {
@@ -307,9 +311,13 @@ Array reduce(Reduction kind, const Array& array, std::uint64_t axes, bool keepdi
 Array cast(const Array& array, DType dtype) {
     if (array.dtype() == dtype) return array;
     const Operand operands[1] = {{array, Scalar()}};
-    if (waits(array.numel(), operands))
-        return make_pending(array.shape(), dtype, Pending::Kind::Cast, operands, dtype);
-    Array out = Array::empty(array.shape(), dtype);
+    const Dims layout = layout_of(array.shape(), operands);
+    if (waits(array.numel(), operands)) {
+        Array result = make_pending(array.shape(), dtype, Pending::Kind::Cast, operands, dtype);
+        result.body()->strides = layout;
+        return result;
+    }
+    Array out = empty_with_layout(array.shape(), layout, dtype);
     assign(out, array);
     return out;
 }

@@ -1,7 +1,7 @@
 // The loops of conv_loops.h, over the compiler's vector types.
 #include "kernels/conv_loops.h"
 
-#include "kernels/vectors.h"
+#include "runtime/vectors.h"
 
 namespace rushlight::RUSHLIGHT_ISA {
 namespace {

@@ -2,7 +2,7 @@
 // parts changing places at both ends.
 #include "kernels/fft_loops.h"
 
-#include "kernels/vectors.h"
+#include "runtime/vectors.h"
 
 namespace rushlight::RUSHLIGHT_ISA {
 namespace {

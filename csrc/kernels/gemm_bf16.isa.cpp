@@ -5,7 +5,7 @@
 #if defined(__AVX512F__)
 #include <cstring>
 
-#include "kernels/vectors.h"
+#include "runtime/vectors.h"
 #endif
 
 namespace rushlight::RUSHLIGHT_ISA {

@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "kernels/lanes.h"
-#include "kernels/vectors.h"
+#include "runtime/vectors.h"
 
 namespace rushlight::RUSHLIGHT_ISA {
 namespace {

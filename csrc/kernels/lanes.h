@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "kernels/vectors.h"
+#include "runtime/vectors.h"
 
 namespace rushlight {
 namespace {

@@ -2,7 +2,7 @@
 // registers over all of k. Few rows take several panels side by side, to keep enough sums in flight.
 #include "kernels/recurrent_product.h"
 
-#include "kernels/vectors.h"
+#include "runtime/vectors.h"
 
 namespace rushlight::RUSHLIGHT_ISA {
 namespace {

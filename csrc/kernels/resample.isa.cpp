@@ -2,7 +2,7 @@
 // so that taps are the same for all lanes.
 #include "kernels/resample_loops.h"
 
-#include "kernels/vectors.h"
+#include "runtime/vectors.h"
 
 namespace rushlight::RUSHLIGHT_ISA {
 namespace {

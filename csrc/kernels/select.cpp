@@ -17,11 +17,47 @@ bool beats(C candidate, C best) {
     return is_nan(candidate) || (largest ? candidate > best : candidate < best);
 }
 
+// A half-precision number as an integer of the same order: -0 is 0, and NaN beats all.
+template <bool largest, class T>
+std::int16_t order_key(T value) {
+    constexpr int kInfinity = std::is_same_v<T, Half> ? 0x7c00 : 0x7f80;
+    const int bits = std::int16_t(value.bits);
+    const int size = bits & 0x7fff, key = bits < 0 ? -size : size;
+    return std::int16_t(size > kInfinity ? (largest ? 0x7fff : -0x7fff) : key);
+}
+
+// As below, for half-precision numbers: by their keys, which compare in vectors.
+template <bool largest, class T>
+Index extreme_of_halves(const T* in, Index length) {
+    constexpr Index kLanes = 64, kBlock = 4096;
+    Index best = 0;
+    std::int16_t extreme = order_key<largest>(in[0]);
+    const auto better = [](std::int16_t a, std::int16_t b) {
+        return largest ? std::max(a, b) : std::min(a, b);
+    };
+    for (Index begin = 0; begin < length; begin += kBlock) {
+        const Index end = std::min(length, begin + kBlock);
+        std::int16_t lanes[kLanes], found = extreme;
+        std::fill_n(lanes, kLanes, extreme);
+        Index i = begin;
+        for (; i + kLanes <= end; i += kLanes)
+            for (Index k = 0; k < kLanes; ++k)
+                lanes[k] = better(lanes[k], order_key<largest>(in[i + k]));
+        for (; i < end; ++i) found = better(found, order_key<largest>(in[i]));
+        for (const std::int16_t lane : lanes) found = better(found, lane);
+        if (found == extreme) continue;
+        extreme = found;
+        for (best = begin; order_key<largest>(in[best]) != extreme;) ++best;
+    }
+    return best;
+}
+
 // First position of the extreme of a row that lies side by side.
 template <bool largest, class T>
 Index extreme_of_row(const T* in, Index length) {
     using C = Compute<T>;
     Index best = 0;
+    if constexpr (is_half_type<T>) return extreme_of_halves<largest>(in, length);
     if constexpr (!is_half_type<T> && !std::is_same_v<T, bool>) {
         // Blocks first find their extreme with independent accumulators, then only the blocks that
         // improve on the best so far look for the position.

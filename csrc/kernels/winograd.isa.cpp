@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "kernels/vectors.h"
+#include "runtime/vectors.h"
 
 namespace rushlight::RUSHLIGHT_ISA {
 namespace {

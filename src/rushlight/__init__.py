@@ -54,6 +54,11 @@ from rushlight.dtypes import (
     memory_format as memory_format,
     preserve_format as preserve_format,
     short as short,
+    sparse_bsc as sparse_bsc,
+    sparse_bsr as sparse_bsr,
+    sparse_coo as sparse_coo,
+    sparse_csc as sparse_csc,
+    sparse_csr as sparse_csr,
     strided as strided,
     uint8 as uint8,
     uint16 as uint16,
@@ -73,6 +78,7 @@ from rushlight.ops.complex import *
 from rushlight.ops.compare import *
 from rushlight.ops.elementary import *
 from rushlight.ops.pointwise import *
+from rushlight.ops.operators import *
 from rushlight.ops.special import *
 from rushlight.ops.shape import *
 from rushlight.ops.copies import *
@@ -83,6 +89,8 @@ from rushlight.ops.linalg import *
 from rushlight.ops.einsum import *
 from rushlight.ops.random import *
 from rushlight.ops.join import *
+from rushlight.ops.reorder import *
+from rushlight.ops.triangle import *
 from rushlight.ops.index import *
 from rushlight.ops.views import *
 from rushlight.ops.gather import *
@@ -92,6 +100,7 @@ from rushlight.ops.scan import *
 from rushlight.ops.unique import *
 from rushlight.ops.variance import *
 from rushlight.ops.histogram import *
+from rushlight.ops.hashing import *
 from rushlight.ops.softmax import *
 from rushlight.ops.activation import *  # type: ignore[assignment]  # names it imports itself
 from rushlight.ops.dropout import *
@@ -122,6 +131,7 @@ from rushlight.ops.window import *
 from rushlight.ops.segments import *
 from rushlight.ops.memory import *
 from rushlight.ops.apply import *
+from rushlight.ops.layouts import *
 from rushlight.random import (
     Generator as Generator,
     default_generator as default_generator,
@@ -137,6 +147,7 @@ if TYPE_CHECKING:  # what `_LATER` loads, for editors and type checkers
     from rushlight import (
         autograd as autograd,
         overrides as overrides,
+        ao as ao,
         array_api as array_api,
         functional as functional,
         futures as futures,
@@ -152,10 +163,12 @@ if TYPE_CHECKING:  # what `_LATER` loads, for editors and type checkers
         cuda as cuda,
         distributed as distributed,
         distributions as distributions,
+        export as export,
         fft as fft,
         func as func,
         hub as hub,
         jit as jit,
+        library as library,
         linalg as linalg,
         masked as masked,
         mps as mps,
@@ -164,7 +177,9 @@ if TYPE_CHECKING:  # what `_LATER` loads, for editors and type checkers
         onnx as onnx,
         optim as optim,
         profiler as profiler,
+        quasirandom as quasirandom,
         signal as signal,
+        sparse as sparse,
         special as special,
         storage as storage,
         testing as testing,
@@ -173,7 +188,55 @@ if TYPE_CHECKING:  # what `_LATER` loads, for editors and type checkers
         xpu as xpu,
     )
     from rushlight import io as serialization
+    from rushlight._C import PyTorchFileReader as PyTorchFileReader
+    from rushlight.absent_dtypes import (
+        bits16 as bits16,
+        bits1x8 as bits1x8,
+        bits2x4 as bits2x4,
+        bits4x2 as bits4x2,
+        bits8 as bits8,
+        chalf as chalf,
+        complex32 as complex32,
+        float4_e2m1fn_x2 as float4_e2m1fn_x2,
+        float8_e4m3fn as float8_e4m3fn,
+        float8_e4m3fnuz as float8_e4m3fnuz,
+        float8_e5m2 as float8_e5m2,
+        float8_e5m2fnuz as float8_e5m2fnuz,
+        float8_e8m0fnu as float8_e8m0fnu,
+        int1 as int1,
+        int2 as int2,
+        int3 as int3,
+        int4 as int4,
+        int5 as int5,
+        int6 as int6,
+        int7 as int7,
+        qint32 as qint32,
+        qint8 as qint8,
+        quint2x4 as quint2x4,
+        quint4x2 as quint4x2,
+        quint8 as quint8,
+        uint1 as uint1,
+        uint2 as uint2,
+        uint3 as uint3,
+        uint4 as uint4,
+        uint5 as uint5,
+        uint6 as uint6,
+        uint7 as uint7,
+    )
     from rushlight.cuda import OutOfMemoryError as OutOfMemoryError
+    from rushlight.jit import ScriptFunction as ScriptFunction, ScriptModule as ScriptModule
+    from rushlight.symbolic import (
+        SymBool as SymBool,
+        SymFloat as SymFloat,
+        SymInt as SymInt,
+        sym_float as sym_float,
+        sym_int as sym_int,
+        sym_ite as sym_ite,
+        sym_max as sym_max,
+        sym_min as sym_min,
+        sym_not as sym_not,
+        sym_sum as sym_sum,
+    )
     from rushlight.futures import (
         Future as Future,
     )
@@ -235,6 +298,20 @@ if TYPE_CHECKING:  # what `_LATER` loads, for editors and type checkers
         set_warn_always as set_warn_always,
         use_deterministic_algorithms as use_deterministic_algorithms,
     )
+    from rushlight.sparse.construct import (
+        sparse_bsc_tensor as sparse_bsc_tensor,
+        sparse_bsr_tensor as sparse_bsr_tensor,
+        sparse_compressed_tensor as sparse_compressed_tensor,
+        sparse_coo_tensor as sparse_coo_tensor,
+        sparse_csc_tensor as sparse_csc_tensor,
+        sparse_csr_tensor as sparse_csr_tensor,
+    )
+    from rushlight.sparse.products import (
+        hspmm as hspmm,
+        smm as smm,
+        spmm as spmm,
+        sspaddmm as sspaddmm,
+    )
     from rushlight.storage import UntypedStorage as UntypedStorage, from_file as from_file
     from rushlight.tensor_types import (
         BFloat16Tensor as BFloat16Tensor,
@@ -295,6 +372,9 @@ _LATER = {
     "_inductor": "",
     "fx": "",
     "_C": "",
+    "_ops": "",
+    "quasirandom": "",
+    "library": "",
     **dict.fromkeys(
         (
             "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor",
@@ -310,6 +390,51 @@ _LATER = {
         ),
         "ops.numbered_loss",
     ),
+    "sparse": "",
+    **dict.fromkeys(
+        (
+            "sparse_bsc_tensor", "sparse_bsr_tensor", "sparse_compressed_tensor",
+            "sparse_coo_tensor", "sparse_csc_tensor", "sparse_csr_tensor",
+            "_sparse_coo_tensor_unsafe",
+        ),
+        "sparse.construct",
+    ),
+    **dict.fromkeys(("hspmm", "smm", "spmm", "sspaddmm"), "sparse.products"),
+    **dict.fromkeys(
+        (
+            "bits16", "bits1x8", "bits2x4", "bits4x2", "bits8", "chalf", "complex32",
+            "float4_e2m1fn_x2", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2",
+            "float8_e5m2fnuz", "float8_e8m0fnu", "int1", "int2", "int3", "int4", "int5", "int6",
+            "int7", "qint32", "qint8", "quint2x4", "quint4x2", "quint8", "uint1", "uint2",
+            "uint3", "uint4", "uint5", "uint6", "uint7",
+        ),
+        "absent_dtypes",
+    ),
+    **dict.fromkeys(
+        (
+            "SymBool", "SymFloat", "SymInt", "sym_float", "sym_int", "sym_ite", "sym_max",
+            "sym_min", "sym_not", "sym_sum",
+        ),
+        "symbolic",
+    ),
+    **dict.fromkeys(
+        (
+            "_assert", "_assert_async", "_check", "_check_index", "_check_is_size",
+            "_check_not_implemented", "_check_tensor_all", "_check_type", "_check_value",
+            "_check_with",
+        ),
+        "checks",
+    ),
+    "_VF": "",
+    "ScriptFunction": "jit",
+    "ScriptModule": "jit",
+    "ao": "",
+    "export": "",
+
+    "_jit_internal": "",
+    "_subclasses": "",
+    "PyTorchFileReader": "_C",
+    "_utils": "",
     "is_anomaly_enabled": "autograd.graph",
     "is_anomaly_check_nan_enabled": "autograd.graph",
     "set_anomaly_enabled": "autograd.graph",
@@ -355,14 +480,7 @@ _LATER = {
     "get_printoptions": "printing",
 }  # fmt: skip
 
-_NO_DTYPE = {"complex32": "complex64", "chalf": "complex64"}
-
-
 def __getattr__(name: str) -> Any:
-    if name in _NO_DTYPE:
-        raise AttributeError(
-            f"rushlight has no dtype torch.{name}; use torch.{_NO_DTYPE[name]}"
-        )
     if name.startswith("_foreach_"):
         from rushlight.ops.foreach import function_of
 
@@ -456,7 +574,8 @@ def result_type(tensor1: Any, tensor2: Any) -> dtype:
     Tensors with dimensions go before 0-dim ones, and those before numbers, within one kind (bool,
     integer, float, complex).
     """
-    return _core.result_type([tensor1, tensor2])
+    pair = [t._parts.values if getattr(t, "_layout", 0) else t for t in (tensor1, tensor2)]
+    return _core.result_type(pair)
 
 
 def promote_types(type1: dtype, type2: dtype) -> dtype:

@@ -27,14 +27,19 @@ __all__ = ["TorchFinder", "install_as_torch", "is_installed_as_torch"]
 # Modules that have another name here; functorch is a package beside torch, installed with it.
 _ELSEWHERE = {
     "functorch": "rushlight.func.functorch",
+    "torch._dynamo.utils": "rushlight._dynamo.support",
     "torch._functorch": "rushlight.func",
     "torch._functorch.eager_transforms": "rushlight.func",
     "torch._tensor": "rushlight.tensor",
     "torch._tensor_str": "rushlight.printing",
+    "torch.nn.quantized": "rushlight.ao.nn.quantized",
+    "torch.quantization": "rushlight.ao.quantization",
     "torch.autograd.anomaly_mode": "rushlight.autograd.graph",
     "torch.autograd.grad_mode": "rushlight.autograd.mode",
     "torch.autograd.profiler": "rushlight.profiler",
-    "torch.jit.annotations": "typing",
+    "torch.autograd.profiler_util": "rushlight.profiler.table",
+    "torch.profiler.profiler": "rushlight.profiler",
+    "torch.jit.annotations": "rushlight._jit_internal",
     "torch.multiprocessing.pool": "rushlight.multiprocessing",
     "torch.nn.modules.channelshuffle": "rushlight.nn",
     "torch.nn.modules.pixelshuffle": "rushlight.nn",
@@ -89,8 +94,11 @@ class TorchFinder:
 
 def _own_name(name: str) -> str | None:
     """The module that `import name` is to give, whether there is one or not."""
-    if name in _ELSEWHERE:
-        return _ELSEWHERE[name]
+    known = name
+    while known:  # the module itself, or a package that it is in
+        if known in _ELSEWHERE:
+            return _ELSEWHERE[known] + name[len(known) :]
+        known = known.rpartition(".")[0]
     if name == "torch" or name.startswith("torch."):
         return "rushlight" + name[len("torch") :]
     return None
@@ -174,6 +182,8 @@ def install_as_torch() -> None:
     sys.meta_path.insert(0, TorchFinder)  # type: ignore[arg-type]
     sys.modules["torch"] = rushlight
     rushlight.__version__ = TorchVersion(TORCH_VERSION)
+    rushlight.__name__ = "torch"
+    rushlight.torch = rushlight  # type: ignore[attr-defined]  # as PyTorch's own name is in it
     for name in _SHOWN:
         getattr(rushlight, name).__module__ = "torch"
     _teach_workers()

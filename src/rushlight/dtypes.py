@@ -26,7 +26,7 @@ from rushlight._core import (
 
 dtype.__doc__ = """The type of a tensor's elements: torch.float32, torch.int64 and so on.
 
-There is one object of each, to be compared by `is`; 12 in all.
+There is one object of each, to be compared by `is`; 15 in all.
 """
 
 half = float16
@@ -37,6 +37,8 @@ int = int32
 long = int64
 cfloat = complex64
 cdouble = complex128
+
+HALVES = (float16, bfloat16)  # where kernels compute in float32
 
 
 def can_cast(from_: dtype, to: dtype) -> Any:
@@ -160,7 +162,7 @@ def check_device(where: device | str | None) -> None:
 
 
 class layout:
-    """How elements lie in memory; strided is the only one."""
+    """How elements are kept: strided, in memory; the others only where they are not 0."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -170,6 +172,12 @@ class layout:
 
 
 strided = layout("strided")
+sparse_coo = layout("sparse_coo")
+sparse_csr = layout("sparse_csr")
+sparse_csc = layout("sparse_csc")
+sparse_bsr = layout("sparse_bsr")
+sparse_bsc = layout("sparse_bsc")
+LAYOUTS = (strided, sparse_coo, sparse_csr, sparse_csc)  # by the number that the core gives them
 
 
 class memory_format:
@@ -204,6 +212,11 @@ class finfo:
 
     def __init__(self, type: Any = None) -> None:
         type = _core.get_default_dtype() if type is None else type
+        if hasattr(type, "limits"):  # an 8-bit float, which no tensor has
+            self.dtype, self.resolution = repr(type).removeprefix("torch."), 1.0
+            self.bits, self.eps, self.max, self.min, self.tiny = type.limits
+            self.smallest_normal = self.tiny
+            return
         if not isinstance(type, dtype):
             raise TypeError(f"finfo() takes a dtype, not {type!r}")
         if type.is_complex:

@@ -1,28 +1,37 @@
-"""torch.overrides: classes with `__torch_function__`, which are asked before torch's functions run.
+"""torch.overrides: classes with `__torch_function__` and modes, asked before torch's functions run.
 
 PyTorch asks in every function. Here that would cost each call of a small op a part of its time, so
-it is switched on by the first class that needs it: a subclass of Tensor made outside rushlight, or
-an object with `__torch_function__` that an op was given. From then on the functions of torch,
-torch.nn.functional, torch.linalg, torch.fft and torch.special look at their arguments first;
-methods and operators of such a subclass always do. Functions that a script took out of torch before
-that, by `from torch import add`, and methods of a plain Tensor that is given an argument of such a
-class, do not ask.
+nobody is asked until there is somebody to ask: a subclass of Tensor made outside rushlight, an
+object with `__torch_function__` that an op was given, or a TorchFunctionMode that is entered. From
+then on
+
+* every op asks by its hook (autograd/watch.py), under whatever name it is called, and
+* functions and methods that are plain Python are replaced by ones that ask: in torch,
+  torch.nn.functional, torch.linalg, torch.fft, torch.special and in Tensor.
+
+Of plain Python functions that were taken out of torch before that, by `from torch import stack`,
+only the ops inside them ask.
 """
 
 from __future__ import annotations
 
 import functools
 import threading
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import rushlight
-from rushlight.autograd.op import COMPOSED, OPS
+from rushlight import _core
+from rushlight.autograd.op import COMPOSED
+from rushlight.autograd.watch import unwatch, watch
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
+    "BaseTorchFunctionMode",
+    "TorchFunctionMode",
     "get_default_nowrap_functions",
     "get_ignored_functions",
     "get_overridable_functions",
@@ -36,7 +45,10 @@ __all__ = [
 
 
 class _Local(threading.local):
-    off = 0  # blocks in which nobody is asked
+    off = 0  # blocks in which no class is asked
+
+    def __init__(self) -> None:
+        self.modes: list[Any] = []  # the innermost last
 
 
 _LOCAL = _Local()
@@ -45,7 +57,8 @@ _LOCAL = _Local()
 _KINDS: dict[type, bool] = {Tensor: False}
 
 _SPACES = ("", "nn.functional", "linalg", "fft", "special")
-# What makes tensors of numbers, or is about the process: no argument is a tensor to ask.
+# What makes tensors of numbers, or is about the process: no argument is a tensor to ask. Modes are
+# asked by those that are declared as ops are.
 _IGNORED = (
     "arange", "as_tensor", "asarray", "autocast", "broadcast_shapes", "can_cast", "compile",
     "complex", "empty", "empty_permuted", "empty_strided", "eye", "frombuffer", "from_dlpack",
@@ -63,26 +76,29 @@ _OWN_METHODS = (
     "__subclasshook__", "__torch_function__", "__weakref__", "as_subclass", "data_ptr",
     "const_data_ptr", "new", "share_memory_", "storage", "untyped_storage",
 )  # fmt: skip
-# The methods that operators stand for; a reflected one with a tensor before it is the plain one.
-_OPERATORS = {
-    "__abs__": "abs", "__add__": "add", "__ge__": "ge", "__gt__": "gt", "__iadd__": "add_",
-    "__imul__": "mul_", "__isub__": "sub_", "__itruediv__": "div_", "__le__": "le",
-    "__lt__": "lt", "__matmul__": "matmul", "__mod__": "remainder", "__mul__": "mul",
-    "__ne__": "ne", "__neg__": "neg", "__pow__": "pow", "__radd__": "add", "__rmul__": "mul",
-    "__sub__": "sub", "__truediv__": "div",
-}  # fmt: skip
-_REFLECTED = {"__rsub__": "sub", "__rtruediv__": "div", "__rpow__": "pow", "__rmatmul__": "matmul"}
 _PROPERTIES = ("H", "T", "mH", "mT", "imag", "real", "data", "grad")
 
 
 class DisableTorchFunctionSubclass:
-    """A block in which no class is asked."""
+    """A block in which no class is asked; modes are."""
 
     def __enter__(self) -> None:
         _LOCAL.off += 1
 
     def __exit__(self, *exception: Any) -> None:
         _LOCAL.off -= 1
+
+
+class DisableTorchFunction(DisableTorchFunctionSubclass):
+    """A block in which nobody is asked."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self._modes, _LOCAL.modes = _LOCAL.modes, []
+
+    def __exit__(self, *exception: Any) -> None:
+        _LOCAL.modes = self._modes
+        super().__exit__()
 
 
 # ---------------------------------------------------------------------------- who is asked
@@ -109,8 +125,10 @@ def _asked(values: Iterable[Any]) -> list[Any]:
             continue
         if kind is list or kind is tuple:
             candidates = [inner for inner in value if _is_asked(type(inner))]
+        elif _is_asked(kind):
+            candidates = [value]
         else:
-            candidates = [value] if _is_asked(kind) else []
+            continue
         for one in candidates:
             if any(type(one) is type(other) for other in found):
                 continue
@@ -124,7 +142,17 @@ def _asked(values: Iterable[Any]) -> list[Any]:
 
 
 def _ask(function: Any, found: list[Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+    """The answer of the innermost mode, or else of the values that were found."""
     types = tuple(map(type, found))
+    if _LOCAL.modes:
+        modes = _LOCAL.modes
+        mode = modes.pop()  # what it calls itself asks those around it
+        try:
+            result = mode.__torch_function__(function, types, args, kwargs)
+        finally:
+            modes.append(mode)
+        if result is not NotImplemented:
+            return result
     for value in found:
         result = value.__torch_function__(function, types, args, kwargs)
         if result is not NotImplemented:
@@ -139,21 +167,46 @@ def _path(function: Any) -> str:
     return resolve_name(function) or str(getattr(function, "__name__", function))
 
 
-class _Asking:
-    """A function that asks its arguments first; equal to the function that does not."""
+def _call_or_ask(function: Any, call: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """`call(*args, **kwargs)`, or what somebody has to say to this call of `function`."""
+    found: list[Any] = []
+    if not _LOCAL.off:
+        found = _asked((*args, *kwargs.values()) if kwargs else args)
+    if found or _LOCAL.modes:
+        return _ask(function, found, args, kwargs)
+    return call(*args, **kwargs)
 
-    def __init__(self, function: Any, name: str) -> None:
+
+# ---------------------------------------------------------------------------- where it is asked
+
+
+def _asking_op(op: Any, call: Any, *args: Any, **kwargs: Any) -> Any:
+    """Watches all ops; the form behind an operator is known by the op that it is a form of."""
+    return _call_or_ask(op if hasattr(op, "__name__") else op.form_of, call, args, kwargs)
+
+
+class _Asking:
+    """A function or method that asks first; equal to the one that does not."""
+
+    def __init__(self, function: Any, name: str, only_modes: bool = False) -> None:
         self.__wrapped__ = function
         self.__name__ = self.__qualname__ = name
         self.__doc__ = getattr(function, "__doc__", None)
         self.__module__ = getattr(function, "__module__", None) or "torch"
+        self._only_modes = only_modes
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not _LOCAL.off:
-            found = _asked((*args, *kwargs.values()) if kwargs else args)
-            if found:
-                return _ask(self, found, args, kwargs)
+        if not self._only_modes:
+            return _call_or_ask(self, self.__wrapped__, args, kwargs)
+        if _LOCAL.modes:
+            return _ask(self, [], args, kwargs)
         return self.__wrapped__(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> str:
+        return self.__name__  # copied and pickled as functions are: by name
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self.__wrapped__
@@ -163,34 +216,6 @@ class _Asking:
 
     def __repr__(self) -> str:
         return repr(self.__wrapped__)
-
-
-def _asking_method(function: Any, name: str) -> Any:
-    """The method of a subclass that asks first; the function that is asked about is Tensor's."""
-
-    asked_about = function
-    if name in _OPERATORS:
-        asked_about = getattr(Tensor, _OPERATORS[name])
-    elif getattr(function, "__name__", "") != name:
-
-        def asked_about(*args: Any, **kwargs: Any) -> Any:
-            return function(*args, **kwargs)
-
-        asked_about.__name__ = name
-    plain = getattr(Tensor, _REFLECTED[name]) if name in _REFLECTED else None
-
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not _LOCAL.off:
-            found = _asked((self, *args, *kwargs.values()) if kwargs else (self, *args))
-            if found:
-                if plain is not None and isinstance(args[0], Tensor):
-                    return _ask(plain, found, (args[0], self), kwargs)
-                return _ask(asked_about, found, (self, *args), kwargs)
-        return function(self, *args, **kwargs)
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = getattr(function, "__doc__", None)
-    return method
 
 
 def _asking_property(plain: Any) -> property:
@@ -207,60 +232,94 @@ def _asking_property(plain: Any) -> property:
     return property(get, put)
 
 
-# ---------------------------------------------------------------------------- what is put in place
+_reasons = 0  # to ask: classes, which stay, and modes that are on
+_replaced: list[tuple[Any, str, Any]] = []  # (where, name, what does not ask or None to delete)
+_lock = threading.RLock()
 
-_replaced: list[tuple[Any, str, Any]] = []  # (module, name, the function that does not ask)
+
+def _count(step: int) -> None:
+    """One more (or less) reason to ask."""
+    global _reasons
+    with _lock:
+        before, _reasons = _reasons, _reasons + step
+        if bool(before) == bool(_reasons):
+            return
+        if before:
+            _deactivate()
+            return
+        watch(_asking_op)
+        for where, name, function in (*_own_functions(), *_own_methods()):
+            _replaced.append((where, name, vars(where).get(name)))
+            setattr(where, name, function)
 
 
 def _activate() -> None:
-    """Has the functions of torch ask; once."""
-    if _replaced:
-        return
-    declared = {id(op) for op in (*OPS.values(), *COMPOSED.values())}
-    made: dict[int, Any] = {}
-    for space in _SPACES:
-        module: Any = rushlight
-        for part in filter(None, space.split(".")):
-            module = getattr(module, part)
-        for name in dir(module):
-            if name.startswith("_") or name in _IGNORED:
-                continue
-            function = getattr(module, name, None)
-            home = getattr(function, "__module__", None) or ""
-            own = id(function) in declared or (
-                home.startswith(("rushlight.ops", "rushlight.nn.functional"))
-                and callable(function)
-                and not isinstance(function, type)
-            )
-            if own:
-                if id(function) not in made:
-                    made[id(function)] = _Asking(function, name)
-                _replaced.append((module, name, function))
-                setattr(module, name, made[id(function)])
+    """Has torch's functions ask from now on; a second call does nothing."""
+    if not _reasons:
+        _count(1)
 
 
 def _deactivate() -> None:
-    """Puts back the functions that do not ask."""
+    """Puts back what does not ask."""
+    global _reasons
+    if _replaced:
+        unwatch(_asking_op)
+    _reasons = 0
     while _replaced:
-        setattr(*_replaced.pop())
+        where, name, function = _replaced.pop()
+        if function is None:
+            delattr(where, name)
+        else:
+            setattr(where, name, function)
+
+
+def _space(path: str) -> Any:
+    module: Any = rushlight
+    for part in filter(None, path.split(".")):
+        module = getattr(module, part)
+    return module
+
+
+def _own_functions() -> Iterator[tuple[Any, str, Any]]:
+    """Plain Python functions of torch, as (module, name, the form that asks)."""
+    declared = {id(function) for function in COMPOSED.values()}
+    made: dict[int, Any] = {}
+    for module in map(_space, _SPACES):
+        for name in dir(module):
+            function = getattr(module, name, None)
+            if name.startswith("_") or type(function) is _core.Op or not callable(function):
+                continue
+            home = getattr(function, "__module__", None) or ""
+            if isinstance(function, type) or not (
+                id(function) in declared
+                or home.startswith(("rushlight.ops", "rushlight.nn.functional"))
+            ):
+                continue
+            if id(function) not in made:
+                made[id(function)] = _Asking(function, name, only_modes=name in _IGNORED)
+            yield module, name, made[id(function)]
+
+
+def _own_methods() -> Iterator[tuple[Any, str, Any]]:
+    """Methods of Tensor that are no ops, as (Tensor, name, the form that asks)."""
+    for name in dir(Tensor):
+        if name in _OWN_METHODS or (name.startswith("_") and not name.startswith("__")):
+            continue
+        definer = next(base for base in Tensor.__mro__ if name in vars(base))
+        plain = vars(definer)[name]
+        if definer is object or type(plain) is _core.Op or not callable(plain):
+            continue
+        if not isinstance(plain, (classmethod, staticmethod, type)):
+            yield Tensor, name, _Asking(plain, name)
 
 
 def prepare(cls: Any) -> None:
-    """Has the methods and operators of a new subclass of Tensor ask its `__torch_function__`."""
+    """Has what a new subclass of Tensor is given to ask its `__torch_function__`."""
     _activate()
-    for name in dir(cls):
-        if name in _OWN_METHODS or (name.startswith("_") and not name.startswith("__")):
-            continue
+    for name in _PROPERTIES:
         definer = next((base for base in cls.__mro__ if name in vars(base)), None)
-        if definer is None or (definer is not Tensor and not issubclass(Tensor, definer)):
-            continue
-        if definer is object:
-            continue
-        plain = vars(definer)[name]
-        if name in _PROPERTIES:
-            setattr(cls, name, _asking_property(plain))
-        elif callable(plain) and not isinstance(plain, (classmethod, staticmethod, type)):
-            setattr(cls, name, _asking_method(plain, name))
+        if definer is not None and issubclass(Tensor, definer):
+            setattr(cls, name, _asking_property(vars(definer)[name]))
 
 
 def _disabled_torch_function_impl(
@@ -315,11 +374,84 @@ rushlight.nn.Parameter.__torch_function__ = staticmethod(  # type: ignore[attr-d
 )
 
 
+# ---------------------------------------------------------------------------- modes
+
+
+class TorchFunctionMode:
+    """A block in which every function of torch asks `__torch_function__` of this object.
+
+    A subclass overrides `__torch_function__(self, func, types, args=(), kwargs=None)`. In it the
+    mode is off, so it may call `func(*args, **kwargs)`; modes around it are asked then.
+    """
+
+    def __init__(self) -> None:
+        pass
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """The result of a call.
+
+        Args:
+            func: the function of torch, or the method of Tensor.
+            types: the classes among the arguments that have `__torch_function__`.
+            args, kwargs: of the call.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__}: a TorchFunctionMode has to define __torch_function__"
+        )
+
+    def __enter__(self) -> Any:
+        _count(1)
+        _LOCAL.modes.append(self)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        _LOCAL.modes.pop()
+        _count(-1)
+
+
+class BaseTorchFunctionMode(TorchFunctionMode):
+    """A mode that calls what it is asked about."""
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """`func(*args, **kwargs)`.
+
+        Args:
+            func: the function of torch, or the method of Tensor.
+            types: not looked at.
+            args, kwargs: of the call.
+        """
+        return func(*args, **(kwargs or {}))
+
+
+def _get_current_function_mode() -> TorchFunctionMode | None:
+    """The innermost mode that is on, or None."""
+    return _LOCAL.modes[-1] if _LOCAL.modes else None
+
+
+def _get_current_function_mode_stack() -> list[TorchFunctionMode]:
+    """The modes that are on, the innermost last."""
+    return list(_LOCAL.modes)
+
+
 # ---------------------------------------------------------------------------- the public names
 
 
 def has_torch_function(relevant_args: Iterable[Any]) -> bool:
-    """Whether one of the arguments is of a class that is to be asked."""
+    """Whether one of the arguments is of a class that is to be asked, or a mode is on."""
+    if _LOCAL.modes:
+        return True
     return not _LOCAL.off and any(_is_asked(type(value)) for value in relevant_args)
 
 
@@ -384,14 +516,11 @@ def get_overridable_functions() -> dict[Any, list[Any]]:
     """Modules and Tensor, each with its functions that ask."""
     _activate()
     found: dict[Any, list[Any]] = {}
-    for space in _SPACES:
-        module: Any = rushlight
-        for part in filter(None, space.split(".")):
-            module = getattr(module, part)
+    for module in map(_space, _SPACES):
         found[module] = [
             value
             for name, value in vars(module).items()
-            if isinstance(value, _Asking)
+            if type(value) is _core.Op or (isinstance(value, _Asking) and name not in _IGNORED)
         ]
     found[Tensor] = [
         value
@@ -415,9 +544,6 @@ def resolve_name(f: Any) -> str | None:
     if name is None:
         return None
     for space in _SPACES:
-        module: Any = rushlight
-        for part in filter(None, space.split(".")):
-            module = getattr(module, part)
-        if vars(module).get(name) is f:
+        if vars(_space(space)).get(name) is f:
             return ".".join(filter(None, ("torch", space, name)))
     return f"torch.Tensor.{name}" if getattr(Tensor, name, None) is f else None

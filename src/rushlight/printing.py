@@ -283,13 +283,17 @@ def _suffixes(tensor: Tensor) -> list[str]:
     return suffixes
 
 
-def _joined(text: str, suffixes: list[str], indent: int) -> str:
-    """The text with its suffixes, each on a new line where the current one would get too long."""
+def _joined(text: str, suffixes: list[str], indent: int, newline: bool = False) -> str:
+    """The text with its suffixes, each on a new line where the current one would get too long.
+
+    With `newline` the first one is on a new line in any case.
+    """
     parts = [text]
     # The length counts the newline, or the bracket to come: both are part of PyTorch's layout.
     length = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
-        if length + len(suffix) + 2 > _options.linewidth:
+        if newline or length + len(suffix) + 2 > _options.linewidth:
+            newline = False
             parts.append(",\n" + " " * indent + suffix)
             length = indent + len(suffix)
         else:
@@ -309,8 +313,14 @@ def tensor_repr(tensor: Tensor, *, tensor_contents: str | None = None) -> str:
     own_kind = kind is Tensor or kind is rushlight.nn.Parameter
     prefix = "tensor(" if own_kind else f"{kind.__name__}("
     indent = len(prefix)
-    contents = _contents(tensor, indent) if tensor_contents is None else tensor_contents
-    text = _joined(prefix + contents, _suffixes(tensor), indent)
+    if tensor._layout:
+        from rushlight.sparse.text import sparse_parts
+
+        contents, suffixes, newline = sparse_parts(tensor, indent)
+        text = _joined(prefix + (tensor_contents or contents), suffixes, indent, newline)
+    else:
+        contents = _contents(tensor, indent) if tensor_contents is None else tensor_contents
+        text = _joined(prefix + contents, _suffixes(tensor), indent)
     if not own_kind and isinstance(tensor, rushlight.nn.Parameter):
         return f"Parameter({text})"
     return text
@@ -334,3 +344,11 @@ def tensor_format(tensor: Tensor, spec: str) -> str:
         f"{tuple(tensor.shape)}: only a plain tensor without dimensions is formatted as a number; "
         "format tensor.item(), or the numbers of tensor.tolist(), instead"
     )
+
+
+def __getattr__(name: str) -> Any:
+    if name == "PRINT_OPTS":
+        return _options
+    if name == "_tensor_str":
+        return _contents
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight.dtypes import CPU, Size, check_device, dtype_of_type, strided, type_name
+from rushlight.dtypes import CPU, LAYOUTS, Size, check_device, dtype_of_type, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,19 +24,24 @@ class Tensor(_core.TensorBase):
     `requires_grad=True`, operations on it are recorded, and `backward()` on a result fills `grad`.
     """
 
-    is_sparse = False
+    def __new__(cls, *args: Any, **keywords: Any) -> Any:
+        if keywords:
+            from rushlight.tensor_types import without_keywords
+
+            args = without_keywords(args, keywords)
+        return _core.TensorBase.__new__(cls, *args)
+
     is_quantized = False
     is_mkldnn = False
     is_cuda = False
     is_cpu = True
     is_meta = False
     is_mps = is_xpu = is_xla = is_ipu = is_mtia = is_vulkan = is_maia = False
-    is_sparse_csr = False
     is_nested = False
     volatile = False  # of Variables before PyTorch 0.4
     names = property(lambda self: (None,) * self.ndim, doc="None for each dimension: no names.")
     name: str | None = None
-    layout = strided
+    layout = property(lambda self: LAYOUTS[self._layout], doc="How its elements are kept.")
     __array_priority__ = 1000
 
     _asks = True  # whether a subclass takes over functions; parameters do not
@@ -267,7 +272,11 @@ class Tensor(_core.TensorBase):
             non_blocking: without effect.
         """
         if dtype is None:
-            return type_name(self.dtype)
+            name = type_name(self.dtype)
+            if self._layout:  # PyTorch's, which tells no other layout by its name
+                kind = str(self.layout).partition(".")[2]
+                return name.replace("torch.", f"torch.{'sparse' if self.is_sparse else kind}.")
+            return name
         if isinstance(dtype, str):
             dtype = dtype_of_type(dtype)
         elif type(dtype).__name__ == "tensortype":  # torch.FloatTensor
@@ -299,13 +308,13 @@ class Tensor(_core.TensorBase):
         return bool(self.item())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(_only_number(self, "float"))
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(_only_number(self, "int"))
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(_only_number(self, "complex"))
 
     def __index__(self) -> int:
         if self.numel() != 1 or self.dtype.is_floating_point or self.dtype.is_complex:
@@ -366,6 +375,10 @@ class Tensor(_core.TensorBase):
         Raises RuntimeError for a tensor that requires grad, unless `force`, which detaches first,
         and TypeError for bfloat16, which NumPy does not have.
         """
+        if self._layout:
+            raise TypeError(
+                f"can't convert a tensor of layout {self.layout} to numpy. Use to_dense() first."
+            )
         if self.requires_grad and not force:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
@@ -443,6 +456,24 @@ class Tensor(_core.TensorBase):
         if stream is not None:
             raise ValueError(f"to_device: the CPU has no streams, got {stream!r}")
         return self
+
+
+def _only_number(tensor: Tensor, kind: str) -> Any:
+    """The only element; of complex tensors the real part, if that is all and a real is wanted."""
+    if tensor.numel() != 1:
+        raise ValueError(
+            "only one element tensors can be converted to Python scalars; "
+            f"{kind}() got the shape {list(tensor.shape)}"
+        )
+    number = tensor.item()
+    if type(number) is complex and kind != "complex":
+        if number.imag != 0:
+            raise RuntimeError(
+                f"{kind}(): value cannot be converted without overflow: {number} is complex; take "
+                ".real, or abs()"
+            )
+        return number.real
+    return number
 
 
 def _construct(args: tuple) -> Tensor:

@@ -28,15 +28,37 @@ class tensortype(type):
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, Tensor) and instance.dtype is cls.dtype
 
-    def __call__(cls, *args: Any, device: Any = None) -> Tensor:
-        if device is not None and dtypes.device(device).type != "cpu":
-            raise RuntimeError(
-                f"legacy constructor expects device type: cpu but device type: {device} was passed"
-            )
-        return construct(cls.dtype, args)
+    def __call__(cls, *args: Any, **keywords: Any) -> Tensor:
+        return construct(cls.dtype, without_keywords(args, keywords) if keywords else args)
 
     def __repr__(cls) -> str:
         return f"<class 'torch.{cls.__name__}'>"
+
+
+def without_keywords(args: tuple, keywords: dict[str, Any]) -> tuple:
+    """The arguments of an old constructor by position: `size`, `data` and `other` have names.
+
+    Raises:
+        TypeError: a keyword that is none of its own.
+        RuntimeError: another device than the CPU.
+    """
+    device = keywords.pop("device", None)
+    if device is not None and dtypes.device(device).type != "cpu":
+        raise RuntimeError(
+            f"legacy constructor expects device type: cpu but device type: {device} was passed"
+        )
+    if len(keywords) == 1 and not args:
+        ((name, value),) = keywords.items()
+        if name == "size":
+            return (dtypes.Size(value),)
+        if name == "data" or (name == "other" and isinstance(value, Tensor)):
+            return (value,)
+    if keywords:
+        raise TypeError(
+            f"new(): got {', '.join(map(repr, keywords))}, but the old constructors take sizes or "
+            "data, and device= alone; torch.tensor(data, dtype=..., requires_grad=...) takes more"
+        )
+    return args
 
 
 def construct(dtype: Any, args: tuple) -> Tensor:
@@ -44,7 +66,7 @@ def construct(dtype: Any, args: tuple) -> Tensor:
 
     Args:
         dtype: of the tensor.
-        args: nothing, for no elements; sizes one by one or as a `Size`, for uninitialised memory;
+        args: nothing, for no elements; sizes one by one or as a `Size`, for uninitialized memory;
             a tensor of that dtype, whose memory is shared; or a sequence or array of values.
     """
     from rushlight.ops.create import tensor

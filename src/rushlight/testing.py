@@ -107,6 +107,7 @@ def _compared(
     check_stride: bool,
     allow_subclasses: bool,
 ) -> str | None:
+    """What is not close of two values that are no containers, or None."""
     if actual is None and expected is None:
         return None
     related = isinstance(actual, type(expected)) or isinstance(expected, type(actual))
@@ -125,7 +126,6 @@ def _compared(
             f"No comparison pair was able to handle inputs of type {type(actual)} and "
             f"{type(expected)}."
         ) from error
-    what = "Scalars" if numbers else "Tensor-likes"
     if a.shape != e.shape:
         return f"The values for attribute 'shape' do not match: {a.shape} != {e.shape}."
     if check_dtype and not numbers and a.dtype is not e.dtype:
@@ -143,8 +143,12 @@ def _compared(
     close = rushlight.isclose(a, e, rtol=rtol, atol=atol, equal_nan=equal_nan)
     if close.all():
         return None
-    apart = (a - e).abs().double()
-    apart = apart.masked_fill(close, 0)
+    return _report("Scalars" if numbers else "Tensor-likes", a, e, close, rtol, atol)
+
+
+def _report(what: str, a: Tensor, e: Tensor, close: Tensor, rtol: float, atol: float) -> str:
+    """How far apart `a` and the expected `e` are where they are not close."""
+    apart = (a - e).abs().double().masked_fill(close, 0)
     relative = apart / e.abs()
     count = int((~close).sum())
     if a.ndim == 0:

@@ -38,7 +38,7 @@ try:
 except ImportError:
     pass
 O.SGD, O.lr_scheduler.StepLR, O.Nothing, torch.Tensor.nothing
-x.to_sparse()
+x.to_mkldnn()
 other.nn.Missing
 '''
 

@@ -41,6 +41,40 @@ from torch._tensor import Tensor
 from torch._C import default_generator
 from torch.cuda import FloatTensor
 from functorch import make_functional, vmap
+import torch.quantization
+import torch.autograd.profiler_util
+from torch import ScriptModule, SymInt, float8_e4m3fn
+from torch._C import DisableTorchFunctionSubclass, _TensorMeta
+from torch._C._functorch import is_batchedtensor
+from torch._dynamo.utils import is_compile_supported
+from torch._jit_internal import boolean_dispatch
+from torch._ops import OpOverload
+from torch._subclasses.fake_tensor import FakeTensor, is_fake
+from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
+from torch.amp.grad_scaler import OptState
+from torch.ao.nn.quantized import FloatFunctional
+from torch.ao.quantization import DeQuantStub, QuantStub, fuse_modules
+from torch.distributed._composable.fsdp import FSDPModule
+from torch.distributed._tensor.experimental import implicit_replication
+from torch.export import ExportedProgram
+from torch.fx.experimental.proxy_tensor import get_proxy_mode
+from torch.hub import HASH_REGEX, _get_torch_home, urlparse
+from torch.jit.annotations import BroadcastingList2
+from torch.nn.attention.flex_attention import _DEFAULT_SPARSE_BLOCK_SIZE
+from torch.nn.modules.module import _EXTRA_STATE_KEY_SUFFIX
+from torch.nn.utils._named_member_accessor import swap_tensor
+from torch.onnx import symbolic_opset11
+from torch.onnx.symbolic_helper import parse_args
+from torch.serialization import DEFAULT_PROTOCOL
+from torch.utils._contextlib import _DecoratorContextManager
+from torch.utils._device import DeviceContext
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.data._utils.collate import np_str_obj_array_pattern
+from torch.utils.data._utils.worker import _generate_state
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
+from torch.utils.model_zoo import tqdm
+from torch.utils.weak import WeakIdKeyDictionary
+assert torch.__name__ == "torch" and torch.torch is torch
 """
 
 

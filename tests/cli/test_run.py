@@ -77,7 +77,7 @@ def test_an_installed_torch_is_not_touched(script):
             sys.path.insert(0, "site")
             import importlib.metadata, importlib.util
             import torch, torch.nn
-            print(torch.__name__, importlib.metadata.version("torch") == torch.__version__)
+            print(torch.__spec__.name, importlib.metadata.version("torch") == torch.__version__)
             print(importlib.util.find_spec("torch.only_there"))
             try:
                 import torch.only_there
@@ -114,7 +114,7 @@ def test_worker_processes_know_the_name(script, method):
 
         def work(queue, x):
             total = (x + nn.Linear(2, 2).weight * 0).sum()
-            queue.put((torch.__name__, torch.__version__, total.detach()))
+            queue.put((torch.__spec__.name, torch.__version__, total.detach()))
 
         if __name__ == "__main__":
             context = multiprocessing.get_context({method!r})
@@ -182,9 +182,8 @@ def test_a_folder_with_a_main(script):
 
 
 def test_standard_input(tmp_path):
-    done = rushlight(
-        "run", "-", "a", cwd=tmp_path, stdin="import sys, torch; print(sys.argv, torch.__name__)"
-    )
+    code = "import sys, torch; print(sys.argv, torch.__spec__.name)"
+    done = rushlight("run", "-", "a", cwd=tmp_path, stdin=code)
     assert done.stdout == "['-', 'a'] rushlight\n"
 
 

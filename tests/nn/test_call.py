@@ -1,6 +1,7 @@
 """Calling a module: arguments, hooks of all kinds, and the place that an exception names."""
 
 import gc
+import inspect
 import pickle
 import sys
 
@@ -472,3 +473,9 @@ def test_hooks_are_inside_the_named_place():
     m = nn.Sequential(Scale())
     m[0].register_forward_hook(lambda *args: 1 / 0)
     assert str(raised_by(m)).endswith("in Sequential.0 (Scale())")
+
+
+def test_signature():
+    assert str(inspect.signature(nn.Linear(1, 1))) == "(*args, **kwargs)"
+    assert "in_features" in inspect.signature(nn.Linear).parameters
+    assert "x" in inspect.signature(Scale().forward).parameters

@@ -291,3 +291,23 @@ def test_native_dropout():
     assert kept.dtype is rl.bool
     assert rl.allclose(result, x * kept / 0.6)
     assert rl.equal(rl.native_dropout(x, 0.4, False)[0], x)
+
+
+BYTES = [[0, 255, 10, 200], [255, 0, 90, 30], [7, 130, 255, 0]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "antialias", "size", "wanted"),
+    [
+        ("bilinear", False, (4, 6), [[0, 128, 214, 51, 105, 200], [159, 128, 90, 66, 77, 94],
+                                     [162, 106, 66, 135, 86, 19], [7, 69, 151, 234, 128, 0]]),
+        ("bicubic", False, (4, 6), [[0, 152, 255, 30, 83, 230], [191, 137, 68, 42, 65, 97],
+                                    [191, 93, 32, 147, 92, 0], [0, 53, 175, 255, 144, 0]]),
+        ("bicubic", True, (2, 3), [[122, 94, 107], [89, 143, 59]]),
+        ("bilinear", True, (3, 2), [[111, 126], [122, 51], [95, 128]]),
+    ],
+)  # fmt: skip
+def test_images_of_bytes_are_resized_as_pytorch_does(mode, antialias, size, wanted):
+    image = rl.tensor([[BYTES]], dtype=rl.uint8)
+    found = F.interpolate(image, size=size, mode=mode, antialias=antialias)
+    assert found.dtype is rl.uint8 and found[0, 0].tolist() == wanted

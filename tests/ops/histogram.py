@@ -1,4 +1,4 @@
-"""Rows of rushlight.ops.histogram."""
+"""Rows of rushlight.ops.histogram and rushlight.ops.hashing."""
 
 import numpy as np
 
@@ -60,3 +60,23 @@ Row("histogramdd",
     errors=((RuntimeError, "at least 2 dimensions", lambda rl: rl.histogramdd(rl.ones(3), [2])),
             (RuntimeError, "one entry for each", lambda rl: rl.histogramdd(rl.ones(3, 2), [2])),
             ))  # fmt: skip
+
+
+def _hash(x, dim=(), keepdim=False):
+    wide = np.float64 if x.dtype.kind == "f" else np.int64
+    bits = x.astype(wide, order="C").view(np.uint64)
+    axes = tuple(range(x.ndim)) if dim == () else dim
+    return np.bitwise_xor.reduce(bits, axis=axes, keepdims=keepdim)
+
+
+Row("hash_tensor",
+    lambda make: [case(make(3, 4)), case(make(3, 4), 1), case(make(2, 3, 4), (0, -1), keepdim=True),
+                  case(make()), case(make(3, 0), 0)],
+    _hash, dtypes=("float32", "float64", "float16", "bfloat16", "int64", "uint8", "bool"),
+    result="uint64", grad="",
+    errors=((RuntimeError, "mode: 1", lambda rl: rl.hash_tensor(rl.ones(2), mode=1)),
+            (RuntimeError, "to be specified", lambda rl: rl.hash_tensor(rl.ones(0))),
+            (IndexError, "non-zero size", lambda rl: rl.hash_tensor(rl.ones(0, 2), 0)),
+            (IndexError, "out of range", lambda rl: rl.hash_tensor(rl.ones(2), 4)),
+            (NotImplementedError, "complex64", lambda rl: rl.hash_tensor(rl.ones(2) * 1j))),
+)  # fmt: skip

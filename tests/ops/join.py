@@ -1,4 +1,4 @@
-"""Rows of rushlight.ops.join: tensors put together, repeated and rearranged."""
+"""Rows of rushlight.ops.join: tensors put together and taken apart."""
 
 import itertools
 
@@ -7,7 +7,6 @@ import numpy as np
 from ops.row import Row, case
 
 ALL = {"dtypes": "fic", "grad": "fc"}
-ONCE = {"dtypes": ("float32",), "result": None, "grad": "", "method": False}
 
 
 def cases(shape, *arguments):
@@ -95,57 +94,3 @@ Row("unsafe_split", cases((5, 2), (2,), (1, 1)),
 Row("unsafe_split_with_sizes", cases((5, 2), ([2, 3],)),
     lambda x, sizes, dim=0: np.split(x, np.cumsum(sizes)[:-1], dim), **SPLITS)  # fmt: skip
 Row("unsafe_chunk", cases((4, 2), (2,), (2, 1)), np.array_split, **SPLITS)
-
-# ---- one tensor
-
-Row("repeat", cases((2, 3), (2, 1), (3, 2, 2), ((1, 2),), (0, 1)),
-    lambda x, *n: np.tile(x, n[0] if isinstance(n[0], tuple) else n), path="Tensor.repeat", **ALL,
-    errors=((RuntimeError, "repeat", lambda rl: rl.ones(2, 3).repeat(2)),
-            (RuntimeError, "allocate", lambda rl: rl.ones(3).repeat(2**46)),
-            (RuntimeError, "overflow", lambda rl: rl.ones(4).repeat(2**62))))  # fmt: skip
-Row("tile", cases((2, 3), ((2,),), ((2, 1, 2),)), np.tile, **ALL)
-Row(
-    "repeat_interleave",
-    lambda make: [case(make(2, 3), 2), case(make(2, 3), 3, 1),
-                  case(make(2, 3), np.array([1, 0, 2]), 1)],
-    lambda x, n, dim=None: np.repeat(x, n, dim), **ALL,
-)  # fmt: skip
-Row("flip", cases((2, 3, 2), ((0,),), ((1, 2),), ((-1,),)), np.flip, **ALL,
-    errors=((RuntimeError, "", lambda rl: rl.flip(rl.ones(2), (0, 0))),
-            (IndexError, "range", lambda rl: rl.flip(rl.ones(2), (1,))),
-            (RuntimeError, "allocate", lambda rl: rl.flip(rl.ones(1).expand(2**46), (0,)))))  # fmt: skip
-Row("fliplr", cases((2, 3), ()), np.fliplr, **ALL)
-Row("flipud", cases((2, 3), ()), np.flipud, **ALL)
-Row("roll", cases((2, 3), (1,), (-1, 0), (2, 1), ((1, 2), (0, 1)), (7, 1)),
-    lambda x, shifts, dims=None: np.roll(x, shifts, dims), **ALL)  # fmt: skip
-Row("rot90", cases((2, 3), (), (2,), (-1,), (1, (1, 0))),
-    lambda x, k=1, dims=(0, 1): np.rot90(x, k, dims), **ALL)  # fmt: skip
-TRIANGLE = (), (1,), (-1,), (5,)
-Row("tril", cases((3, 4), *TRIANGLE), np.tril, **ALL,
-    errors=((RuntimeError, "2 dimensions", lambda rl: rl.tril(rl.ones(3))),))  # fmt: skip
-Row("triu", cases((2, 3, 4), *TRIANGLE), np.triu, **ALL)
-
-
-def _indices(f):
-    return lambda rows, columns, offset=0: np.stack(f(rows, offset, columns))
-
-
-for _name, _f in (("tril_indices", np.tril_indices), ("triu_indices", np.triu_indices)):
-    Row(_name, lambda make: [case(3, 3), case(2, 4, 1), case(3, 2, -1)], _indices(_f), **ONCE)
-
-
-def _diag_embed(x, offset=0, dim1=-2, dim2=-1):
-    n = x.shape[-1] + abs(offset)
-    made = np.zeros((*x.shape[:-1], n, n), x.dtype)
-    i = np.arange(x.shape[-1])
-    made[..., i + max(-offset, 0), i + max(offset, 0)] = x
-    return np.moveaxis(made, (-2, -1), (dim1, dim2))
-
-
-Row("diag_embed", cases((2, 3), (), (1,), (-2,), (0, 0, 1)), _diag_embed, **ALL)
-Row("diag", lambda make: [case(make(3)), case(make(3), 1), case(make(3, 4)), case(make(3, 4), -1)],
-    np.diag, **ALL, errors=((RuntimeError, "", lambda rl: rl.diag(rl.ones(2, 2, 2))),))  # fmt: skip
-Row("diagflat", cases((2, 2), (), (1,)), np.diagflat, **ALL)
-Row("trace", lambda make: [case(make(3, 3)), case(make(2, 4))], np.trace,
-    dtypes=("float32", "float64", "int64", "complex64"), grad="fc", tol=3)  # fmt: skip
-Row("vander", cases((3,), (), (4,), (2, True)), np.vander, grad="f", tol=3, method=False)

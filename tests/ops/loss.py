@@ -199,10 +199,10 @@ def _sequences(make):
 
 Row(
     "nn.functional.ctc_loss", _sequences, ctc_loss, dtypes=FLOATS, tol=10,
-    # Its gradient is that of the logits. The second one is missing, as it is in PyTorch.
+    # Its gradient is that of the logits.
     grad_of=lambda x, *a, **k: rl.nn.functional.ctc_loss(rl.log_softmax(x, -1), *a, **k),
-    grad_samples=lambda make: _sequences(make)[:3], gradgrad=False,
-    covers=("_ctc_loss", "_ctc_loss_backward"), layouts=False,
+    grad_samples=lambda make: [*_sequences(make)[:3], _sequences(make)[4]],
+    covers=("_ctc_loss", "_ctc_loss_backward", "_ctc_loss_second"), layouts=False,
     errors=((RuntimeError, "blank", lambda rl: rl.nn.functional.ctc_loss(
         rl.ones(2, 1, 3), rl.tensor([[1]]), (2,), (1,), blank=3)),),
 )  # fmt: skip

@@ -52,6 +52,7 @@ Row("permute", x3(((2, 0, 1),), ((-1, 0, 1),), ((0, 1, 2),)), np.transpose, **VI
             out_of_range(lambda rl: rl.permute(rl.ones(2, 3), (0, 2)))))  # fmt: skip
 Row("transpose", x3((0, 1), (-1, 0), (1, 1)), np.swapaxes, **VIEW,
     errors=(out_of_range(lambda rl: rl.transpose(rl.ones(2), 0, 1)),))  # fmt: skip
+Row("swapaxes", x3((0, 1), (-1, 0)), np.swapaxes, **VIEW)
 Row("t", lambda make: [case(make(2, 3)), case(make(3)), case(make())], np.transpose, **VIEW,
     errors=((RuntimeError, "2 dimensions", lambda rl: rl.ones(1, 2, 3).t()),))  # fmt: skip
 Row("adjoint", lambda make: [case(make(2, 3)), case(make(2, 3, 4))],

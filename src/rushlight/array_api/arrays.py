@@ -55,6 +55,18 @@ class Array(Tensor):
         """The same data without history."""
         return as_array(Tensor.detach(self))
 
+    def __float__(self) -> float:
+        self._refuse_complex("float")
+        return Tensor.__float__(self)
+
+    def __int__(self) -> int:
+        self._refuse_complex("int")
+        return Tensor.__int__(self)
+
+    def _refuse_complex(self, kind: str) -> None:
+        if self.dtype.is_complex:
+            raise TypeError(f"{kind}(): not for {self.dtype}; take real, or abs()")
+
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.ndim == 0 else Tensor.__format__(self, spec)
 

@@ -32,17 +32,17 @@ The exit status is 1 if a name is missing, 2 if a file cannot be read, otherwise
 # Packages that are compiled against PyTorch itself.
 _COMPILED = ("torchvision", "torchaudio", "torchtext", "torch_scatter", "torch_sparse", "xformers")
 
+_PARTS = {
+    "torchvision": "torchvision goes without its compiled part (nms, roi_align, files of images)",
+}
+
 # What only PyTorch's tensors have; looked up in ours before it is told.
 _OTHER_METHODS = (
-    "coalesce", "crow_indices", "col_indices", "ccol_indices", "row_indices", "data_ptr",
-    "dense_dim", "dequantize", "int_repr", "ipu", "is_coalesced", "mkldnn_max_pool2d",
-    "q_per_channel_axis", "q_per_channel_scales", "q_per_channel_zero_points", "q_scale",
-    "q_zero_point", "qscheme", "record_stream", "refine_names", "rename", "rename_", "align_as",
-    "align_to", "resize_as_sparse_", "smm", "sparse_dim", "sparse_mask", "sparse_resize_",
-    "sparse_resize_and_clear_", "sspaddmm", "storage", "storage_type", "to_dense", "to_mkldnn",
-    "to_padded_tensor", "to_sparse", "to_sparse_bsc", "to_sparse_bsr", "to_sparse_coo",
-    "to_sparse_csc", "to_sparse_csr", "unflatten_names", "untyped_storage", "xpu", "cuda",
-    "mtia", "hpu",
+    "data_ptr", "dequantize", "int_repr", "ipu", "mkldnn_max_pool2d", "q_per_channel_axis",
+    "q_per_channel_scales", "q_per_channel_zero_points", "q_scale", "q_zero_point", "qscheme",
+    "record_stream", "refine_names", "rename", "rename_", "align_as", "align_to", "storage",
+    "storage_type", "to_mkldnn", "to_padded_tensor", "unflatten_names", "untyped_storage", "xpu",
+    "cuda", "mtia", "hpu",
 )
 
 
@@ -168,7 +168,8 @@ class _Reader(ast.NodeVisitor):
     def _package(self, node: ast.AST, module: str) -> None:
         top = module.partition(".")[0]
         if top in _COMPILED:
-            self.notes.append((getattr(node, "lineno", 0), f"{top} is compiled against PyTorch"))
+            note = _PARTS.get(top, f"{top} is compiled against PyTorch")
+            self.notes.append((getattr(node, "lineno", 0), note))
 
     def _path(self, node: ast.AST) -> str | None:
         """The torch path that an expression is, if it is one."""

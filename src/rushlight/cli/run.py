@@ -76,7 +76,9 @@ def run(arguments: list[str]) -> int:
         sys.excepthook(type(error), error.with_traceback(None), None)
         return 1
     if program.code is not None and _names(program.code, "__torch_function__"):
-        import rushlight.overrides  # noqa: F401  - the functions that it takes ask from the start
+        from rushlight.overrides import _activate
+
+        _activate()  # what the script takes out of torch before its class is there asks too
     main.__dict__.update(program.facts)
     main.__dict__.setdefault("__annotations__", {})
     sys.modules["__main__"] = main

@@ -17,6 +17,7 @@ __all__ = [
     "current_stream",
     "default_generators",
     "default_stream",
+    "graph",
     "device",
     "device_of",
     "get_rng_state",
@@ -74,6 +75,13 @@ class CUDAGraph:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _no_device("CUDAGraph")
+
+
+class graph:
+    """Raises RuntimeError when it is made: there is no CUDA device."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _no_device("graph")
 
 
 class device:

@@ -26,7 +26,7 @@ def is_torchelastic_launched() -> bool:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("algorithms", "fsdp", "nn", "optim", "tensor"):
+    if name in ("algorithms", "fsdp", "nn", "optim", "rpc", "tensor"):
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")

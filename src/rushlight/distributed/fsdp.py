@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import rushlight.nn
 
-__all__ = ["FullyShardedDataParallel"]
+__all__ = ["FSDPModule", "FullyShardedDataParallel", "fully_shard"]
 
 
 class FullyShardedDataParallel(rushlight.nn.Module):
@@ -17,3 +17,14 @@ class FullyShardedDataParallel(rushlight.nn.Module):
             "torch.distributed.fsdp.FullyShardedDataParallel is not in rushlight, which trains in "
             "one process: use the module itself"
         )
+
+
+class FSDPModule:
+    """A module in pieces; no module is one."""
+
+
+def fully_shard(module: Any, *args: Any, **kwargs: Any) -> NoReturn:
+    """Raises NotImplementedError: a module is on one process."""
+    raise NotImplementedError(
+        "fully_shard is not in rushlight, which trains in one process: use the module itself"
+    )

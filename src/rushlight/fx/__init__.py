@@ -84,3 +84,11 @@ def wrap(fn_or_name: Any) -> Any:
 def has_side_effect(fn: Any) -> Any:
     """The function itself: a mark for what is not left out of a program."""
     return fn
+
+
+def __getattr__(name: str) -> Any:
+    if name == "experimental":
+        from importlib import import_module
+
+        return import_module(f"{__name__}.experimental")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

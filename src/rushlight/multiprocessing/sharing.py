@@ -89,6 +89,10 @@ def share_memory(tensor: Tensor) -> Tensor:
 
     Other tensors on the same memory stay where it was.
     """
+    if tensor._layout:
+        raise NotImplementedError(
+            f"share_memory_: a tensor of layout {tensor.layout}; share its indices and values"
+        )
     if is_shared(tensor) or not tensor.numel():
         return tensor
     values = tensor.detach()
@@ -124,7 +128,7 @@ def _reduce(tensor: Tensor) -> tuple[Callable[..., Any], tuple[Any, ...]]:
             "A tensor with history (requires_grad, and not a leaf) cannot be sent to another "
             "process, since the graph stays in this one. Send tensor.detach()"
         )
-    if not tensor.numel():
+    if not tensor.numel() or tensor._layout:  # of a sparse one the parts are sent so
         return tensor.__reduce_ex__(5)[:2]
     from multiprocessing.reduction import DupFd
 

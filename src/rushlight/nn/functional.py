@@ -490,7 +490,7 @@ def embedding(
         max_norm: first scale the named rows, in place, to a norm of at most this.
         norm_type: the p of that norm.
         scale_grad_by_freq: divide the gradient of a row by how often it is named.
-        sparse: has to be False.
+        sparse: the gradient of `weight` is a sparse tensor with an entry for each index.
 
     Raises:
         IndexError: an index is not that of a row.
@@ -539,7 +539,7 @@ def embedding_bag(
         norm_type: the p of that norm.
         scale_grad_by_freq: divide the gradient of a row by how often it is named.
         mode: "sum", "mean" or "max".
-        sparse: has to be False.
+        sparse: the gradient of `weight` is sparse; not with mode "max".
         per_sample_weights: with mode "sum", a factor for each index, of the input's shape.
         include_last_offset: the last offset is the end of the last bag.
         padding_idx: a row that does not count, and receives no gradient.
@@ -562,8 +562,6 @@ def embedding_bag(
         raise ValueError("max mode does not support scaling the gradient by the frequency")
     if mode == "max" and sparse:
         raise ValueError("max mode does not support sparse weights")
-    if sparse:
-        raise NotImplementedError("embedding_bag: sparse gradients are not there")
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError(
             f"embedding_bag: per_sample_weights is only supported for mode='sum' (got '{mode}')"
@@ -579,6 +577,7 @@ def embedding_bag(
         None if per_sample_weights is None else per_sample_weights.reshape(-1),
         scale_grad_by_freq,
         _padding_row(padding_idx, weight),
+        sparse,
     )
 
 

@@ -1,5 +1,8 @@
-"""First values of parameters. Each function writes into the tensor it is given, without autograd,
-and returns it; the same seed gives the same values as in PyTorch."""
+"""First values of parameters.
+
+Each function writes into the tensor it is given, without autograd, and returns it; the same seed
+gives the same values as in PyTorch.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Parameter and Buffer: tensors that a Module registers when they are assigned to it; and their
-uninitialized forms, whose shape is not known yet."""
+"""Parameter and Buffer: tensors that a Module registers when they are assigned to it.
+
+Their uninitialized forms have a shape that is not known yet.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +20,21 @@ __all__ = [
 ]
 
 
-class _ParameterType(type(Tensor)):  # type: ignore[misc]
-    """Makes ``isinstance(t, Parameter)`` true for a tensor subclass that was made a parameter."""
+class _MarkedType(type(Tensor)):  # type: ignore[misc]
+    """Makes ``isinstance(t, Parameter)`` true for a tensor subclass that was made a parameter.
+
+    Such tensors have an attribute whose name is `_mark` of the class itself, not of its bases.
+    """
 
     def __instancecheck__(cls, instance: object) -> bool:
         if type.__instancecheck__(cls, instance):
             return True
-        marked = cls is Parameter and isinstance(instance, Tensor)
-        return marked and getattr(instance, "_is_param", False)
+        if not isinstance(instance, Tensor) or "_mark" not in cls.__dict__:
+            return False
+        return getattr(instance, cls._mark, False)
 
 
-class Parameter(Tensor, metaclass=_ParameterType):
+class Parameter(Tensor, metaclass=_MarkedType):
     """A tensor that a module learns: assigned to a Module, it is listed by ``parameters()``.
 
     Args:
@@ -40,6 +46,7 @@ class Parameter(Tensor, metaclass=_ParameterType):
     """
 
     _asks = False
+    _mark = "_is_param"
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Any:
         if data is None:
@@ -99,17 +106,7 @@ def _rebuild_parameter_with_state(
     return parameter
 
 
-class _BufferType(type(Tensor)):  # type: ignore[misc]
-    """Makes ``isinstance(t, Buffer)`` true for the tensors that ``Buffer(...)`` returns."""
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        if type.__instancecheck__(cls, instance):
-            return True
-        marked = cls is Buffer and isinstance(instance, Tensor)
-        return marked and getattr(instance, "_is_buffer", False)
-
-
-class Buffer(Tensor, metaclass=_BufferType):
+class Buffer(Tensor, metaclass=_MarkedType):
     """A tensor that is state of a module and not learned: assigned to it, it becomes a buffer.
 
     Args:
@@ -118,6 +115,8 @@ class Buffer(Tensor, metaclass=_BufferType):
 
     Returns a tensor of the type of ``data``, marked as a buffer.
     """
+
+    _mark = "_is_buffer"
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
         if data is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
+from rushlight.dtypes import HALVES
 from rushlight.ops.pointwise import _where as where
 
 if TYPE_CHECKING:
@@ -173,19 +174,39 @@ def _rrelu_slopes(
     return _core.rrelu_noise(input, lower, upper, generator)
 
 
+# ---- half types: computed in float32 and rounded once, as PyTorch's kernels do
+
+
+def _wide(input: Tensor) -> Tensor:
+    """For the body of an op: `input` in float32, if it is of a half type."""
+    return _core.to_dtype(input, _core.float32) if input.dtype in HALVES else input
+
+
+def _as(input: Tensor, result: Tensor) -> Tensor:
+    """For the body of an op: the result in the dtype of `input`."""
+    return result if result.dtype is input.dtype else _core.to_dtype(result, input.dtype)
+
+
+def _recorded_wide(input: Tensor) -> Tensor:
+    """For a formula: `input` in float32, if it is of a half type. The engine rounds the result."""
+    return input.float() if input.dtype in HALVES else input
+
+
 # ---- with an exponential below 0
 
 
 def _elu(input: Tensor, alpha: float, scale: float, input_scale: float) -> Tensor:
-    positive = input if scale == 1 else _core.mul(input, scale)
-    scaled = input if input_scale == 1 else _core.mul(input, input_scale)
+    wide = _wide(input)
+    positive = wide if scale == 1 else _core.mul(wide, scale)
+    scaled = wide if input_scale == 1 else _core.mul(wide, input_scale)
     negative = _core.mul(_core.expm1(scaled), alpha * scale)
-    return _core.where(_core.gt(input, 0), positive, negative)
+    return _as(input, _core.where(_core.gt(wide, 0), positive, negative))
 
 
 def _elu_vjp(
     grad: Tensor, input: Tensor, alpha: float, scale: float = 1.0, input_scale: float = 1.0
 ) -> Tensor:
+    input = _recorded_wide(input)
     # Held to 0: an overflow in the branch not taken would make second derivatives NaN.
     slope = (input.clamp(max=0) * input_scale).exp() * (input_scale * alpha * scale)
     return grad * where(input <= 0, slope, scale)
@@ -235,14 +256,16 @@ celu_ = _in_place(celu)
 @op(method=False, public=False)
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     """log(1 + exp(beta * input)) / beta, and `input` where beta * input is above `threshold`."""
-    scaled = input if beta == 1 else _core.mul(input, beta)
+    wide = _wide(input)
+    scaled = wide if beta == 1 else _core.mul(wide, beta)
     smooth = _core.log1p(_core.exp(scaled))
     if beta != 1:
         smooth = _core.div(smooth, beta)
-    return _core.where(_core.gt(scaled, threshold), input, smooth)
+    return _as(input, _core.where(_core.gt(scaled, threshold), wide, smooth))
 
 
 def _softplus_vjp(grad: Tensor, input: Tensor, beta: float, threshold: float) -> Tensor:
+    input = _recorded_wide(input)
     scaled = input if beta == 1 else input * beta
     return where(scaled > threshold, grad, grad * scaled.sigmoid())
 
@@ -253,11 +276,12 @@ softplus.vjp(input=_softplus_vjp)
 @op(method=False, public=False, node="LogSigmoidBackward0")
 def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(input)) = -softplus(-input), without underflow."""
-    tail = _core.log1p(_core.exp(_core.neg(_core.abs(input))))
-    return _core.sub(_core.minimum(input, 0), tail)
+    wide = _wide(input)
+    tail = _core.log1p(_core.exp(_core.neg(_core.abs(wide))))
+    return _as(input, _core.sub(_core.minimum(wide, 0), tail))
 
 
-logsigmoid.vjp(input=lambda grad, input: grad * (-input).sigmoid())
+logsigmoid.vjp(input=lambda grad, input: grad * (-_recorded_wide(input)).sigmoid())
 
 # ---- gated by a function of the input itself
 
@@ -346,10 +370,12 @@ gelu_backward.vjp(
 @op(method=False, public=False)
 def mish(input: Tensor) -> Tensor:
     """input * tanh(softplus(input)) (Misra 2019)."""
-    return _core.mul(input, _core.tanh(_core.log1p(_core.exp(input))))
+    wide = _wide(input)
+    return _as(input, _core.mul(wide, _core.tanh(_core.log1p(_core.exp(wide)))))
 
 
 def _mish_vjp(grad: Tensor, input: Tensor) -> Tensor:
+    input = _recorded_wide(input)
     gate = softplus(input).tanh()
     return grad * (gate + input * input.sigmoid() * (1 - gate.square()))
 
@@ -361,7 +387,8 @@ mish_ = _in_place(mish)
 @op(method=False, public=False)
 def hardsigmoid(input: Tensor) -> Tensor:
     """(input + 3) / 6 held to [0, 1]; the derivative at both ends is 0."""
-    return _core.div(_core.minimum(_core.maximum(_core.add(input, 3.0), 0.0), 6.0), 6.0)
+    gate = _core.minimum(_core.maximum(_core.add(_wide(input), 3.0), 0.0), 6.0)
+    return _as(input, _core.div(gate, 6.0))
 
 
 hardsigmoid.vjp(input=lambda grad, input: where((input > -3) & (input < 3), grad / 6, 0))
@@ -371,15 +398,17 @@ hardsigmoid_ = _in_place(hardsigmoid)
 @op(method=False, public=False)
 def hardswish(input: Tensor) -> Tensor:
     """input * hardsigmoid(input) (Howard et al. 2019)."""
-    gate = _core.minimum(_core.maximum(_core.add(input, 3.0), 0.0), 6.0)
-    return _core.div(_core.mul(input, gate), 6.0)
+    wide = _wide(input)
+    gate = _core.minimum(_core.maximum(_core.add(wide, 3.0), 0.0), 6.0)
+    return _as(input, _core.div(_core.mul(wide, gate), 6.0))
 
 
-hardswish.vjp(
-    input=lambda grad, input: where(
-        input <= -3, 0, where(input < 3, grad * (input / 3 + 0.5), grad)
-    )
-)
+def _hardswish_vjp(grad: Tensor, input: Tensor) -> Tensor:
+    input = _recorded_wide(input)
+    return where(input <= -3, 0, where(input < 3, grad * (input / 3 + 0.5), grad))
+
+
+hardswish.vjp(input=_hardswish_vjp)
 hardswish_ = _in_place(hardswish)
 
 
@@ -396,7 +425,9 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise RuntimeError(
             f"glu: Halving dimension must be even, but dimension {dim} is size {size}"
         )
-    return input.narrow(dim, 0, size // 2) * input.narrow(dim, size // 2, size // 2).sigmoid()
+    wide = _recorded_wide(input)
+    result = wide.narrow(dim, 0, size // 2) * wide.narrow(dim, size // 2, size // 2).sigmoid()
+    return result if wide is input else result.to(input.dtype)
 
 
 # ---- towards 0
@@ -424,8 +455,10 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         raise RuntimeError(
             f"softshrink: lambda must be greater or equal to 0, but found to be {lambd}."
         )
-    below = _core.minimum(_core.add(input, lambd), 0)
-    return _core.where(_core.gt(input, 0), _core.maximum(_core.sub(input, lambd), 0), below)
+    wide = _wide(input)
+    below = _core.minimum(_core.add(wide, lambd), 0)
+    above = _core.maximum(_core.sub(wide, lambd), 0)
+    return _as(input, _core.where(_core.gt(wide, 0), above, below))
 
 
 softshrink.vjp(

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
+from rushlight.dtypes import HALVES
 
 if TYPE_CHECKING:
     from rushlight.tensor import Tensor
-
-_HALVES = (_core.float16, _core.bfloat16)
 
 
 @composed()
@@ -85,7 +84,7 @@ def native_batch_norm(
 
 def _statistics(input: Tensor) -> Tensor:
     """Room for what the kernel finds on its way: of each channel mean and 1 / sqrt(var + eps)."""
-    dtype = _core.float32 if input.dtype in _HALVES else input.dtype
+    dtype = _core.float32 if input.dtype in HALVES else input.dtype
     return _core.empty((2, input.shape[1] if input.ndim > 1 else 0), dtype)
 
 
@@ -130,7 +129,7 @@ def _check(
             )
         # Half inputs may come with statistics and parameters in float32.
         if values.dtype is not input.dtype and not (
-            input.dtype in _HALVES and values.dtype is _core.float32
+            input.dtype in HALVES and values.dtype is _core.float32
         ):
             raise RuntimeError(
                 "batch_norm: mixed dtype (CPU): all inputs must share same datatype, got input of "
@@ -180,7 +179,7 @@ def _batch_norm_gradient(
     if not _core.is_grad_enabled():
         return _core.batch_norm_backward(grad, input, weight, bias, statistics, training, *needs)
     dtype = grad.dtype
-    halves = dtype in _HALVES
+    halves = dtype in HALVES
     if halves:
         grad, input = grad.float(), input.float()
     axes, shape = _axes(input.ndim), _per_channel(input.ndim)

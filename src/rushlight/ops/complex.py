@@ -204,4 +204,8 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:
 
     float32 and integers give complex64, float64 complex128.
     """
+    for name, value in (("abs", abs), ("angle", angle)):
+        if not isinstance(value, Tensor):
+            kind = type(value).__name__
+            raise TypeError(f"polar(): argument '{name}' must be Tensor, not {kind}")
     return complex(abs * angle.cos(), abs * angle.sin())

@@ -8,7 +8,7 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed
-from rushlight.dtypes import check_device
+from rushlight.dtypes import check_device, strided
 from rushlight.ops.shape import _sizes
 from rushlight.tensor import Tensor
 
@@ -48,6 +48,9 @@ def tensor(
             "torch.tensor(sourceTensor).",
             stacklevel=2,
         )
+        if data._layout:
+            copy = data.detach().clone()
+            return _made(copy if dtype is None else copy.to(dtype), device, requires_grad)
     elif hasattr(data, "__array_interface__") or hasattr(data, "__array__"):
         import numpy
 
@@ -220,22 +223,44 @@ def scalar_tensor(
     return _made(_core.full((), s, _dtype(dtype)), device, requires_grad)
 
 
+def _sparse(
+    input: Tensor | None, shape: Any, dtype: Any, layout: Any, requires_grad: bool
+) -> Tensor:
+    """Zeros where a layout is sparse: no entries."""
+    from rushlight.sparse.construct import made_like
+
+    return made_like(input, tuple(shape), dtype, layout, requires_grad)
+
+
 # ---- constants
+
+
+def _given(sizes: tuple, size: Any) -> tuple:
+    """The sizes of a call: one by one, as one sequence, or by the name `size`."""
+    if size is None:
+        return _sizes(sizes)
+    if sizes:
+        raise TypeError("the sizes are given twice, by position and as `size`")
+    return _sizes((size,))
 
 
 @composed()
 def empty(
-    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
+    *sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
-    """A tensor of the given sizes whose memory is not initialised.
+    """A tensor of the given sizes whose memory is not initialized.
 
     Sizes one by one or as one sequence; the default float dtype unless `dtype` is given. Under
     `use_deterministic_algorithms` too its contents are whatever was there.
     """
+    size = _given(sizes, size)
+    if layout is not None and layout is not strided:
+        return _sparse(None, size, _dtype(dtype), layout, requires_grad)
     if out is not None:
-        return out.resize_(_sizes(size))
-    return _made(_core.empty(_sizes(size), _dtype(dtype)), device, requires_grad)
+        return out.resize_(size)
+    return _made(_core.empty(size, _dtype(dtype)), device, requires_grad)
 
 
 @composed()
@@ -257,30 +282,34 @@ def full(
 
 @composed()
 def zeros(
-    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
+    *sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """A tensor of the given sizes, 0 everywhere; the default float dtype unless `dtype` is given.
 
     Sizes one by one or as one sequence. Raises RuntimeError for a negative size.
     """
+    size = _given(sizes, size)
+    if layout is not None and layout is not strided:
+        return _sparse(None, size, _dtype(dtype), layout, requires_grad)
     if out is not None:
-        return out.resize_(_sizes(size)).zero_()
-    return _made(_core.full(_sizes(size), 0, _dtype(dtype)), device, requires_grad)
+        return out.resize_(size).zero_()
+    return _made(_core.full(size, 0, _dtype(dtype)), device, requires_grad)
 
 
 @composed()
 def ones(
-    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
+    *sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """A tensor of the given sizes, 1 everywhere; the default float dtype unless `dtype` is given.
 
     Sizes one by one or as one sequence. Raises RuntimeError for a negative size.
     """
+    size = _given(sizes, size)
     if out is not None:
-        return out.resize_(_sizes(size)).fill_(1)
-    return _made(_core.full(_sizes(size), 1, _dtype(dtype)), device, requires_grad)
+        return out.resize_(size).fill_(1)
+    return _made(_core.full(size, 1, _dtype(dtype)), device, requires_grad)
 
 
 @composed()
@@ -288,7 +317,7 @@ def empty_strided(
     size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Uninitialised memory of shape `size` whose elements lie `stride` elements apart."""
+    """Uninitialized memory of shape `size` whose elements lie `stride` elements apart."""
     size, stride = tuple(size), tuple(stride)
     span = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride))
     flat = _core.empty((span,), _dtype(dtype))
@@ -300,7 +329,7 @@ def empty_permuted(
     size: Any, physical_layout: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Uninitialised memory of shape `size`, laid out in the order of `physical_layout`.
+    """Uninitialized memory of shape `size`, laid out in the order of `physical_layout`.
 
     The last one named is contiguous. Raises RuntimeError unless each dimension is named once.
     """
@@ -322,7 +351,9 @@ def empty_like(
     input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Uninitialised memory in the shape and, unless `dtype` is given, the dtype of input."""
+    """Uninitialized memory in the shape and, unless `dtype` is given, the dtype of input."""
+    if input._layout or (layout is not None and layout is not strided):
+        return _sparse(input, input.shape, dtype or input.dtype, layout, requires_grad)
     if input._level:  # inside vmap
         return input.new_empty(input.shape, dtype=dtype, requires_grad=requires_grad)
     return _made(_core.empty(input.shape, dtype or input.dtype), device, requires_grad)
@@ -334,6 +365,8 @@ def full_like(
     requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """`fill_value` everywhere, in the shape and, unless `dtype` is given, the dtype of input."""
+    if input._layout:
+        raise NotImplementedError("full_like, ones_like: no sparse tensor is the same everywhere")
     if input._level:  # inside vmap
         return input.new_full(input.shape, fill_value, dtype=dtype, requires_grad=requires_grad)
     return _made(_core.full(input.shape, fill_value, dtype or input.dtype), device, requires_grad)
@@ -345,6 +378,8 @@ def zeros_like(
     requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """0 everywhere, in the shape and, unless `dtype` is given, the dtype of input."""
+    if input._layout or (layout is not None and layout is not strided):
+        return _sparse(input, input.shape, dtype or input.dtype, layout, requires_grad)
     if input._level:  # inside vmap
         return input.new_zeros(input.shape, dtype=dtype, requires_grad=requires_grad)
     return _made(_core.full(input.shape, 0, dtype or input.dtype), device, requires_grad)
@@ -356,6 +391,8 @@ def ones_like(
     requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """1 everywhere, in the shape and, unless `dtype` is given, the dtype of input."""
+    if input._layout:
+        raise NotImplementedError("full_like, ones_like: no sparse tensor is the same everywhere")
     if input._level:  # inside vmap
         return input.new_ones(input.shape, dtype=dtype, requires_grad=requires_grad)
     return _made(_core.full(input.shape, 1, dtype or input.dtype), device, requires_grad)
@@ -391,7 +428,9 @@ def arange(
     start: Any = 0
     end: Any = None
     step: Any = 1
-    if len(args) == 1:
+    if len(args) == 1 and "end" in bounds:
+        (start,) = args
+    elif len(args) == 1:
         (end,) = args
     elif len(args) == 2:
         start, end = args
@@ -490,6 +529,8 @@ def _new(name: str, make: Any) -> None:
     ) -> Tensor:  # fmt: skip
         if "size" in named:
             size = (named["size"],)
+        if self._layout and name != "new_ones":
+            return _sparse(None, _sizes(size), dtype or self.dtype, self.layout, requires_grad)
         result = make(_sizes(size), dtype or self.dtype)
         return _made(result, device, requires_grad)
 
@@ -523,7 +564,7 @@ def _new_tensor(
 
 
 def _new_empty_strided(self: Tensor, size: Any, stride: Any, **kwargs: Any) -> Tensor:
-    """Uninitialised memory with the given strides in the dtype of this tensor."""
+    """Uninitialized memory with the given strides in the dtype of this tensor."""
     kwargs["dtype"] = kwargs.get("dtype") or self.dtype
     return empty_strided(size, stride, **kwargs)
 
@@ -533,9 +574,13 @@ Tensor.new_tensor = _new_tensor
 Tensor.new_empty_strided = _new_empty_strided
 
 
-def _resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
-    """Another shape in place; keeps the elements that fit, new ones are uninitialised."""
-    size = _sizes(size)
+def _resize_(self: Tensor, *sizes: Any, size: Any = None, memory_format: Any = None) -> Tensor:
+    """Another shape in place; keeps the elements that fit, new ones are uninitialized."""
+    if self._layout:
+        raise NotImplementedError(
+            f"resize_: a tensor of layout {self.layout}; sparse_resize_ changes the size of COO"
+        )
+    size = _given(sizes, size)
     if not all(isinstance(n, int) for n in size):
         raise TypeError(f"resize_(): expected sizes that are integers, got {size}")
     if self.requires_grad and not self.is_leaf:

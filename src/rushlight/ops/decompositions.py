@@ -15,7 +15,7 @@ from rushlight import _core, return_types
 from rushlight.autograd.op import composed, op
 from rushlight.ops.complex import _c
 from rushlight.ops.factors import linalg_solve_triangular
-from rushlight.ops.join import cat, diag_embed, tril, triu
+from rushlight.ops.join import cat
 from rushlight.ops.linalg import _t, matmul
 from rushlight.ops.matrix import (
     check_converged,
@@ -27,6 +27,7 @@ from rushlight.ops.matrix import (
 )
 from rushlight.ops.pointwise import where
 from rushlight.ops.solve import linalg_solve
+from rushlight.ops.triangle import diag_embed, tril, triu
 from rushlight.tensor import Tensor
 
 _INNER: dict[str, Any] = {"public": False, "method": False}

@@ -12,7 +12,7 @@ from typing import Any
 from rushlight import _core, return_types
 from rushlight.autograd.op import composed, op
 from rushlight.ops.gather import scatter
-from rushlight.ops.join import cat, tril, triu
+from rushlight.ops.join import cat
 from rushlight.ops.linalg import _t, matmul
 from rushlight.ops.matrix import (
     LinAlgError,
@@ -27,6 +27,7 @@ from rushlight.ops.matrix import (
     failure,
     identity,
 )
+from rushlight.ops.triangle import tril, triu
 from rushlight.tensor import Tensor
 
 _INNER: dict[str, Any] = {"public": False, "method": False}

@@ -14,8 +14,9 @@ from rushlight import _core
 from rushlight.autograd.op import composed, op
 from rushlight.ops.complex import _c
 from rushlight.ops.create import _made
-from rushlight.ops.join import roll
 from rushlight.ops.padding import constant_pad_nd
+from rushlight.ops.reorder import roll
+from rushlight.ops.shape import axis_of
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -132,15 +133,9 @@ def _norm(norm: str | None) -> str:
 
 
 def _axis(input: Tensor, dim: int) -> int:
-    rank = input.ndim
-    if not -rank <= dim < rank:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but got "
-            f"{dim})"
-            if rank
-            else f"Dimension specified as {dim} but tensor has no dimensions"
-        )
-    return dim % rank
+    if not input.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return axis_of(dim, input.ndim)
 
 
 def _points(count: int) -> int:

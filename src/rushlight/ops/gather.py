@@ -9,7 +9,7 @@ from rushlight.autograd.op import composed, op
 from rushlight.ops.complex import _c
 from rushlight.ops.index import writes
 from rushlight.ops.pointwise import where
-from rushlight.ops.shape import _axis, broadcast_shapes, diagonal, select
+from rushlight.ops.shape import axis_of, broadcast_shapes, diagonal, select
 from rushlight.ops.shape import slice as slice_along
 from rushlight.tensor import Tensor
 
@@ -63,7 +63,7 @@ def take_along_dim(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
             f"but got {input.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
         )
-    axis = _axis(input, dim)
+    axis = axis_of(dim, input.ndim)
     indices = where(indices < 0, indices + input.shape[axis], indices)
 
     shape, places = list(input.shape), list(indices.shape)
@@ -413,7 +413,7 @@ def _index_fill_kernel(input: Tensor, dim: int, index: Tensor, value: Any) -> Te
 
 def _index_fill_value_gradient(grad: Tensor, dim: int, index: Tensor) -> Tensor:
     # A slice that is filled twice counts once.
-    size = grad.shape[_axis(grad, dim)] if grad.ndim else 1
+    size = grad.shape[axis_of(dim, grad.ndim)] if grad.ndim else 1
     index = where(index < 0, index + size, index)
     return index_select(grad, dim, _core.unique(_core.reshape(index, (-1,)))[0]).sum()
 
@@ -448,7 +448,7 @@ def _index_reduce(
             "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
             f"{reduce}."
         )
-    axis = _axis(input, dim)
+    axis = axis_of(dim, input.ndim)
     if index.ndim > 1:
         raise IndexError(
             f"index_reduce(): Index is supposed to be a vector, but got dim: {index.ndim}"

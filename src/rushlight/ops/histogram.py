@@ -57,6 +57,26 @@ def _bin_edges(input: Tensor, bins: Any, range: Any) -> Tensor:
     return _core.linspace(low, high, bins + 1, input.dtype)
 
 
+@op(method=False, public=False)
+def _histogram(
+    input: Tensor, bins: Any, range: Any, weight: Any, density: bool
+) -> tuple[Tensor, Tensor]:
+    """The two parts of `histogram`."""
+    edges = _bin_edges(input, bins, range)
+    count = edges.shape[0] - 1
+    values = _core.reshape(input, (-1,))
+    inside = (values >= edges[0]) & (values <= edges[-1])
+    values = _core.masked_select(values, inside)
+    place = (_core.searchsorted(edges, values, True) - 1).clamp(max=count - 1)
+    weights = None
+    if weight is not None:
+        weights = _core.masked_select(_core.reshape(weight, (-1,)), inside)
+    hist = _core.to_dtype(_core.bincount(place, weights, count), input.dtype)
+    if density:
+        hist = hist / hist.sum() / edges.diff()
+    return hist, edges
+
+
 @composed(method=True)
 def histogram(
     input: Tensor, bins: Any, *, range: Any = None, weight: Tensor | None = None,
@@ -77,19 +97,7 @@ def histogram(
             "torch.histogram(): weight must have the shape and dtype of the input, got "
             f"{list(weight.shape)} of {weight.dtype} for {list(input.shape)} of {input.dtype}"
         )
-    edges = _bin_edges(input, bins, range)
-    count = edges.shape[0] - 1
-    values = _core.reshape(input.detach(), (-1,))
-    inside = (values >= edges[0]) & (values <= edges[-1])
-    values = _core.masked_select(values, inside)
-    place = (_core.searchsorted(edges, values, True) - 1).clamp(max=count - 1)
-    weights = None
-    if weight is not None:
-        weights = _core.masked_select(_core.reshape(weight.detach(), (-1,)), inside)
-    hist = _core.to_dtype(_core.bincount(place, weights, count), input.dtype)
-    if density:
-        hist = hist / hist.sum() / edges.diff()
-    result = return_types.histogram((hist, edges))
+    result = return_types.histogram(_histogram(input, bins, range, weight, density))
     if out is not None:
         for target, part in zip(out, result):
             target.copy_(part)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rushlight import _core
 from rushlight.autograd.op import composed
-from rushlight.ops.batch_norm import _HALVES, batch_norm
+from rushlight.dtypes import HALVES
+from rushlight.ops.batch_norm import batch_norm
 
 if TYPE_CHECKING:
     from rushlight.tensor import Tensor
@@ -57,7 +58,7 @@ def instance_norm(
     def running_of_each_item(values: Tensor | None) -> Tensor | None:
         if values is None:
             return None
-        halves = input.dtype in _HALVES and values.dtype is _core.float32
+        halves = input.dtype in HALVES and values.dtype is _core.float32
         return values.detach().to(values.dtype if halves else input.dtype).repeat(items)
 
     mean, variance = running_of_each_item(running_mean), running_of_each_item(running_var)

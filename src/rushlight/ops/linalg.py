@@ -193,7 +193,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
 
 
 def _cross(name: str, input: Tensor, other: Tensor, dim: int) -> Tensor:
-    from rushlight.ops.join import roll
+    from rushlight.ops.reorder import roll
 
     if input.ndim != other.ndim:
         raise RuntimeError(

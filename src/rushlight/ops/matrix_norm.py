@@ -11,6 +11,7 @@ from rushlight.ops.decompositions import linalg_svdvals
 from rushlight.ops.matrix import check_square
 from rushlight.ops.pointwise import where
 from rushlight.ops.reduce import vector_norm
+from rushlight.ops.shape import axis_of
 from rushlight.ops.solve import linalg_inv_ex
 from rushlight.tensor import Tensor
 
@@ -40,14 +41,7 @@ def _typed(name: str, x: Tensor, dtype: Any) -> Tensor:
 
 
 def _axes(dim: Any, rank: int) -> list[int]:
-    dims = [dim] if isinstance(dim, int) else list(dim)
-    for d in dims:
-        if not -rank <= d < max(rank, 1):
-            raise IndexError(
-                f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but "
-                f"got {d})"
-            )
-    return [d % rank if rank else 0 for d in dims]
+    return [axis_of(d, rank) for d in ([dim] if isinstance(dim, int) else dim)]
 
 
 @composed(public=False)

@@ -110,19 +110,8 @@ def multi_head_attention_forward(
         width % num_heads == 0, f"embed_dim {width} not divisible by num_heads {num_heads}"
     )
     if use_separate_proj_weight:
-        _expect(
-            key.shape[:2] == value.shape[:2],
-            f"key's sequence and batch dims {tuple(key.shape[:2])} do not match value's "
-            f"{tuple(value.shape[:2])}",
-        )
         weights = (q_proj_weight, k_proj_weight, v_proj_weight)
-        _expect(
-            all(w is not None for w in weights),
-            "use_separate_proj_weight is True but one of q_proj_weight, k_proj_weight and "
-            "v_proj_weight is None",
-        )
-        biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
-        q, k, v = map(linear, (query, key, value), weights, biases)
+        q, k, v = _project_apart(query, key, value, weights, in_proj_bias)
     else:
         _expect(
             key.shape == value.shape,
@@ -150,15 +139,7 @@ def multi_head_attention_forward(
         zero = _core.full((batch, num_heads, 1, size), 0.0, q.dtype)
         k, v = cat([k, zero], 2), cat([v, zero], 2)
         attn_mask, key_padding_mask = _one_more(attn_mask), _one_more(key_padding_mask)
-    keys = k.shape[2]
-    if key_padding_mask is not None:
-        _expect(
-            tuple(key_padding_mask.shape) == (batch, keys),
-            f"Expected key_padded_mask of shape {(batch, keys)}, but got "
-            f"{tuple(key_padding_mask.shape)}",
-        )
-        per_key = key_padding_mask.view(batch, 1, 1, keys)
-        attn_mask = per_key if attn_mask is None else attn_mask + per_key
+    attn_mask = _with_padding(attn_mask, key_padding_mask, batch, k.shape[2])
     dropout_p = dropout_p if training else 0.0
     shares = None
     if need_weights:
@@ -264,6 +245,24 @@ def _project(
     return tuple(map(linear, (query, key, value), weight.chunk(3), biases))
 
 
+def _project_apart(
+    query: Tensor, key: Tensor, value: Tensor, weights: tuple, bias: Tensor | None
+) -> tuple:
+    """The three projections by three matrices, for keys and values of other widths."""
+    _expect(
+        key.shape[:2] == value.shape[:2],
+        f"key's sequence and batch dims {tuple(key.shape[:2])} do not match value's "
+        f"{tuple(value.shape[:2])}",
+    )
+    _expect(
+        all(weight is not None for weight in weights),
+        "use_separate_proj_weight is True but one of q_proj_weight, k_proj_weight and "
+        "v_proj_weight is None",
+    )
+    biases = (None,) * 3 if bias is None else bias.chunk(3)
+    return tuple(map(linear, (query, key, value), weights, biases))
+
+
 def _per_head(mask: Tensor, batch: int, heads: int, length: int, keys: int) -> Tensor:
     """(L, S) or (N H, L, S) as (1, 1, L, S) or (N, H, L, S)."""
     wanted = (length, keys) if mask.ndim == 2 else (batch * heads, length, keys)
@@ -278,6 +277,20 @@ def _per_head(mask: Tensor, batch: int, heads: int, length: int, keys: int) -> T
 def _one_more(mask: Tensor | None) -> Tensor | None:
     """The mask with a key more, which is not hidden."""
     return None if mask is None else pad(mask, (0, 1))
+
+
+def _with_padding(
+    mask: Tensor | None, padding: Tensor | None, batch: int, keys: int
+) -> Tensor | None:
+    """The mask of the scores, (1 or N, 1 or H, L, S), with that of the keys, (N, S)."""
+    if padding is None:
+        return mask
+    _expect(
+        tuple(padding.shape) == (batch, keys),
+        f"Expected key_padded_mask of shape {(batch, keys)}, but got {tuple(padding.shape)}",
+    )
+    per_key = padding.view(batch, 1, 1, keys)
+    return per_key if mask is None else mask + per_key
 
 
 def _heads(

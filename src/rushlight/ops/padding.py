@@ -81,7 +81,7 @@ def pad(
         return constant_pad_nd(input, pad, 0 if value is None else value)
     check = _CHECKS.get(mode)
     if check is None:
-        raise NotImplementedError(f"Unrecognised padding mode {mode}")
+        raise NotImplementedError(f"Unrecognized padding mode {mode}")
     if value is not None and value != 0:
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if len(pad) not in (2, 4, 6) or input.ndim not in (len(pad) // 2 + 1, len(pad) // 2 + 2):

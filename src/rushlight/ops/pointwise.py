@@ -1,4 +1,4 @@
-"""Arithmetic, rounding and choosing, element by element, and Python's operators."""
+"""Arithmetic, rounding and choosing, element by element."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op, synonyms
-from rushlight.dtypes import finfo
-from rushlight.ops.compare import (
-    bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, eq,
-    ge, gt, isfinite, isnan, le, lt, ne,
-)  # fmt: skip
+from rushlight.dtypes import HALVES, finfo
+from rushlight.ops.compare import isfinite, isnan
 from rushlight.ops.complex import _c, view_as_complex, view_as_real
 from rushlight.ops.elementary import log
 from rushlight.tensor import Tensor
@@ -387,6 +384,8 @@ Tensor.float_power_ = _float_power_
 @composed(method=True, inplace=True, out=True)
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input * 2^other; integers give the default float dtype. Shapes broadcast."""
+    if not isinstance(input, Tensor):
+        raise TypeError(f"ldexp(): argument 'input' must be Tensor, not {type(input).__name__}")
     return input * pow(2.0, other)
 
 
@@ -609,11 +608,29 @@ lerp.vjp(
 )
 
 
+def _with_term(input: Tensor, term: Any, tensor1: Tensor, tensor2: Tensor, value: Any) -> Tensor:
+    """input + value * term(tensor1, tensor2), rounded once to the dtype that the three meet in."""
+    dtype = input.dtype
+    if not dtype is tensor1.dtype is tensor2.dtype:
+        dtype = _core.result_type([input, tensor1, tensor2])
+        input, tensor1, tensor2 = (_core.to_dtype(t, dtype) for t in (input, tensor1, tensor2))
+    if dtype in HALVES:  # several roundings would be seen
+        wide = (_core.to_dtype(t, _core.float32) for t in (input, tensor1, tensor2))
+        input, tensor1, tensor2 = wide
+    found = term(tensor1, tensor2)
+    if not (dtype.is_floating_point or dtype.is_complex):
+        value = int(value)
+    total = _core.add(input, found if value == 1 else _core.mul(found, value))
+    return _core.to_dtype(total, dtype) if dtype in HALVES else total
+
+
 @op(inplace=True, out=True)
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-    """input + value * tensor1 * tensor2; shapes broadcast, dtypes promote."""
-    product = _core.mul(tensor1, tensor2)
-    return _core.add(input, product if value == 1 else _core.mul(product, value))
+    """input + value * tensor1 * tensor2; shapes broadcast, dtypes promote.
+
+    Of a `value` for integers only the integer part counts.
+    """
+    return _with_term(input, _core.mul, tensor1, tensor2, value)
 
 
 addcmul.vjp(
@@ -633,8 +650,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
         raise RuntimeError(
             "Integer division with addcdiv is no longer supported; convert with .float() first"
         )
-    quotient = _core.div(tensor1, tensor2)
-    return _core.add(input, quotient if value == 1 else _core.mul(quotient, value))
+    return _with_term(input, _core.div, tensor1, tensor2, value)
 
 
 addcdiv.vjp(
@@ -679,6 +695,18 @@ nextafter.vjp(
 )
 
 
+def _is_integer(dtype: Any) -> bool:
+    return not (dtype.is_floating_point or dtype.is_complex or dtype is _core.bool)
+
+
+def _check_is_real(value: Any) -> None:
+    if value.imag != 0:
+        raise RuntimeError(
+            f"masked_fill: the value {value} cannot be converted to a real type without overflow; "
+            "take its .real"
+        )
+
+
 @op(inplace=True)
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`value`, a number or 0-dim tensor, where the boolean mask holds, else input.
@@ -694,8 +722,14 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
                 "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                 f"{value.ndim} dimension(s)."
             )
+        if value.dtype.is_complex and not input.dtype.is_complex:
+            _check_is_real(value.item())
     elif isinstance(value, complex) and not input.dtype.is_complex:
-        raise RuntimeError("value cannot be converted to type without overflow")
+        _check_is_real(value)
+    elif isinstance(value, float) and not math.isfinite(value) and _is_integer(input.dtype):
+        raise RuntimeError(
+            f"masked_fill: the value {value} cannot be converted to {input.dtype} without overflow"
+        )
     if isinstance(value, Tensor):
         value = _core.to_dtype(value, input.dtype)
     return _core.to_dtype(_core.where(mask, value, input), input.dtype)
@@ -706,60 +740,7 @@ masked_fill.vjp(
     value=lambda grad, mask: _where(mask, grad, 0).sum(),
 )
 
-# ---- Python's operators
-
-_op: Any
-for _name, _op in {
-    "add": add,
-    "sub": sub,
-    "mul": mul,
-    "truediv": div,
-    "floordiv": floor_divide,
-    "mod": remainder,
-    "pow": pow,
-    "and": bitwise_and,
-    "or": bitwise_or,
-    "xor": bitwise_xor,
-    "lshift": bitwise_left_shift,
-    "rshift": bitwise_right_shift,
-    "eq": eq,
-    "ne": ne,
-    "lt": lt,
-    "le": le,
-    "gt": gt,
-    "ge": ge,
-}.items():
-    setattr(Tensor, f"__{_name}__", _op.operator_form())
-    if _name not in ("eq", "ne", "lt", "le", "gt", "ge"):
-        setattr(Tensor, f"__i{_name}__", _op.inplace_form().operator_form())
-        setattr(
-            Tensor,
-            f"__r{_name}__",
-            _op.operator_form()
-            if _name in ("add", "mul", "and", "or", "xor")
-            else (lambda op: lambda self, other: op(other, self))(_op.operator_form()),
-        )
-
-
-def _equals_array(self: Tensor, other: Any) -> Any:
-    """`tensor == array`, which PyTorch compares element by element, unlike other comparisons."""
-    if not hasattr(other, "__array_interface__"):
-        return NotImplemented
-    from rushlight.ops.create import as_tensor
-
-    return eq(self, as_tensor(other))
-
-
-Tensor.__eq__.foreign = _equals_array  # type: ignore[attr-defined]
-Tensor.__rsub__ = rsub.operator_form()
-Tensor.__rtruediv__ = lambda self, other: reciprocal(self) * other
-Tensor.__neg__ = neg
-Tensor.__pos__ = positive
-Tensor.__abs__ = abs
-Tensor.__invert__ = bitwise_not
-Tensor.__div__ = Tensor.__truediv__
-Tensor.__rdiv__ = Tensor.__rtruediv__
-Tensor.__idiv__ = Tensor.__itruediv__
+# ---- other names
 
 synonyms(abs, "absolute")
 synonyms(sub, "subtract")

@@ -11,7 +11,7 @@ from rushlight.ops.compare import isinf
 from rushlight.ops.complex import _c
 from rushlight.ops.elementary import exp
 from rushlight.ops.pointwise import sgn, where
-from rushlight.ops.shape import expand
+from rushlight.ops.shape import axis_of, expand
 from rushlight.tensor import Tensor
 
 
@@ -304,12 +304,8 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
         raise RuntimeError(
             f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions"
         )
-    if not -input.ndim <= dim < input.ndim:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-input.ndim}, "
-            f"{input.ndim - 1}], but got {dim})"
-        )
-    others = tuple(d for d in range(input.ndim) if d != dim % input.ndim)
+    axis = axis_of(dim, input.ndim)
+    others = tuple(d for d in range(input.ndim) if d != axis)
     size = vector_norm(input, p, others, True)
     return input * where(size > maxnorm, maxnorm / (size + 1e-7), 1.0)
 

@@ -10,7 +10,7 @@ from rushlight.ops.complex import _c
 from rushlight.ops.elementary import exp, log
 from rushlight.ops.gather import _scatter_add, _zeros
 from rushlight.ops.pointwise import abs, where
-from rushlight.ops.shape import _axis, narrow
+from rushlight.ops.shape import axis_of, narrow
 from rushlight.tensor import Tensor
 
 
@@ -41,7 +41,7 @@ def _cumprod_gradient(grad: Tensor, input: Tensor, dim: int, result: Tensor) -> 
     if not (input == 0).any().item():
         return _sums_from_end(grad * _c(result), dim) / _c(input)
     # With zeros nothing can be divided out: the products after each element are built from the end.
-    axis = _axis(input, dim)
+    axis = axis_of(dim, input.ndim)
     size = input.shape[axis]
     factors = [_c(narrow(input, axis, i, 1)) for i in range(size)]
     parts = [narrow(grad, axis, i, 1) for i in range(size)]
@@ -144,7 +144,7 @@ def diff(
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
-    axis = _axis(input, dim)
+    axis = axis_of(dim, input.ndim)
     parts = [part for part in (prepend, input, append) if part is not None]
     for part in parts:
         if part.ndim != input.ndim:
@@ -177,7 +177,7 @@ def _areas(name: str, y: Tensor, x: Tensor | None, dx: Any, dim: int) -> tuple[T
     """The sums of neighbours along `dim`, and how far apart they are."""
     if x is not None and dx is not None:
         raise TypeError(f"{name}() takes one of x and dx")
-    axis = _axis(y, dim)
+    axis = axis_of(dim, y.ndim)
     if y.ndim == 0:
         raise IndexError(f"{name}: expected a tensor of at least one dimension")
     length = y.shape[axis]
@@ -305,7 +305,7 @@ def gradient(
         if dim is None
         else (dim,) if isinstance(dim, int) else tuple(dim)
     )
-    axes = [_axis(input, d) for d in dims]
+    axes = [axis_of(d, input.ndim) for d in dims]
     if len(set(axes)) != len(axes):
         raise RuntimeError(f"dim {dims} appears multiple times in the list of dims")
     if spacing is None:

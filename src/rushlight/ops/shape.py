@@ -17,15 +17,18 @@ def _sizes(size: tuple) -> tuple:
     return size
 
 
-def _axis(input: Tensor, dim: int, extra: int = 0) -> int:
-    """A dimension counted from the front; IndexError if there is no such."""
-    rank = input.ndim + extra
-    low, high = (-rank, rank - 1) if rank else (-1, 0)
-    if not low <= dim <= high:
+def axis_of(dim: int, rank: int) -> int:
+    """Dimension `dim` of a tensor with `rank` of them, counted from the front.
+
+    IndexError if there is none; one without dimensions is taken for one of a single element.
+    """
+    span = rank or 1
+    if not -span <= dim < span:
         raise IndexError(
-            f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})"
+            f"Dimension out of range (expected to be in range of [{-span}, {span - 1}], but got "
+            f"{dim})"
         )
-    return dim + rank if dim < 0 and rank else dim
+    return dim + span if dim < 0 else dim
 
 
 # ---- views
@@ -156,9 +159,9 @@ def reshape(input: Tensor, shape: Any) -> Tensor:
     return _unsafe_view(input.contiguous(), shape)
 
 
-def _tensor_reshape(self: Tensor, *shape: Any) -> Tensor:
+def _tensor_reshape(self: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """The same elements in another shape (-1: what is left): a view where possible, else a copy."""
-    return reshape(self, _sizes(shape))
+    return reshape(self, _sizes(sizes) if shape is None else shape)
 
 
 def _reshape_as(self: Tensor, other: Tensor) -> Tensor:
@@ -229,15 +232,30 @@ def _T(self: Tensor) -> Tensor:
 
 
 def _mT(self: Tensor) -> Tensor:
-    """A view with the last two dimensions exchanged: each matrix transposed."""
-    return transpose(self, -2, -1)
+    """A view with the last two dimensions exchanged: each matrix transposed.
+
+    Raises RuntimeError for a vector.
+    """
+    if self.ndim == 1:
+        raise RuntimeError(
+            "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor."
+        )
+    return transpose(self, -2, -1) if self.ndim else self
 
 
 Tensor.T = property(_T)  # type: ignore[assignment]
 Tensor.mT = property(_mT)  # type: ignore[assignment]
 Tensor.H = property(adjoint)  # type: ignore[assignment]
 Tensor.mH = property(adjoint)  # type: ignore[assignment]
-swapaxes = swapdims = Tensor.swapaxes = Tensor.swapdims = transpose
+swapdims = Tensor.swapdims = transpose
+
+
+@composed(method=True)
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """:func:`transpose` by the names of its arguments in NumPy."""
+    return transpose(input, axis0, axis1)
+
+
 
 
 @op(_core.expand, view=True, public=False, variadic="size")
@@ -374,11 +392,14 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
 
     Raises RuntimeError where the part goes beyond the end, IndexError where it starts there.
     """
-    size = input.shape[_axis(input, dim)] if input.ndim else 0
+    size = input.shape[axis_of(dim, input.ndim)] if input.ndim else 0
     if input.ndim == 0:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     if isinstance(start, Tensor) and (
-        start.ndim or start.dtype.is_floating_point or start.dtype.is_complex
+        start.ndim
+        or start.dtype.is_floating_point
+        or start.dtype.is_complex
+        or start.dtype is _core.bool
     ):
         raise RuntimeError(
             f"narrow(): start must be an 0-dim integral Tensor, got one of {start.dtype} and shape "
@@ -432,7 +453,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """
     if input.ndim == 0:
         return reshape(input, (1,))
-    first, last = _axis(input, start_dim), _axis(input, end_dim)
+    first, last = axis_of(start_dim, input.ndim), axis_of(end_dim, input.ndim)
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if first == last:
@@ -445,8 +466,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 @composed(method=True)
 def ravel(input: Tensor) -> Tensor:
-    """All elements in one row: a view where possible, else a copy."""
-    return reshape(input, (-1,))
+    """All elements in one row: a view of a contiguous tensor, else a copy."""
+    return reshape(input.contiguous(), (-1,))
 
 
 @composed(method=True)
@@ -455,7 +476,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
 
     Raises RuntimeError where the sizes do not multiply to it.
     """
-    axis = _axis(input, dim)
+    axis = axis_of(dim, input.ndim)
     sizes = (sizes,) if isinstance(sizes, int) else tuple(sizes)
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
@@ -468,6 +489,8 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
             f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} "
             f"({size}) in the input tensor"
         )
+    if -1 in sizes:
+        sizes = tuple(size // known if one == -1 else one for one in sizes)
     return _view(input, (*input.shape[:axis], *sizes, *input.shape[axis + 1 :]))
 
 
@@ -486,11 +509,13 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
             f"({list(sources)} dims) should contain the same number of dims as destination "
             f"({list(targets)} dims)"
         )
-    sources = tuple(_axis(input, d) for d in sources)
-    targets = tuple(_axis(input, d) for d in targets)
+    sources = tuple(axis_of(d, input.ndim) for d in sources)
+    targets = tuple(axis_of(d, input.ndim) for d in targets)
     for dims, what in ((sources, "source"), (targets, "destination")):
         if len(set(dims)) != len(dims):
             raise RuntimeError(f"movedim: repeated dim in `{what}` ({list(dims)})")
+    if not input.ndim:
+        return permute(input, ())
     order = [-1] * input.ndim
     for source_dim, target_dim in zip(sources, targets):
         order[target_dim] = source_dim
@@ -541,12 +566,20 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple:
     return split_with_sizes(tensor, split_size_or_sections, dim)
 
 
+def _split_method(self: Tensor, split_size: Any, dim: int = 0) -> tuple:
+    """:func:`split`, by the name that the argument has as a method's."""
+    return split(self, split_size, dim)
+
+
+Tensor.split = _split_method  # type: ignore[assignment]
+
+
 def _split_even(tensor: Tensor, size: int, dim: int) -> tuple:
     if tensor.ndim == 0:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     if size < 0:
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
-    axis = _axis(tensor, dim)
+    axis = axis_of(dim, tensor.ndim)
     length = tensor.shape[axis]
     if size == 0:
         if length:
@@ -567,7 +600,7 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple:
     """
     if input.ndim == 0:
         raise RuntimeError("split_with_sizes expects at least a 1-dimensional tensor")
-    axis = _axis(input, dim)
+    axis = axis_of(dim, input.ndim)
     sizes = tuple(int(s) for s in split_sizes)
     total = 0
     for size in sizes:
@@ -595,7 +628,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    axis = _axis(input, dim)
+    axis = axis_of(dim, input.ndim)
     size = -(-input.shape[axis] // chunks)
     if size == 0:
         return _split(input, (0,) * chunks, axis)
@@ -603,17 +636,23 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple:
 
 
 @composed(method=True)
-def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple:
+def tensor_split(
+    input: Tensor, indices_or_sections: Any = None, dim: int = 0, *, indices: Any = None,
+    sections: int | None = None,
+) -> tuple:  # fmt: skip
     """Views of exactly that many nearly equal parts, or of the parts between the indices given.
 
-    The first ones are larger by one where they do not come out even. Raises RuntimeError for a
-    number of parts <= 0, or a tensor that is not int64 with at most one dimension.
+    `indices` and `sections` are other names for it. The first ones are larger by one where they do
+    not come out even. Raises RuntimeError for a number of parts <= 0, or a tensor that is not int64
+    with at most one dimension.
     """
+    if indices_or_sections is None:
+        indices_or_sections = sections if indices is None else indices
     if input.ndim == 0:
         raise RuntimeError(
             "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
         )
-    axis = _axis(input, dim)
+    axis = axis_of(dim, input.ndim)
     length = input.shape[axis]
     if isinstance(indices_or_sections, Tensor):
         if indices_or_sections.dtype is not _core.int64 or indices_or_sections.ndim > 1:
@@ -641,7 +680,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple:
 
     Raises IndexError for a 0-dim tensor.
     """
-    axis = _axis(input, dim)
+    axis = axis_of(dim, input.ndim)
     if input.ndim == 0:
         raise IndexError("unbind(): cannot be applied to a 0-dim tensor")
     return tuple(_core.select(input, axis, i) for i in range(input.shape[axis]))
@@ -668,7 +707,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     The dimension becomes (length - size) // step + 1 long. Gradients of windows that overlap add
     up. Raises RuntimeError where `size` is more than there is or `step` <= 0.
     """
-    axis = _axis(input, dimension)
+    axis = axis_of(dimension, input.ndim)
     length = input.shape[axis] if input.ndim else 1
     if size < 0:
         raise RuntimeError(f"size is {size} but must be >= 0")
@@ -723,7 +762,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     `offset`: how far above the main one, below if negative. Raises RuntimeError where `dim1` is
     `dim2`.
     """
-    a, b = _axis(input, dim1), _axis(input, dim2)
+    a, b = axis_of(dim1, input.ndim), axis_of(dim2, input.ndim)
     if a == b:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     rows, cols = input.shape[a], input.shape[b]
@@ -750,4 +789,4 @@ diagonal.vjp(input=_diagonal_gradient)
 
 
 _core.set_callbacks(as_strided=as_strided, sum_to=sum_to_size)
-__all__ += ["swapaxes", "swapdims", "moveaxis"]  # type: ignore[name-defined]  # noqa: F821
+__all__ += ["swapdims", "moveaxis"]  # type: ignore[name-defined]  # noqa: F821

@@ -106,7 +106,7 @@ def gumbel_softmax(
     """Samples from a relaxed categorical distribution (Jang et al. 2017, Maddison et al. 2017).
 
     Args:
-        logits: unnormalised log-probabilities.
+        logits: unnormalized log-probabilities.
         tau: temperature; towards 0 the samples become one-hot.
         hard: return one-hot samples, with the gradient of the relaxed ones.
         eps: has no effect any more.

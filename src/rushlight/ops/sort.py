@@ -10,7 +10,7 @@ from rushlight.ops.gather import _scatter, _zeros, gather
 from rushlight.ops.pointwise import ceil, floor, lerp, round, where
 from rushlight.ops.reduce import _extreme_gradient
 from rushlight.ops.select import _selected_gradient
-from rushlight.ops.shape import _axis, movedim
+from rushlight.ops.shape import axis_of, movedim
 from rushlight.tensor import Tensor
 
 
@@ -194,7 +194,8 @@ def _check_quantile(name: str, input: Tensor, q: Any, interpolation: str) -> Ten
             f"{name}() q tensor must be same dtype as the input tensor: got {q.dtype} and "
             f"{input.dtype}"
         )
-    if q.numel() and not ((q >= 0) & (q <= 1)).all().item():
+    # Inside vmap nobody can look at values; gather refuses places outside.
+    if q.numel() and not q._level and not ((q >= 0) & (q <= 1)).all().item():
         raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
     return q
 
@@ -204,7 +205,7 @@ def _quantile(
     skip_nan: bool,
 ) -> Tensor:  # fmt: skip
     q = _check_quantile(name, input, q, interpolation)
-    axis = 0 if dim is None else _axis(input, dim)
+    axis = 0 if dim is None else axis_of(dim, input.ndim)
     if dim is None:
         lanes = input.reshape(-1)
         kept = [1] * input.ndim

@@ -150,36 +150,11 @@ def istft(
     name = "istft"
     hop = n_fft // 4 if hop_length is None else hop_length
     win = n_fft if win_length is None else win_length
-    if not input.dtype.is_complex:
-        raise RuntimeError(
-            "istft requires a complex-valued input tensor matching the output from stft with "
-            f"return_complex=True, got {input.dtype}"
-        )
-    if input.numel() == 0:
-        _complain(name, input, "input tensor cannot be empty.")
-    if input.ndim not in (2, 3):
-        _complain(name, input, f"expected a tensor with 2 or 3 dimensions, got {input.ndim}")
+    _check_spectrum(input)
     frequencies, count = input.shape[-2:]
     if onesided is None:
         onesided = frequencies != n_fft
-    wanted = n_fft // 2 + 1 if onesided else n_fft
-    if frequencies != wanted:
-        _complain(
-            name, input,
-            f"expected the frequency dimension (3rd to the last) of the input tensor to match "
-            f"{wanted} for n_fft={n_fft} and onesided={onesided}, but got {frequencies}",
-        )  # fmt: skip
-    if not 0 < hop <= win:
-        _complain(name, input, f"expected 0 < hop_length <= win_length={win}, got {hop}")
-    if not 0 < win <= n_fft:
-        _complain(name, input, f"expected 0 < win_length <= n_fft={n_fft}, got {win}")
-    if return_complex and onesided:
-        _complain(
-            name, input,
-            "cannot have onesided=True if return_complex=True: it needs all frequencies",
-        )  # fmt: skip
-    if not return_complex and window is not None and window.dtype.is_complex:
-        _complain(name, input, "complex windows are incompatible with return_complex=False")
+    _check_inverse(input, n_fft, hop, win, window, onesided, return_complex)
     weights = _in_window(name, input, n_fft, win, window)
     if weights is None:
         weights = _core.full((n_fft,), 1, input.dtype.to_real())
@@ -214,6 +189,49 @@ def istft(
         )
         signal = _resized(signal, (1,), (length,))
     return signal.squeeze(0) if input.ndim == 2 else signal
+
+
+def _check_spectrum(input: Tensor) -> None:
+    if not input.dtype.is_complex:
+        raise RuntimeError(
+            "istft requires a complex-valued input tensor matching the output from stft with "
+            f"return_complex=True, got {input.dtype}"
+        )
+    if input.numel() == 0:
+        _complain("istft", input, "input tensor cannot be empty.")
+    if input.ndim not in (2, 3):
+        _complain("istft", input, f"expected a tensor with 2 or 3 dimensions, got {input.ndim}")
+
+
+def _check_inverse(
+    input: Tensor,
+    n_fft: int,
+    hop: int,
+    win: int,
+    window: Tensor | None,
+    onesided: bool,
+    return_complex: bool,
+) -> None:
+    """The sizes, and what real and complex signals can have."""
+    name, frequencies = "istft", input.shape[-2]
+    wanted = n_fft // 2 + 1 if onesided else n_fft
+    if frequencies != wanted:
+        _complain(
+            name, input,
+            f"expected the frequency dimension (3rd to the last) of the input tensor to match "
+            f"{wanted} for n_fft={n_fft} and onesided={onesided}, but got {frequencies}",
+        )  # fmt: skip
+    if not 0 < hop <= win:
+        _complain(name, input, f"expected 0 < hop_length <= win_length={win}, got {hop}")
+    if not 0 < win <= n_fft:
+        _complain(name, input, f"expected 0 < win_length <= n_fft={n_fft}, got {win}")
+    if return_complex and onesided:
+        _complain(
+            name, input,
+            "cannot have onesided=True if return_complex=True: it needs all frequencies",
+        )  # fmt: skip
+    if not return_complex and window is not None and window.dtype.is_complex:
+        _complain(name, input, "complex windows are incompatible with return_complex=False")
 
 
 def _overlapped(frames: Tensor, hop: int) -> Tensor:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 _LATER = (
-    "_pytree", "benchmark", "checkpoint", "data", "dlpack", "hooks", "model_zoo", "resume",
-    "tensorboard",
+    "_device", "_python_dispatch", "_pytree", "benchmark", "checkpoint", "data", "dlpack",
+    "flop_counter", "hooks", "model_zoo", "module_tracker", "resume", "tensorboard", "weak",
 )  # fmt: skip
 
 

@@ -14,9 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 __all__ = [
+    "GetAttrKey",
+    "KeyEntry",
+    "KeyPath",
     "LeafSpec",
+    "MappingKey",
     "PyTree",
+    "SequenceKey",
     "TreeSpec",
+    "key_get",
+    "keystr",
     "register_dataclass",
     "register_pytree_node",
     "tree_all",
@@ -24,12 +31,15 @@ __all__ = [
     "tree_any",
     "tree_any_only",
     "tree_flatten",
+    "tree_flatten_with_path",
     "tree_iter",
     "tree_leaves",
+    "tree_leaves_with_path",
     "tree_map",
     "tree_map_",
     "tree_map_only",
     "tree_map_only_",
+    "tree_map_with_path",
     "tree_structure",
     "tree_unflatten",
 ]
@@ -38,12 +48,86 @@ PyTree = Any
 Context = Any
 
 
+class SequenceKey(NamedTuple):
+    """A place in a list, tuple or deque."""
+
+    idx: int
+
+    def __str__(self) -> str:
+        return f"[{self.idx!r}]"
+
+    def get(self, sequence: Any) -> Any:
+        """What is at this place."""
+        return sequence[self.idx]
+
+
+class MappingKey(NamedTuple):
+    """A key of a dict."""
+
+    key: Any
+
+    def __str__(self) -> str:
+        return f"[{self.key!r}]"
+
+    def get(self, mapping: Any) -> Any:
+        """What is under this key."""
+        return mapping[self.key]
+
+
+class GetAttrKey(NamedTuple):
+    """A field of a named tuple or dataclass."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f".{self.name}"
+
+    def get(self, obj: Any) -> Any:
+        """What is in this field."""
+        return getattr(obj, self.name)
+
+
+KeyEntry = Any  # one of these
+KeyPath = tuple  # of them, from the root to a leaf
+
+
 class NodeDef(NamedTuple):
     """How a kind of container is taken apart and put together."""
 
     type: Any
     flatten_fn: Callable[[Any], tuple[list[Any], Any]]
     unflatten_fn: Callable[[Iterable[Any], Any], Any]
+    flatten_with_keys_fn: Callable[[Any], tuple[list[tuple[Any, Any]], Any]] | None = None
+
+
+def _list_flatten(d: Any) -> tuple[list[Any], Any]:
+    """A list's children and context, as `register_pytree_node` takes it."""
+    return list(d), None
+
+
+def _list_unflatten(values: Iterable[Any], context: Any) -> list[Any]:
+    """The list of some children."""
+    return list(values)
+
+
+def _list_flatten_with_keys(d: Any) -> tuple[list[tuple[Any, Any]], Any]:
+    """A list's children with their places, and context."""
+    return [(SequenceKey(i), value) for i, value in enumerate(d)], None
+
+
+def _dict_flatten(d: Any) -> tuple[list[Any], Any]:
+    """A dict's children and context, its keys."""
+    return list(d.values()), list(d)
+
+
+def _dict_unflatten(values: Iterable[Any], context: Any) -> dict[Any, Any]:
+    """The dict of some children."""
+    return dict(zip(context, values, strict=True))
+
+
+def _dict_flatten_with_keys(d: Any) -> tuple[list[tuple[Any, Any]], Any]:
+    """A dict's children with their keys, and context."""
+    return [(MappingKey(key), value) for key, value in d.items()], list(d)
 
 
 def _dict_parts(tree: Any) -> tuple[list[Any], Any]:
@@ -90,15 +174,16 @@ def register_pytree_node(
         cls: the class; its subclasses are not meant.
         flatten_fn: gives (children, context) of an object.
         unflatten_fn: makes an object of children and context.
-        serialized_type_name, to_dumpable_context, from_dumpable_context, flatten_with_keys_fn: for
-            programs in files, which are not there.
+        flatten_with_keys_fn: gives (pairs of a key and a child, context), for paths.
+        serialized_type_name, to_dumpable_context, from_dumpable_context: for programs in files,
+            which are not there.
 
     Raises:
         ValueError: the class is a container already.
     """
     if cls in SUPPORTED_NODES:
         raise ValueError(f"{cls} is already registered as pytree node.")
-    SUPPORTED_NODES[cls] = NodeDef(cls, flatten_fn, unflatten_fn)
+    SUPPORTED_NODES[cls] = NodeDef(cls, flatten_fn, unflatten_fn, flatten_with_keys_fn)
 
 
 def _register_pytree_node(cls: Any, flatten_fn: Any, unflatten_fn: Any, **options: Any) -> None:
@@ -343,6 +428,114 @@ def tree_map_only_(
 ) -> Any:
     """`tree_map_` that calls `func` on leaves of a type, or that a function chooses."""
     return tree_map_(map_only(type_or_types_or_pred)(func), tree, is_leaf=is_leaf)
+
+
+# ---- kinds of tuples
+
+
+def is_namedtuple_class(cls: Any) -> bool:
+    """Whether a class is a named tuple's."""
+    return (
+        isinstance(cls, type)
+        and issubclass(cls, tuple)
+        and callable(getattr(cls, "_make", None))
+        and isinstance(getattr(cls, "_fields", None), tuple)
+    )
+
+
+def is_namedtuple_instance(obj: Any) -> bool:
+    """Whether an object is a named tuple."""
+    return is_namedtuple_class(type(obj))
+
+
+def is_namedtuple(obj: Any) -> bool:
+    """Whether an object is a named tuple, or a class of them."""
+    return is_namedtuple_class(obj if isinstance(obj, type) else type(obj))
+
+
+def is_structseq_class(cls: Any) -> bool:
+    """Whether a class is that of results with several fields (torch.return_types)."""
+    return isinstance(cls, type) and cls.__module__ == "rushlight.return_types"
+
+
+def is_structseq_instance(obj: Any) -> bool:
+    """Whether an object is a result with several fields."""
+    return is_structseq_class(type(obj))
+
+
+def is_structseq(obj: Any) -> bool:
+    """Whether an object is a result with several fields, or a class of them."""
+    return is_structseq_class(obj if isinstance(obj, type) else type(obj))
+
+
+# ---- paths
+
+
+def _with_keys(node: NodeDef, tree: Any) -> list[tuple[Any, Any]]:
+    """A container's children with their keys."""
+    if node.flatten_with_keys_fn is not None:
+        return list(node.flatten_with_keys_fn(tree)[0])
+    if isinstance(tree, (dict, OrderedDict, defaultdict)):
+        return [(MappingKey(key), value) for key, value in tree.items()]
+    children = node.flatten_fn(tree)[0]
+    if hasattr(tree, "_fields"):
+        return [(GetAttrKey(name), child) for name, child in zip(tree._fields, children)]
+    if isinstance(tree, (list, tuple, deque)):
+        return [(SequenceKey(i), child) for i, child in enumerate(children)]
+    raise ValueError(
+        f"Did not find a flatten_with_keys_fn for type: {type(tree)}. Please pass a "
+        "flatten_with_keys_fn argument to register_pytree_node."
+    )
+
+
+def _paths(
+    tree: Any, path: tuple, is_leaf: Callable[[Any], bool] | None
+) -> Iterator[tuple[tuple, Any]]:
+    node = None if is_leaf is not None and is_leaf(tree) else _node_of(type(tree))
+    if node is None:
+        yield path, tree
+        return
+    for key, child in _with_keys(node, tree):
+        yield from _paths(child, (*path, key), is_leaf)
+
+
+def tree_leaves_with_path(
+    tree: Any, is_leaf: Callable[[Any], bool] | None = None
+) -> list[tuple[tuple, Any]]:
+    """The leaves from left to right, each as (its path, the leaf)."""
+    return list(_paths(tree, (), is_leaf))
+
+
+def tree_flatten_with_path(
+    tree: Any, is_leaf: Callable[[Any], bool] | None = None
+) -> tuple[list[tuple[tuple, Any]], TreeSpec]:
+    """`tree_leaves_with_path`, and the shape."""
+    return tree_leaves_with_path(tree, is_leaf), tree_structure(tree, is_leaf)
+
+
+def tree_map_with_path(
+    func: Callable[..., Any],
+    tree: Any,
+    *rests: Any,
+    is_leaf: Callable[[Any], bool] | None = None,
+) -> Any:
+    """`tree_map` of a function that is given the path before the leaf."""
+    found, spec = tree_flatten_with_path(tree, is_leaf)
+    others = [spec.flatten_up_to(rest) for rest in rests]
+    paths, leaves = [path for path, _ in found], [leaf for _, leaf in found]
+    return _unflatten(map(func, paths, leaves, *others), spec)
+
+
+def keystr(kp: tuple) -> str:
+    """A path as text: "['layers'][0].weight"."""
+    return "".join(map(str, kp))
+
+
+def key_get(obj: Any, kp: tuple) -> Any:
+    """What is at the end of a path."""
+    for key in kp:
+        obj = key.get(obj)
+    return obj
 
 
 def tree_all(pred: Callable[[Any], bool], tree: Any, is_leaf: Any = None) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import rushlight
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckpointError",
     "CheckpointFunction",
+    "CheckpointPolicy",
+    "SelectiveCheckpointContext",
     "check_backward_validity",
     "checkpoint",
     "checkpoint_sequential",
+    "create_selective_checkpoint_contexts",
     "detach_variable",
     "noop_context_fn",
     "set_checkpoint_debug_enabled",
@@ -41,6 +45,57 @@ class CheckpointError(RuntimeError):
 def noop_context_fn() -> Contexts:
     """The default `context_fn`: no context around the forward, none around the recomputation."""
     return nullcontext(), nullcontext()
+
+
+class CheckpointPolicy(Enum):
+    """Whether the result of an operation in a checkpoint is to be kept or computed again."""
+
+    MUST_SAVE = 0
+    PREFER_SAVE = 1
+    MUST_RECOMPUTE = 2
+    PREFER_RECOMPUTE = 3
+    MUST_CPU_OFFLOAD = 4
+
+
+class SelectiveCheckpointContext:
+    """What a policy is told.
+
+    Attributes:
+        is_recompute: whether backward computes again; False in forward.
+    """
+
+    def __init__(self, *, is_recompute: bool) -> None:
+        self.is_recompute = is_recompute
+
+
+def create_selective_checkpoint_contexts(
+    policy_fn_or_list: Callable[..., CheckpointPolicy] | list,
+    allow_cache_entry_mutation: bool = False,
+) -> Contexts:
+    """The two contexts of a checkpoint that is to keep some results, for its `context_fn`.
+
+    What the policy says changes time and memory, never results, and here it changes nothing: all
+    that a checkpoint has not kept is computed again. The policy is not called.
+
+    Args:
+        policy_fn_or_list: a function `(ctx, op, *args, **kwargs)` that gives a CheckpointPolicy,
+            or a list of operators of `torch.ops` whose results to keep.
+        allow_cache_entry_mutation: of no effect.
+
+    Raises TypeError for what is neither, ValueError for a list with anything but operators.
+    """
+    if isinstance(policy_fn_or_list, list):
+        from rushlight._ops import OpOverload
+
+        for op in policy_fn_or_list:
+            if not isinstance(op, OpOverload):
+                raise ValueError(
+                    f"Unexpected op in `op_list`: {op} (type {type(op)}). Use an overload, such as "
+                    "torch.ops.aten.mm.default"
+                )
+    elif not callable(policy_fn_or_list):
+        raise TypeError("policy_fn_or_list must be either a function or a list of ops.")
+    return noop_context_fn()
 
 
 def _autocast_again() -> Callable[[], AbstractContextManager]:

@@ -1,5 +1,8 @@
-"""Activation functions as modules. Each acts elementwise and keeps the shape unless it says
-otherwise; the formulas are those of rushlight.nn.functional."""
+"""Activation functions as modules.
+
+Each acts elementwise and keeps the shape unless it says otherwise; the formulas are those of
+rushlight.nn.functional.
+"""
 
 from __future__ import annotations
 

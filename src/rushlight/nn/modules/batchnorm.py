@@ -1,4 +1,4 @@
-"""Normalisation over the batch: BatchNorm1d, BatchNorm2d, BatchNorm3d and SyncBatchNorm."""
+"""Normalization over the batch: BatchNorm1d, BatchNorm2d, BatchNorm3d and SyncBatchNorm."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Modules and parameters in lists and dicts: Sequential, ModuleList, ModuleDict, ParameterList,
-ParameterDict."""
+"""Modules and parameters in lists and dicts: Sequential, ModuleList, ParameterDict and so on."""
 
 from __future__ import annotations
 

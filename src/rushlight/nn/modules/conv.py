@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import rushlight
@@ -11,10 +12,9 @@ from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from .module import Module
+from .sizes import for_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from rushlight.tensor import Tensor
 
 __all__ = [
@@ -28,10 +28,6 @@ __all__ = [
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 _PADDING_NAMES = ("valid", "same")
-
-
-def _for_axes(value: Any, axes: int) -> tuple[int, ...]:
-    return (value,) * axes if isinstance(value, int) else tuple(value)
 
 
 class _ConvNd(Module):
@@ -111,7 +107,7 @@ class _ConvNd(Module):
         return sides
 
     def reset_parameters(self) -> None:
-        """Draw new initial values: uniform in +-1/sqrt(fan in), He's initialisation of slope 5."""
+        """Draw new initial values: uniform in +-1/sqrt(fan in), He's initialization of slope 5."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
             fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
@@ -172,10 +168,10 @@ class _Conv(_ConvNd):
         super().__init__(
             in_channels,
             out_channels,
-            _for_axes(kernel_size, axes),
-            _for_axes(stride, axes),
-            padding if isinstance(padding, str) else _for_axes(padding, axes),
-            _for_axes(dilation, axes),
+            for_axes(kernel_size, axes),
+            for_axes(stride, axes),
+            padding if isinstance(padding, str) else for_axes(padding, axes),
+            for_axes(dilation, axes),
             False,
             (0,) * axes,
             groups,
@@ -284,7 +280,7 @@ class _ConvTransposeNd(_ConvNd):
     ) -> Sequence[int]:
         """The elements that a result of the given size has more than the smallest one."""
         if output_size is None:
-            return _for_axes(self.output_padding, num_spatial_dims)
+            return for_axes(self.output_padding, num_spatial_dims)
         axes = num_spatial_dims
         others = input.ndim - axes
         if len(output_size) == others + axes:
@@ -332,12 +328,12 @@ class _ConvTranspose(_ConvTransposeNd):
         super().__init__(
             in_channels,
             out_channels,
-            _for_axes(kernel_size, axes),
-            _for_axes(stride, axes),
-            _for_axes(padding, axes),
-            _for_axes(dilation, axes),
+            for_axes(kernel_size, axes),
+            for_axes(stride, axes),
+            for_axes(padding, axes),
+            for_axes(dilation, axes),
             True,
-            _for_axes(output_padding, axes),
+            for_axes(output_padding, axes),
             groups,
             bias,
             padding_mode,

@@ -110,7 +110,7 @@ class Conversion(Tree):
         raise _no_such_device("mtia")
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
-        """Replace parameters and buffers by uninitialised ones of the same shape and dtype."""
+        """Replace parameters and buffers by uninitialized ones of the same shape and dtype."""
         _check_device(device)
         return self._apply(lambda t: rushlight.empty_like(t, device=device), recurse=recurse)
 

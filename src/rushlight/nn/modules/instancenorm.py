@@ -1,4 +1,4 @@
-"""Normalisation of each channel of each item: InstanceNorm1d, InstanceNorm2d, InstanceNorm3d."""
+"""Normalization of each channel of each item: InstanceNorm1d, InstanceNorm2d, InstanceNorm3d."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Linear(Module):
 
     def reset_parameters(self) -> None:
         """Draw new initial values."""
-        # This slope makes the bound of He's initialisation 1 / sqrt(fan_in).
+        # This slope makes the bound of He's initialization 1 / sqrt(fan_in).
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
             fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)

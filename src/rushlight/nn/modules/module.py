@@ -33,6 +33,7 @@ from .hooks import (
     restore_tables,
 )
 from .registry import KINDS, Registry, missing_attribute, registry_of, replace_registry
+from .state_dict import EXTRA_STATE as _EXTRA_STATE_KEY_SUFFIX  # noqa: F401  libraries ask for it
 from .state_dict import StateDict
 from .state_dict import _IncompatibleKeys as _IncompatibleKeys
 
@@ -58,6 +59,19 @@ _core.set_callbacks(
 _SPECIAL = frozenset(KINDS) | FLAGS.keys()
 _set = object.__setattr__
 _get = object.__getattribute__
+
+
+class _CallSignature:
+    """What `inspect.signature` finds of a module, whose call is in C; of a class, nothing."""
+
+    def __get__(self, module: Module | None, owner: type) -> Any:
+        if module is None:
+            raise AttributeError("__signature__")
+        from inspect import Parameter, Signature
+
+        return Signature(
+            [Parameter("args", Parameter.VAR_POSITIONAL), Parameter("kwargs", Parameter.VAR_KEYWORD)]
+        )
 
 
 class Module(Conversion, StateDict, _core.ModuleCall):
@@ -116,6 +130,7 @@ class Module(Conversion, StateDict, _core.ModuleCall):
         )
 
     _call_impl = _wrapped_call_impl = _core.ModuleCall.__call__
+    __signature__ = _CallSignature()
 
     def compile(self, *args: Any, **kwargs: Any) -> Self:
         """There is nothing to compile: returns the module as it is."""

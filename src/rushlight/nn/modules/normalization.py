@@ -1,4 +1,4 @@
-"""Normalisation within one sample: LayerNorm, RMSNorm, GroupNorm, LocalResponseNorm."""
+"""Normalization within one sample: LayerNorm, RMSNorm, GroupNorm, LocalResponseNorm."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _as_shape(normalized_shape: Any) -> tuple[int, ...]:
 
 
 class _Affine(Module):
-    """Weight and bias of a normalisation, either of which may be absent (None)."""
+    """Weight and bias of a normalization, either of which may be absent (None)."""
 
     def _set_affine(
         self, shape: Any, weight: bool, bias: bool | None, device: Any, dtype: Any
@@ -122,7 +122,7 @@ class RMSNorm(_Affine):
 
 
 class GroupNorm(_Affine):
-    """Normalises groups of channels of each sample (Wu & He, 2018).
+    """Normalizes groups of channels of each sample (Wu & He, 2018).
 
     Args:
         num_groups: into how many groups the channels are cut.

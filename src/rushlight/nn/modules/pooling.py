@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from .. import functional as F
 from .module import Module
+from .sizes import for_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rushlight.tensor import Tensor
 
-    Sizes = int | tuple[int, ...]
+Sizes = int | tuple[int, ...]
 
 __all__ = [
     "AdaptiveAvgPool1d",
@@ -36,11 +37,6 @@ __all__ = [
     "MaxUnpool2d",
     "MaxUnpool3d",
 ]
-
-
-def _repeated(value: Any, rank: int) -> tuple:
-    """A number for each axis; what is a sequence stays as it is."""
-    return tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
 
 
 # ---- maxima
@@ -177,9 +173,9 @@ class _MaxUnpoolNd(Module):
         self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0
     ) -> None:
         super().__init__()
-        self.kernel_size = _repeated(kernel_size, self._rank)
-        self.stride = self.kernel_size if stride is None else _repeated(stride, self._rank)
-        self.padding = _repeated(padding, self._rank)
+        self.kernel_size = for_axes(kernel_size, self._rank)
+        self.stride = self.kernel_size if stride is None else for_axes(stride, self._rank)
+        self.padding = for_axes(padding, self._rank)
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
@@ -286,9 +282,9 @@ class AvgPool1d(_AvgPoolNd):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__()
-        self.kernel_size = _repeated(kernel_size, 1)
-        self.stride = self.kernel_size if stride is None else _repeated(stride, 1)
-        self.padding = _repeated(padding, 1)
+        self.kernel_size = for_axes(kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else for_axes(stride, 1)
+        self.padding = for_axes(padding, 1)
         self.ceil_mode = ceil_mode
         self.count_include_pad = count_include_pad
 
@@ -395,11 +391,11 @@ class _FractionalMaxPoolNd(Module):
             )
         if output_size is not None and output_ratio is not None:
             raise ValueError(f"{name}: only one of output_size and output_ratio may be specified")
-        self.kernel_size = _repeated(kernel_size, self._rank)
+        self.kernel_size = for_axes(kernel_size, self._rank)
         self.return_indices = return_indices
         self.register_buffer("_random_samples", _random_samples)
-        self.output_size = None if output_size is None else _repeated(output_size, self._rank)
-        self.output_ratio = None if output_ratio is None else _repeated(output_ratio, self._rank)
+        self.output_size = None if output_size is None else for_axes(output_size, self._rank)
+        self.output_ratio = None if output_ratio is None else for_axes(output_ratio, self._rank)
         if self.output_ratio is not None and not all(0 < part < 1 for part in self.output_ratio):
             raise ValueError(f"{name}: output_ratio must be between 0 and 1 (got {output_ratio})")
 

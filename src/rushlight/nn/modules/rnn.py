@@ -113,6 +113,11 @@ class RNNBase(Module):
         """The parameters of each layer and direction."""
         return [[getattr(self, name) for name in names] for names in self._all_weights]
 
+    def __setstate__(self, state: dict) -> None:
+        # In files the list of weights is part of the state; here it is made when it is asked for.
+        lists = ("_flat_weights", "_flat_weights_names")
+        super().__setstate__({name: state[name] for name in state if name not in lists})
+
     @property
     def _flat_weights_names(self) -> list[str]:
         return [name for names in self._all_weights for name in names]

@@ -11,11 +11,16 @@ if TYPE_CHECKING:
 __all__ = ["consume_prefix_in_state_dict_if_present"]
 
 
+def for_axes(x: Any, n: int) -> tuple:
+    """A number `n` times; a tuple of what is iterable."""
+    return tuple(x) if isinstance(x, Iterable) else (x,) * n
+
+
 def _ntuple(n: int, name: str = "parse") -> Callable[[Any], tuple]:
-    """A function that repeats a number `n` times, and makes a tuple of what is iterable."""
+    """:func:`for_axes` as a function of `x` alone."""
 
     def parse(x: Any) -> tuple:
-        return tuple(x) if isinstance(x, Iterable) else (x,) * n
+        return for_axes(x, n)
 
     parse.__name__ = name
     return parse

@@ -1,6 +1,6 @@
 """The Transformer (Vaswani et al. 2017): encoder, decoder, their layers, and both together.
 
-The layers are built as in the paper, or with the normalisation before each block (`norm_first`,
+The layers are built as in the paper, or with the normalization before each block (`norm_first`,
 Xiong et al. 2020).
 """
 
@@ -66,6 +66,26 @@ def _copies(module: Module, count: int) -> ModuleList:
     return ModuleList([copy.deepcopy(module) for _ in range(count)])
 
 
+def _attended(
+    attention: MultiheadAttention,
+    x: Tensor,
+    memory: Tensor,
+    attn_mask: Tensor | None,
+    key_padding_mask: Tensor | None,
+    is_causal: bool,
+) -> Tensor:
+    """What `x` finds in `memory`, without the weights of the attention."""
+    return attention(
+        x,
+        memory,
+        memory,
+        key_padding_mask=key_padding_mask,
+        need_weights=False,
+        attn_mask=attn_mask,
+        is_causal=is_causal,
+    )[0]
+
+
 # The names that layers made after PyTorch's import.
 _get_activation_fn, _get_clones = _activation, _copies
 
@@ -81,7 +101,7 @@ class TransformerEncoderLayer(Module):
         activation: ``"relu"``, ``"gelu"`` or a function of a tensor.
         layer_norm_eps: eps of the norms.
         batch_first: sequences are (N, L, E), not (L, N, E).
-        norm_first: normalise before each block, not after its residual.
+        norm_first: normalize before each block, not after its residual.
         bias: whether linear layers and norms have one.
     """
 
@@ -154,15 +174,7 @@ class TransformerEncoderLayer(Module):
         key_padding_mask: Tensor | None,
         is_causal: bool = False,
     ) -> Tensor:
-        found, _ = self.self_attn(
-            x,
-            x,
-            x,
-            key_padding_mask=key_padding_mask,
-            need_weights=False,
-            attn_mask=attn_mask,
-            is_causal=is_causal,
-        )
+        found = _attended(self.self_attn, x, x, attn_mask, key_padding_mask, is_causal)
         return self.dropout1(found)
 
     def _ff_block(self, x: Tensor) -> Tensor:
@@ -252,15 +264,7 @@ class TransformerDecoderLayer(Module):
         key_padding_mask: Tensor | None,
         is_causal: bool = False,
     ) -> Tensor:
-        found, _ = self.self_attn(
-            x,
-            x,
-            x,
-            key_padding_mask=key_padding_mask,
-            need_weights=False,
-            attn_mask=attn_mask,
-            is_causal=is_causal,
-        )
+        found = _attended(self.self_attn, x, x, attn_mask, key_padding_mask, is_causal)
         return self.dropout1(found)
 
     def _mha_block(
@@ -271,15 +275,7 @@ class TransformerDecoderLayer(Module):
         key_padding_mask: Tensor | None,
         is_causal: bool = False,
     ) -> Tensor:
-        found, _ = self.multihead_attn(
-            x,
-            mem,
-            mem,
-            key_padding_mask=key_padding_mask,
-            need_weights=False,
-            attn_mask=attn_mask,
-            is_causal=is_causal,
-        )
+        found = _attended(self.multihead_attn, x, mem, attn_mask, key_padding_mask, is_causal)
         return self.dropout2(found)
 
     def _ff_block(self, x: Tensor) -> Tensor:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rushlight.tensor import Tensor
+
+from ..parameter import Parameter
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from typing_extensions import Self
 
-    from rushlight.tensor import Tensor
-
-    from ..parameter import Parameter
     from .module import Module
 
 
@@ -111,7 +112,7 @@ class Tree:
                 yield from module.named_modules(memo, start + name, remove_duplicate)
 
     def apply(self, fn: Callable[[Any], Any]) -> Self:
-        """Call `fn` on every module below, then on this one; to initialise weights, say."""
+        """Call `fn` on every module below, then on this one; to initialize weights, say."""
         for module in self.children():
             module.apply(fn)
         fn(self)

@@ -78,6 +78,8 @@ class _Pickler(pickle.Pickler):
                 "DataLoader: a worker made a tensor with history, which cannot leave its process. "
                 "Load under torch.no_grad(), or return tensor.detach()"
             )
+        if obj._layout:
+            return NotImplemented  # taken apart as pickle does it, and its parts come here
         values = obj.detach().contiguous()
         size = values.element_size()
         start = values.storage_offset() * size

@@ -135,6 +135,11 @@ def _like_sequence(sample: Sequence[Any], entries: list[Any]) -> Any:
 
 
 def _collate_tensors(batch: Sequence[Tensor], *, collate_fn_map: Any = None) -> Tensor:
+    if batch[0]._layout:
+        raise RuntimeError(
+            "Batches of sparse tensors are not currently supported by the default collate_fn; pass "
+            "a collate_fn of your own, torch.stack say"
+        )
     return rushlight.stack(batch, 0)
 
 
@@ -185,3 +190,11 @@ def _learn_numpy() -> None:
 
 if "numpy" in sys.modules:
     _learn_numpy()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "np_str_obj_array_pattern":  # dtypes of arrays that are not collated to tensors
+        import re
+
+        return re.compile(r"[SaUO]")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

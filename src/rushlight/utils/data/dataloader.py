@@ -126,37 +126,13 @@ class DataLoader:
         self.multiprocessing_context = multiprocessing_context
         self.in_order = in_order
 
-        if isinstance(dataset, IterableDataset):
-            self._dataset_kind = _DatasetKind.Iterable
-            for name, value in (
-                ("shuffle", shuffle or None),
-                ("sampler", sampler),
-                ("batch_sampler", batch_sampler),
-            ):
-                if value is not None:
-                    raise ValueError(
-                        f"DataLoader with IterableDataset: expected unspecified {name} option, "
-                        f"but got {name}={value}"
-                    )
-        else:
-            self._dataset_kind = _DatasetKind.Map
-        if sampler is not None and shuffle:
-            raise ValueError("sampler option is mutually exclusive with shuffle")
+        is_stream = isinstance(dataset, IterableDataset)
+        self._dataset_kind = _DatasetKind.Iterable if is_stream else _DatasetKind.Map
+        _check_order(is_stream, batch_size, shuffle, sampler, batch_sampler, drop_last)
         if batch_sampler is not None:
-            if batch_size != 1 or shuffle or sampler is not None or drop_last:
-                raise ValueError(
-                    "batch_sampler option is mutually exclusive with batch_size, shuffle, "
-                    "sampler, and drop_last"
-                )
             batch_size = None
-        elif batch_size is None and drop_last:
-            raise ValueError(
-                "batch_size=None option disables auto-batching and is mutually exclusive with "
-                "drop_last"
-            )
-
         if sampler is None:
-            if self._dataset_kind == _DatasetKind.Iterable:
+            if is_stream:
                 sampler = _InfiniteConstantSampler()
             elif shuffle:
                 sampler = RandomSampler(dataset, generator=generator)
@@ -332,6 +308,41 @@ class DataLoader:
         return length // self.batch_size if self.drop_last else -(-length // self.batch_size)
 
 
+def _check_order(
+    is_stream: bool,
+    batch_size: int | None,
+    shuffle: bool | None,
+    sampler: Sampler | Iterable | None,
+    batch_sampler: Sampler | Iterable | None,
+    drop_last: bool,
+) -> None:
+    """ValueError where two options say the order, or one that a stream cannot have."""
+    if is_stream:
+        for name, value in (
+            ("shuffle", shuffle or None),
+            ("sampler", sampler),
+            ("batch_sampler", batch_sampler),
+        ):
+            if value is not None:
+                raise ValueError(
+                    f"DataLoader with IterableDataset: expected unspecified {name} option, "
+                    f"but got {name}={value}"
+                )
+    if sampler is not None and shuffle:
+        raise ValueError("sampler option is mutually exclusive with shuffle")
+    if batch_sampler is not None:
+        if batch_size != 1 or shuffle or sampler is not None or drop_last:
+            raise ValueError(
+                "batch_sampler option is mutually exclusive with batch_size, shuffle, "
+                "sampler, and drop_last"
+            )
+    elif batch_size is None and drop_last:
+        raise ValueError(
+            "batch_size=None option disables auto-batching and is mutually exclusive with "
+            "drop_last"
+        )
+
+
 def _check_workers(
     num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool
 ) -> None:
@@ -485,3 +496,15 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
         else:
             self._fetch = read
             self._next = map(read, self._sampler_iter).__next__  # type: ignore[method-assign]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "_MultiProcessingDataLoaderIter":
+        from rushlight.utils.data.parallel_loading import _MultiProcessingDataLoaderIter
+
+        return _MultiProcessingDataLoaderIter
+    if name in ("_collate_fn_t", "_worker_init_fn_t"):  # annotations
+        from collections.abc import Callable
+
+        return Callable[..., Any]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

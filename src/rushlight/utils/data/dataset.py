@@ -7,15 +7,12 @@ import itertools
 import math
 import types
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import rushlight
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from rushlight import Generator
-    from rushlight.tensor import Tensor
+from rushlight import Generator
+from rushlight.tensor import Tensor
 
 __all__ = [
     "ChainDataset",

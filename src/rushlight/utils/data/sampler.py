@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import itertools
 import types
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from typing import Any
 
 import rushlight
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence, Sized
-
-    from rushlight import Generator
-    from rushlight.tensor import Tensor
+from rushlight import Generator
+from rushlight.tensor import Tensor
 
 __all__ = [
     "BatchSampler",

@@ -12,7 +12,7 @@ import rushlight
 from rushlight.utils.data.channel import Channel, ChannelClosed
 from rushlight.utils.data.fetch import make_fetch
 from rushlight.utils.data.position import own_state
-from rushlight.utils.data.worker_info import WorkerInfo, set_worker_info
+from rushlight.utils.data.worker_info import WorkerInfo, _generate_state, set_worker_info
 from rushlight.utils.generators import (
     find_generators,
     global_states,
@@ -137,8 +137,7 @@ def _seed(base_seed: int, worker: int) -> int:
     seed = base_seed + worker
     random.seed(seed)
     rushlight.manual_seed(seed)
-    words = [worker, base_seed & 0xFFFFFFFF, base_seed >> 32, 0]
-    numpy.random.seed(numpy.random.SeedSequence(words).generate_state(4))
+    numpy.random.seed(_generate_state(base_seed, worker))
     return seed
 
 
@@ -160,21 +159,8 @@ def work(connection: socket.socket, inherited: Sequence[socket.socket], job: Job
     channel = Channel(connection)
     parent = os.getppid()
     rushlight.set_num_threads(1)
-    fetch: Callable[[Any], Any] | None = None
-    failed: Raised | None = None
-    history: _History | None = None
-    try:
-        seed = _seed(job.base_seed, id)
-        set_worker_info(WorkerInfo(id, job.num_workers, seed, job.dataset))
-        if job.init_fn is not None:
-            job.init_fn(id)
-        history = _History(job)
-        fetch = job.start_fetch() if job.resumed is None else _start_resumed(job, history, id)
-    except Exception as error:
-        failed = Raised(error, id)
-
+    worker = _Worker(job, id)
     connection.settimeout(_HEARTBEAT)
-    ended = False
     try:
         while True:
             try:
@@ -183,39 +169,74 @@ def work(connection: socket.socket, inherited: Sequence[socket.socket], job: Job
                 if os.getppid() != parent:
                     break
                 continue
-            result: Any
             if task == RESUME:
-                ended = False
-                if history is not None:
-                    history.clear()
-                try:
-                    fetch, failed = job.start_fetch(), None
-                except Exception as error:
-                    failed = Raised(error, id)
+                worker.restart()
                 _answer(channel, RESUME, None, id)
                 continue
             number, index = task
             if number == STATE:
-                _answer_state(channel, history, fetch, index, id)
-                continue
-            if ended:
-                continue
-            if failed is not None:
-                result = failed
-            else:
-                try:
-                    history.note(number, fetch)  # type: ignore[union-attr]
-                    result = fetch(index)  # type: ignore[misc]
-                except StopIteration as error:
-                    ended = job.stream
-                    result = StreamEnded() if ended else Raised(error, id)
-                except Exception as error:
-                    result = Raised(error, id)
-            _answer(channel, number, result, id)
-            del task, index, result  # a batch needs its memory once
+                _answer(channel, STATE, worker.state(index), id)
+            elif not worker.ended:
+                _answer(channel, number, worker.batch(number, index), id)
+            del task, index  # a batch needs its memory once
     except ChannelClosed:
         pass
     channel.close()
+
+
+class _Worker:
+    """The pass over the dataset: where it stands, and why it cannot go on where it cannot."""
+
+    def __init__(self, job: Job, id: int) -> None:
+        self.ended = False  # this worker's part of a stream is used up
+        self._job, self._id = job, id
+        self._fetch: Callable[[Any], Any] | None = None
+        self._failed: Raised | None = None
+        self._history: _History | None = None
+        try:
+            seed = _seed(job.base_seed, id)
+            set_worker_info(WorkerInfo(id, job.num_workers, seed, job.dataset))
+            if job.init_fn is not None:
+                job.init_fn(id)
+            self._history = _History(job)
+            if job.resumed is None:
+                self._fetch = job.start_fetch()
+            else:
+                self._fetch = _start_resumed(job, self._history, id)
+        except Exception as error:
+            self._failed = Raised(error, id)
+
+    def restart(self) -> None:
+        """Begins a new pass."""
+        self.ended = False
+        if self._history is not None:
+            self._history.clear()
+        try:
+            self._fetch, self._failed = self._job.start_fetch(), None
+        except Exception as error:
+            self._failed = Raised(error, self._id)
+
+    def batch(self, number: int, index: Any) -> Any:
+        """The batch of a task, or what is sent in its place."""
+        if self._failed is not None:
+            return self._failed
+        try:
+            self._history.note(number, self._fetch)  # type: ignore[union-attr]
+            return self._fetch(index)  # type: ignore[misc]
+        except StopIteration as error:
+            self.ended = self._job.stream
+            return StreamEnded() if self.ended else Raised(error, self._id)
+        except Exception as error:
+            return Raised(error, self._id)
+
+    def state(self, number: int | None) -> Any:
+        """What this worker was before task `number`, or is now."""
+        try:
+            if self._history is None:
+                raise RuntimeError("the worker could not start")
+            return self._history.packed(number, self._fetch)
+        except Exception as error:
+            return Raised(error, self._id)
 
 
 class _History:
@@ -265,19 +286,6 @@ def _start_resumed(job: Job, history: _History, id: int) -> Callable[[Any], Any]
     if state["random"] is not None:
         history.go_back(state["random"])
     return fetch
-
-
-def _answer_state(
-    channel: Channel, history: _History | None, fetch: Any, number: int | None, id: int
-) -> None:
-    state: Any
-    try:
-        if history is None:
-            raise RuntimeError("the worker could not start")
-        state = history.packed(number, fetch)
-    except Exception as error:
-        state = Raised(error, id)
-    _answer(channel, STATE, state, id)
 
 
 def _answer(channel: Channel, number: Any, result: Any, id: int) -> None:

@@ -65,3 +65,11 @@ def set_worker_info(info: WorkerInfo) -> None:
     """Says, once, which worker this process is."""
     global _worker_info
     _worker_info = info
+
+
+def _generate_state(base_seed: int, worker_id: int) -> list[int]:
+    """What a worker seeds NumPy's generator with."""
+    import numpy
+
+    words = [worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32, 0]
+    return [int(word) for word in numpy.random.SeedSequence(words).generate_state(4)]

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["SDPBackend", "sdpa_kernel"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("bias", "flex_attention"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class SDPBackend(IntEnum):

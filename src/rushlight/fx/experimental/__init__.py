@@ -1,0 +1,1 @@
+"""torch.fx.experimental, tracing of programs: not there."""

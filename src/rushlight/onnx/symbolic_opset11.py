@@ -1,0 +1,1 @@
+"""Operators of ONNX for exports, of which there are none."""
