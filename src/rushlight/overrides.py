@@ -209,7 +209,8 @@ class _Asking:
         return self.__name__  # copied and pickled as functions are: by name
 
     def __eq__(self, other: object) -> bool:
-        return other is self or other is self.__wrapped__
+        plain = other.__wrapped__ if isinstance(other, _Asking) else other
+        return plain is self.__wrapped__
 
     def __hash__(self) -> int:
         return hash(self.__wrapped__)

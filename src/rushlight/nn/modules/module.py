@@ -67,11 +67,9 @@ class _CallSignature:
     def __get__(self, module: Module | None, owner: type) -> Any:
         if module is None:
             raise AttributeError("__signature__")
-        from inspect import Parameter, Signature
+        from inspect import signature
 
-        return Signature(
-            [Parameter("args", Parameter.VAR_POSITIONAL), Parameter("kwargs", Parameter.VAR_KEYWORD)]
-        )
+        return signature(lambda *args, **kwargs: None)
 
 
 class Module(Conversion, StateDict, _core.ModuleCall):
