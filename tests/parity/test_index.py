@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import rushlight as rl
+
+torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
 
 SHAPES = [(4,), (3, 4), (2, 3, 4), (2, 3, 2, 4)]
 

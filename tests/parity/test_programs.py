@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import rushlight
+
+torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
 
 PROGRAMS, STEPS = 300, 25
 SHAPES = [

@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("tensorboard", reason="needs the 'tensorboard' extra")
-
-import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
-from torch.utils.tensorboard import SummaryWriter as TheirWriter
-
 import rushlight
 from rushlight.utils.tensorboard import SummaryWriter
+
+torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
+_events = "tensorboard.backend.event_processing"
+_reason = "needs the 'tensorboard' extra"
+EventAccumulator = pytest.importorskip(
+    f"{_events}.event_accumulator", reason=_reason
+).EventAccumulator
+LegacyEventFileLoader = pytest.importorskip(
+    f"{_events}.event_file_loader", reason=_reason
+).LegacyEventFileLoader
+TheirWriter = pytest.importorskip("torch.utils.tensorboard").SummaryWriter
 
 RANDOM = np.random.default_rng(0)
 PIXELS = RANDOM.random((3, 6, 8), np.float32)

@@ -7,9 +7,10 @@ import pickle
 
 import numpy as np
 import pytest
-import torch
 
 import rushlight
+
+torch = pytest.importorskip("torch", reason="PyTorch is the oracle of these tests")
 
 # name: (arguments, shapes of the inputs)
 MODULES = {
