@@ -42,7 +42,7 @@ assert rl.allclose(w.grad, w.detach().softmax(0))
 
 def test_scipy():
     """In a process of its own: SciPy reads the variable when it is imported."""
-    pytest.importorskip("scipy", minversion="1.14")
+    pytest.importorskip("scipy", minversion="1.16")
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", SCIPY],
         env={**os.environ, "SCIPY_ARRAY_API": "1"},
