@@ -4,6 +4,7 @@
 
 #include "bind/casters.h"
 #include "kernels/lapack.h"
+#include "kernels/small_householder.h"
 
 namespace rushlight {
 namespace {
@@ -19,6 +20,16 @@ std::pair<Array, Array> geqrf(const Array& a) {
     const Array tau = Array::zeros(stack.shape({stack.least()}), a.dtype());
     if (stored.numel() == 0) return {turned(stored), tau};
     dispatch("geqrf", a.dtype(), [&]<class T>() {
+        if constexpr (!kComplex<T>) {
+            if (stack.most() <= householder::kSmall) {
+                T *at = stored.data<T>(), *scales = tau.data<T>();
+                for_each<T>(stack.count, cube(stack.rows, stack.cols, stack.least()), [&](Index i) {
+                    householder::factor(stack.rows, stack.cols, at + i * stack.matrix(),
+                                        scales + i * stack.least());
+                });
+                return;
+            }
+        }
         static const auto factor =
             routine<T, const int*, const int*, T*, const int*, T*, T*, const int*, int*>("geqrf");
         T *at = stored.data<T>(), *scales = tau.data<T>();
@@ -51,6 +62,17 @@ Array orgqr(const Array& a, const Array& tau, int width) {
     assign(stored.slice(row_axis, 0, kept, 1), turned(a).slice(row_axis, 0, kept, 1));
     const Array factors = contiguous(tau);
     dispatch("householder_product", a.dtype(), [&]<class T>() {
+        if constexpr (!kComplex<T>) {
+            if (stack.rows <= householder::kSmall) {
+                T* at = stored.data<T>();
+                const T* scales = factors.data<T>();
+                for_each<T>(stack.count, 2 * cube(stack.rows, width, count), [&](Index i) {
+                    householder::multiply(stack.rows, width, count, at + i * stack.rows * width,
+                                          scales + i * count);
+                });
+                return;
+            }
+        }
         static const auto product = routine<T, const int*, const int*, const int*, T*, const int*,
                                             const T*, T*, const int*, int*>(
             kComplex<T> ? "ungqr" : "orgqr");

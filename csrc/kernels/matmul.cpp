@@ -1,13 +1,16 @@
 // Shapes, dtypes and errors of matrix products; kernels/gemm.cpp does the arithmetic.
 #include "kernels/matmul.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
 
 #include "bind/casters.h"
+#include "kernels/dot_loops.h"
 #include "kernels/gemm.h"
 #include "runtime/blas.h"
+#include "runtime/parallel.h"
 
 namespace rushlight {
 namespace {
@@ -282,6 +285,30 @@ std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array&
     return {dx, dw, db};
 }
 
+// Long vectors are cut, so that threads can share them and no sum of float32 gets too long.
+template <class T>
+Array vector_product(const Array& a, const Array& b) {
+    constexpr Index kPiece = 8192;
+    const Array left = contiguous(a), right = contiguous(b);
+    const Index n = left.numel(), pieces = (n + kPiece - 1) / kPiece;
+    const Array result = Array::zeros({}, a.dtype());
+    const DotLoop<T> loop = dot_table().get<T>();
+    const T *x = left.data<T>(), *y = right.data<T>();
+    if (pieces <= 1) {
+        *result.data<T>() = loop(n, x, y);
+        return result;
+    }
+    std::vector<T> sums(static_cast<std::size_t>(pieces));
+    parallel_for(pieces, kPiece * 0.2e-9, [&](Index i) {
+        const Index at = i * kPiece;
+        sums[std::size_t(i)] = loop(std::min(kPiece, n - at), x + at, y + at);
+    });
+    double sum = 0;
+    for (T piece : sums) sum += double(piece);
+    *result.data<T>() = T(sum);
+    return result;
+}
+
 void check_rank(std::string_view op, std::string_view name, const Array& x, int rank) {
     check(x.ndim() == rank, op, ": ", name, " must be ",
           rank == 1 ? "a vector" : rank == 2 ? "a matrix" : "a 3D tensor", ", got ", x.ndim(),
@@ -367,6 +394,8 @@ Array dot(const Array& a, const Array& b) {
     check(a.size(0) == b.size(0), "dot: inconsistent tensor size, expected tensor [", a.size(0),
           "] and src [", b.size(0), "] to have the same number of elements, but got ", a.size(0),
           " and ", b.size(0), " elements respectively");
+    if (a.dtype() == DType::F32) return vector_product<float>(a, b);
+    if (a.dtype() == DType::F64) return vector_product<double>(a, b);
     return product(a.unsqueeze(0), b.unsqueeze(1), {}).view({});
 }
 

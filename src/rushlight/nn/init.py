@@ -318,8 +318,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         flat = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator)
         if rows < columns:
             flat = flat.t()
-        q, r = rushlight.linalg.qr(flat.double())
-        q = (q * r.diagonal().sign()).to(tensor.dtype)  # the sign makes the decomposition unique
+        q, r = rushlight.linalg.qr(flat)
+        q = q * r.diagonal().sign()  # which makes the decomposition unique
         if rows < columns:
             q = q.t()
         tensor.view_as(q).copy_(q)
