@@ -555,14 +555,20 @@ struct GeluTanh {
 
 // Products that backward passes make of a gradient (a) and a value (b).
 struct SigmoidGrad {
-    static constexpr RowInfo info{"sigmoid_grad", 2, Rule::Float, kFloats};
+    static constexpr RowInfo info{"sigmoid_grad", 2, Rule::Float, kFloats | kZ};
     template <class T>
-    static T call(T a, T b) { return a * (T(1) - b) * b; }
+    static T call(T a, T b) {
+        if constexpr (std::is_floating_point_v<T>) return a * (T(1) - b) * b;
+        else return Mul::call(a, std::conj(Mul::call(T(1) - b, b)));
+    }
 };
 struct TanhGrad {
-    static constexpr RowInfo info{"tanh_grad", 2, Rule::Float, kFloats};
+    static constexpr RowInfo info{"tanh_grad", 2, Rule::Float, kFloats | kZ};
     template <class T>
-    static T call(T a, T b) { return a * (T(1) - b * b); }
+    static T call(T a, T b) {
+        if constexpr (std::is_floating_point_v<T>) return a * (T(1) - b * b);
+        else return Mul::call(a, std::conj(T(1) - Mul::call(b, b)));
+    }
 };
 struct ReluGrad {
     static constexpr RowInfo info{"relu_grad", 2, Rule::Promote, kReal};

@@ -1,5 +1,11 @@
 // Losses of input and target element by element, reduced in the same pass, and their gradients.
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
+
+#include <nanobind/stl/array.h>
 
 #include "bind/casters.h"
 #include "kernels/element_loss_loops.h"
@@ -12,6 +18,12 @@ constexpr Index kElementsPerTask = 16384;
 constexpr double kSecondsPerElement = 0.5e-9;
 
 enum Reduction : int { kNone, kMean, kSum };
+
+Reduction reduction_named(std::string_view name) {
+    check_as(ErrorKind::Value, name == "none" || name == "mean" || name == "sum", name,
+             " is not a valid value for reduction: choose none, mean or sum");
+    return name == "none" ? kNone : name == "mean" ? kMean : kSum;
+}
 
 int number_of(int loss) {
     check(loss >= 0 && loss < kElementLosses, "element_loss: no loss of number ", loss);
@@ -52,7 +64,10 @@ void for_parts(Index n, F&& f) {
     else parallel_for(tasks, 100e-9 + kElementsPerTask * kSecondsPerElement, run);
 }
 
-Array element_loss(int loss, const Array& x, const Array& t, double width, int reduction) {
+// `loss` is the number of a row of element_loss.isa.cpp, `width` that of its parabola if it has one.
+Array element_loss(const Array& x, const Array& t, const std::string& reduced, double width,
+                   int loss) {
+    const Reduction reduction = reduction_named(reduced);
     const Pair pair("element_loss", x, t);
     const Index n = pair.shape.product();
     const Array result = Array::empty(reduction == kNone ? pair.shape : Dims(), pair.computed);
@@ -83,9 +98,10 @@ Array element_loss(int loss, const Array& x, const Array& t, double width, int r
     return cast(result, pair.dtype);
 }
 
-// factor times the gradient of the input, in the common shape of input and target.
-Array element_loss_backward(int loss, const Array& grad, const Array& x, const Array& t,
-                            double width, int reduction, double factor) {
+// sign times the gradient of the input, in the common shape of input and target.
+Array slope(const Array& grad, const Array& x, const Array& t, std::string_view reduced,
+            double width, int loss, double sign) {
+    const Reduction reduction = reduction_named(reduced);
     const Pair pair("element_loss_backward", x, t);
     const Index n = pair.shape.product();
     check(grad.shape() == (reduction == kNone ? pair.shape : Dims()),
@@ -97,7 +113,7 @@ Array element_loss_backward(int loss, const Array& grad, const Array& x, const A
         const T *input = pair.input.data<T>(), *target = pair.target.data<T>();
         const T* g = upstream.data<T>();
         T* out = result.data<T>();
-        T scale = T(factor);
+        T scale = T(sign);
         if (reduction != kNone) scale *= reduction == kMean ? *g / T(n) : *g;
         for_parts(n, [&](Index, Index first, Index count) {
             loop(input + first, target + first, T(width), reduction == kNone ? g + first : nullptr,
@@ -107,13 +123,30 @@ Array element_loss_backward(int loss, const Array& grad, const Array& x, const A
     return cast(result, pair.dtype);
 }
 
+// The gradients of input and target, which are each other's negatives; None where not needed.
+std::pair<Array, Array> difference_loss_backward(const Array& grad, const Array& x, const Array& t,
+                                                 const std::string& reduction, double width,
+                                                 int loss, std::array<bool, 2> needs) {
+    const auto gradient = [&](bool needed, double sign) {
+        return needed ? slope(grad, x, t, reduction, width, loss, sign) : Array();
+    };
+    return {gradient(needs[0], 1), gradient(needs[1], -1)};
+}
+
+Array element_loss_backward(const Array& grad, const Array& x, const Array& t,
+                            const std::string& reduction, double width, int loss) {
+    return slope(grad, x, t, reduction, width, loss, 1);
+}
+
 }  // namespace
 
 void bind_element_loss(nanobind::module_& m) {
     using namespace nanobind::literals;
-    m.def("element_loss", &element_loss, "loss"_a, "x"_a, "target"_a, "width"_a, "reduction"_a);
-    m.def("element_loss_backward", &element_loss_backward, "loss"_a, "grad"_a, "x"_a, "target"_a,
-          "width"_a, "reduction"_a, "factor"_a);
+    m.def("element_loss", &element_loss, "x"_a, "target"_a, "reduction"_a, "width"_a, "loss"_a);
+    m.def("element_loss_backward", &element_loss_backward, "grad"_a, "x"_a, "target"_a,
+          "reduction"_a, "width"_a, "loss"_a);
+    m.def("difference_loss_backward", &difference_loss_backward, "grad"_a, "x"_a, "target"_a,
+          "reduction"_a, "width"_a, "loss"_a, "needs"_a);
 }
 
 }  // namespace rushlight

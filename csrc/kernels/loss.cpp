@@ -329,9 +329,13 @@ void backward_probabilities(const Array& x, const Array& target,
 }
 
 // The gradient of the logits.
-Array cross_entropy_backward(const Array& grad, const Array& x, const Array& target,
-                             const std::optional<Array>& weight, const Array& saved_array,
-                             int reduction, Index ignore_index, double smoothing) {
+// `grads` of the two results of cross_entropy, of which the second has none.
+Array cross_entropy_backward(const std::pair<Array, std::optional<Array>>& grads, const Array& x,
+                             const Array& target, const std::optional<Array>& weight,
+                             const std::pair<Array, Array>& result, int reduction,
+                             Index ignore_index, double smoothing) {
+    const auto& [grad, none] = grads;
+    const auto& [loss, saved_array] = result;
     check_input("cross_entropy_backward", x, weight);
     const Array dx = Array::empty(x.shape(), compute_dtype(x.dtype()));
     const bool probabilities = is_floating(target.dtype());
@@ -442,8 +446,8 @@ void bind_loss(nanobind::module_& m) {
     const auto none = nanobind::none();
     m.def("cross_entropy", &cross_entropy, "x"_a, "target"_a, "weight"_a = none,
           "reduction"_a = 1, "ignore_index"_a = -100, "label_smoothing"_a = 0.0);
-    m.def("cross_entropy_backward", &cross_entropy_backward, "grad"_a, "x"_a, "target"_a,
-          "weight"_a.none(), "saved"_a, "reduction"_a, "ignore_index"_a, "label_smoothing"_a);
+    m.def("cross_entropy_backward", &cross_entropy_backward, "grads"_a, "x"_a, "target"_a,
+          "weight"_a.none(), "result"_a, "reduction"_a, "ignore_index"_a, "label_smoothing"_a);
     m.def("nll_loss", &nll_loss, "x"_a, "target"_a, "weight"_a = none, "reduction"_a = 1,
           "ignore_index"_a = -100);
     m.def("nll_loss_backward", &nll_loss_backward, "grad"_a, "x"_a, "target"_a, "weight"_a.none(),

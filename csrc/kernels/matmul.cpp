@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <nanobind/stl/array.h>
+
 #include "bind/casters.h"
 #include "kernels/dot_loops.h"
 #include "kernels/gemm.h"
@@ -236,8 +238,9 @@ Array conjugate(const Array& x) {
 
 // The gradients of linear() of a checked matrix, in the sum type.
 std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array& x,
-                                                 const Array& weight, bool need_x,
-                                                 bool need_weight, bool need_bias) {
+                                                 const Array& weight,
+                                                 std::array<bool, 3> needs) {
+    const auto [need_x, need_weight, need_bias] = needs;
     const DType dtype = grad.dtype();
     const Index n = weight.size(0), k = weight.size(1);
     const Array g2 = grad.ndim() == 1 ? grad.unsqueeze(0) : fold_rows(grad);
@@ -452,12 +455,11 @@ Array linear(const Array& x, const Array& weight, const std::optional<Array>& bi
 }
 
 std::tuple<Array, Array, Array> linear_backward(const Array& grad, const Array& x,
-                                                const Array& weight, bool need_x, bool need_weight,
-                                                bool need_bias) {
+                                                const Array& weight, std::array<bool, 3> needs) {
     if (weight.ndim() == 1) {
-        auto [dx, dw, db] = linear_backward(grad.unsqueeze(grad.ndim()), x, weight.unsqueeze(0),
-                                            need_x, need_weight, need_bias);
-        if (need_weight) dw = dw.view({weight.size(0)});
+        auto [dx, dw, db] =
+            linear_backward(grad.unsqueeze(grad.ndim()), x, weight.unsqueeze(0), needs);
+        if (needs[1]) dw = dw.view({weight.size(0)});
         return {dx, dw, db};
     }
     const DType dtype = grad.dtype();
@@ -470,9 +472,8 @@ std::tuple<Array, Array, Array> linear_backward(const Array& grad, const Array& 
               x.shape().back() == k && leading(grad, 1) == leading(x, 1),
           "linear_backward: gradient ", grad.shape(), " does not fit input ", x.shape(),
           " and weight ", weight.shape());
-    if (!is_half(dtype)) return linear_gradients(grad, x, weight, need_x, need_weight, need_bias);
-    const auto [dx, dw, db] = linear_gradients(factor(grad), factor(x), factor(weight), need_x,
-                                               need_weight, need_bias);
+    if (!is_half(dtype)) return linear_gradients(grad, x, weight, needs);
+    const auto [dx, dw, db] = linear_gradients(factor(grad), factor(x), factor(weight), needs);
     const auto rounded = [&](const Array& wide) { return wide ? cast(wide, dtype) : wide; };
     return {rounded(dx), rounded(dw), rounded(db)};
 }
@@ -488,8 +489,7 @@ void bind_matmul(nanobind::module_& m) {
     m.def("addmv", &addmv, "input"_a, "mat"_a, "vec"_a, "beta"_a, "alpha"_a);
     m.def("baddbmm", &baddbmm, "input"_a, "batch1"_a, "batch2"_a, "beta"_a, "alpha"_a);
     m.def("linear", &linear, "input"_a, "weight"_a, "bias"_a.none());
-    m.def("linear_backward", &linear_backward, "grad"_a, "input"_a, "weight"_a, "need_input"_a,
-          "need_weight"_a, "need_bias"_a);
+    m.def("linear_backward", &linear_backward, "grad"_a, "input"_a, "weight"_a, "needs"_a);
     m.def("set_blas_path", &set_blas_path, "path"_a);
     m.def("blas_info", [] {
         const BlasInfo info = blas_info();

@@ -1,6 +1,7 @@
 // Matrix products with PyTorch's shapes and broadcasting: any strides, any dtype but bool.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <tuple>
 
@@ -33,8 +34,7 @@ Array linear(const Array& x, const Array& weight, const std::optional<Array>& bi
 // The gradients of linear() for x, weight and bias, where wanted (else empty arrays):
 // grad @ weight, grad.T @ x, and the sums of grad over its rows. `grad` is (..., out).
 std::tuple<Array, Array, Array> linear_backward(const Array& grad, const Array& x,
-                                                const Array& weight, bool need_x, bool need_weight,
-                                                bool need_bias);
+                                                const Array& weight, std::array<bool, 3> needs);
 
 void bind_matmul(nanobind::module_& m);
 

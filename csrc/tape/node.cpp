@@ -287,8 +287,9 @@ PyRef call_formula(NodeObject* node, const Formula& formula, PyObject* gradient,
         }
         arguments[count++] = held.back().get();
     }
-    PyRef result =
-        PyRef::steal(PyObject_Vectorcall(formula.call.get(), arguments, count, nullptr));
+    const PyRef& call =
+        formula.kernel && !modes.grad && !modes.levels ? formula.kernel : formula.call;
+    PyRef result = PyRef::steal(PyObject_Vectorcall(call.get(), arguments, count, nullptr));
     if (!result && modes.levels && modes.refused && (PyErr_ExceptionMatches(PyExc_TypeError) ||
                                                   PyErr_ExceptionMatches(PyExc_RuntimeError))) {
         // A formula that calls a kernel itself, or looks at values: once for each item.
@@ -527,6 +528,19 @@ PyObject* node_get_metadata(PyObject* self, void*) {
 PyObject* node_get_sequence(PyObject* self, void*) {
     return PyLong_FromUnsignedLongLong(as_node(self)->sequence);
 }
+PyObject* node_get_outputs(PyObject* self, void*) {
+    return guarded([&]() -> PyObject* {
+        const auto& outputs = as_node(self)->outputs;
+        PyRef all = PyRef::check(PyTuple_New(Py_ssize_t(outputs.size())));
+        for (std::size_t i = 0; i < outputs.size(); ++i) {
+            const PyRef shape = PyRef::check(dims_to_python(outputs[i].shape));
+            const PyRef dtype = PyRef::check(dtype_to_python(outputs[i].dtype));
+            PyTuple_SET_ITEM(all.get(), Py_ssize_t(i),
+                             PyRef::check(PyTuple_Pack(2, shape.get(), dtype.get())).release());
+        }
+        return all.release();
+    });
+}
 PyObject* node_get_released(PyObject* self, void*) {
     return PyBool_FromLong(as_node(self)->released);
 }
@@ -549,6 +563,7 @@ PyGetSetDef node_getset[] = {
     {"next_functions", node_next_functions, nullptr, "The nodes its inputs came from.", nullptr},
     {"metadata", node_get_metadata, nullptr, "A dict for the user.", nullptr},
     {"_sequence_nr_", node_get_sequence, nullptr, "Order of creation.", nullptr},
+    {"_outputs", node_get_outputs, nullptr, "(shape, dtype) of each of its results.", nullptr},
     {"_released", node_get_released, nullptr, "Whether a backward freed it.", nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};

@@ -27,6 +27,7 @@ struct Kept {
 
 struct Formula {
     PyRef call;
+    PyRef kernel;  // the same without history, in one pass; or null
     std::vector<Source> sources;
     explicit operator bool() const { return bool(call); }
 };

@@ -62,10 +62,9 @@ PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
 constexpr int kUnknown = -2;
 
 int argument_named(const OpSpec& spec, const std::string& name) {
-    if (name == "result") return -1;
     for (int i = 0; i < spec.count; ++i)
         if (text(PyTuple_GET_ITEM(spec.arguments.get(), i)) == name) return i;
-    return kUnknown;
+    return name == "result" ? -1 : kUnknown;
 }
 
 constexpr std::uint32_t kAllGradients = ~std::uint32_t(0);
@@ -87,7 +86,7 @@ int keep(OpSpec& spec, const Kept& kept, std::uint32_t used_by) {
 // formula: which gradients need it.
 Formula make_formula(OpSpec& spec, PyObject* call, PyObject* names,
                      const std::vector<std::uint32_t>& used_by) {
-    Formula formula{PyRef::borrow(call), {}};
+    Formula formula{PyRef::borrow(call), PyRef(), {}};
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); ++i) {
         PyObject* name = PyTuple_GET_ITEM(names, i);
         if (PyUnicode_CompareWithASCIIString(name, "needs") == 0) {
@@ -131,8 +130,9 @@ Fact make_fact(OpSpec& spec, PyObject* name) {
     return {what, int(found - spec.saves.begin())};
 }
 
-// set_formulas(positions, [(callable, names, used_by), ...], joint, list_argument): one formula per
-// differentiable argument, or a single joint one; `used_by` are bits, as in OpSpec, for each name.
+// set_formulas(positions, [(callable, names, used_by, kernel), ...], joint, list_argument): one formula
+// per differentiable argument, or a single joint one; `used_by` are bits, as in OpSpec, for each name;
+// `kernel` or None takes the same arguments and is called in its place where nothing records.
 PyObject* op_set_formulas(PyObject* self, PyObject* args) {
     return guarded([&]() -> PyObject* {
         PyObject *positions, *formulas;
@@ -149,15 +149,16 @@ PyObject* op_set_formulas(PyObject* self, PyObject* args) {
         for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(positions); ++i)
             spec.differentiable.push_back(int(PyLong_AsLong(PyTuple_GET_ITEM(positions, i))));
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(formulas); ++i) {
-            PyObject *call, *names, *bits;
-            if (!PyArg_ParseTuple(PyList_GET_ITEM(formulas, i), "OO!O!", &call, &PyTuple_Type,
-                                  &names, &PyTuple_Type, &bits))
+            PyObject *call, *names, *bits, *kernel;
+            if (!PyArg_ParseTuple(PyList_GET_ITEM(formulas, i), "OO!O!O", &call, &PyTuple_Type,
+                                  &names, &PyTuple_Type, &bits, &kernel))
                 throw PythonError();
             std::vector<std::uint32_t> used_by;
             for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(names); ++k)
                 used_by.push_back(std::uint32_t(PyLong_AsUnsignedLong(PyTuple_GetItem(bits, k))));
             if (PyErr_Occurred()) throw PythonError();
             Formula formula = make_formula(spec, call, names, used_by);
+            if (kernel != Py_None) formula.kernel = PyRef::borrow(kernel);
             if (joint) spec.joint = std::move(formula);
             else spec.formulas.push_back(std::move(formula));
         }
@@ -223,8 +224,12 @@ int op_traverse(PyObject* self, visitproc visit, void* arg) {
     if (op->owns_spec && op->spec) {
         Py_VISIT(op->spec->kernel.get());
         Py_VISIT(op->spec->backward_name.get());
-        for (const Formula& formula : op->spec->formulas) Py_VISIT(formula.call.get());
+        for (const Formula& formula : op->spec->formulas) {
+            Py_VISIT(formula.call.get());
+            Py_VISIT(formula.kernel.get());
+        }
         Py_VISIT(op->spec->joint.call.get());
+        Py_VISIT(op->spec->joint.kernel.get());
     }
     return 0;
 }

@@ -14,7 +14,8 @@ the kernel on the tensors and, when one of them requires grad, records a node. A
 arguments are the gradient of the result and whatever the node has to keep: arguments of the op by
 name, `result`, or `needs` (which inputs want a gradient). Formulas hold only mathematics; the
 engine undoes broadcasting, casts and adds up. They are written in ops, so with
-`create_graph=True` they record themselves.
+`create_graph=True` they record themselves. A formula may be an op itself, whose arguments after
+the first then have these names: `relu.vjp(input=relu_backward)`.
 """
 
 from __future__ import annotations
@@ -44,12 +45,18 @@ if TYPE_CHECKING:
         def __call__(self, *args: Any, **kwargs: Any) -> R: ...
         def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
-        def vjp(self, **formulas: Callable[..., Any]) -> None: ...
+        def vjp(
+            self,
+            *,
+            kernels: dict[str, Callable[..., Any]] | None = None,
+            **formulas: Callable[..., Any],
+        ) -> None: ...
         def vjp_all(
             self,
             inputs: tuple[str, ...],
             formula: Callable[..., Any],
             uses: dict[str, str] | None = None,
+            kernel: Callable[..., Any] | None = None,
         ) -> None: ...
 
     class Composed(Protocol[P, R_co]):
@@ -318,6 +325,8 @@ def _backward_name(name: str) -> str:
 
 
 def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
+    if isinstance(function, _core.Op):
+        return function.arguments
     return function.__code__.co_varnames[: function.__code__.co_argcount]
 
 
@@ -329,22 +338,34 @@ def _describe(declared: Any, function: Callable[..., Any], name: str) -> None:
     declared.__wrapped__ = function
 
 
-def _formula(function: Callable[..., Any], used_by: Callable[[str], int]) -> tuple[Any, ...]:
-    """A formula, what it takes after the gradient, and for each the gradients that use it."""
+def _formula(
+    function: Callable[..., Any],
+    used_by: Callable[[str], int],
+    kernel: Callable[..., Any] | None = None,
+) -> tuple[Any, ...]:
+    """A formula, what it takes after the gradient, for each the gradients that use it; a kernel."""
     names = _arguments(function)[1:]
-    return function, names, tuple(map(used_by, names))
+    return function, names, tuple(map(used_by, names)), kernel
 
 
-def _vjp(self: Op, **formulas: Callable[..., Any]) -> None:
+def _vjp(
+    self: Op,
+    *,
+    kernels: dict[str, Callable[..., Any]] | None = None,
+    **formulas: Callable[..., Any],
+) -> None:
     """One formula per differentiable argument; only those that are needed run.
 
-    The argument `tensors` is a sequence: its formula returns one gradient per tensor.
+    The argument `tensors` is a sequence: its formula returns one gradient per tensor. A kernel
+    computes the same as the formula of its name from the same arguments, in one pass, and is
+    called in its place where nothing records.
     """
+    kernels = kernels or {}
     names = self.arguments
     positions = sorted(names.index(argument) for argument in formulas)
     listed = names.index("tensors") if "tensors" in formulas else -1
     ordered = [
-        _formula(formulas[names[at]], lambda name, bit=1 << i: bit)  # type: ignore[misc]
+        _formula(formulas[names[at]], lambda name, bit=1 << i: bit, kernels.get(names[at]))  # type: ignore[misc]
         for i, at in enumerate(positions)
     ]
     self.set_formulas(tuple(positions), ordered, False, listed)
@@ -355,12 +376,14 @@ def _vjp_all(
     inputs: tuple[str, ...],
     formula: Callable[..., Any],
     uses: dict[str, str] | None = None,
+    kernel: Callable[..., Any] | None = None,
 ) -> None:
     """One formula that returns the gradients of all `inputs`, in the order of the arguments.
 
     `uses` says for an input that its gradient needs the values of one argument alone. Where no
     gradient that is wanted needs an argument, the node does not keep it and the formula gets a
-    tensor of its shape without data.
+    tensor of its shape without data. `kernel` computes the same from the same arguments in one
+    pass, and is called in place of the formula where nothing records.
     """
     positions = tuple(sorted(self.arguments.index(argument) for argument in inputs))
     ordered = [self.arguments[at] for at in positions]
@@ -372,7 +395,7 @@ def _vjp_all(
             if uses is None or uses.get(input, name) == name
         )
 
-    self.set_formulas(positions, [_formula(formula, used_by)], True, -1)
+    self.set_formulas(positions, [_formula(formula, used_by, kernel)], True, -1)
 
 
 _core.Op.vjp = _vjp

@@ -41,15 +41,13 @@ def relu(input: Tensor) -> Tensor:
     """max(input, 0), elementwise; nan stays. The derivative at 0 is 0 (Nair and Hinton 2010)."""
 
 
-relu.vjp(input=lambda grad, result: relu_backward(grad, result))
-
-
 @op(_core.relu_grad, method=False, public=False, node="ThresholdBackwardBackward0")
-def relu_backward(grad_output: Tensor, output: Tensor) -> Tensor:
-    """`grad_output` where `output` is above 0, else 0."""
+def relu_backward(grad: Tensor, result: Tensor) -> Tensor:
+    """`grad` where `result` is above 0, else 0."""
 
 
-relu_backward.vjp(grad_output=lambda grad, output: relu_backward(grad, output))
+relu_backward.vjp(grad=relu_backward)
+relu.vjp(input=relu_backward)
 
 
 @op(method=False, public=False)
@@ -81,7 +79,10 @@ threshold_ = _in_place(threshold)
 @op(method=False, public=False)
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """`input`, times `negative_slope` at and below 0 (Maas et al. 2013)."""
-    return _core.where(_core.gt(input, 0), input, _core.mul(input, negative_slope))
+    below = _core.mul(input, negative_slope)
+    if 0 < negative_slope <= 1:  # not 0: infinity times it is nan
+        return _core.maximum(input, below)
+    return _core.where(_core.gt(input, 0), input, below)
 
 
 leaky_relu.vjp(
@@ -291,13 +292,15 @@ def silu(input: Tensor) -> Tensor:
     """input * sigmoid(input), also called swish (Elfwing et al. 2017)."""
 
 
-silu.vjp(input=lambda grad, input: silu_backward(grad, input))
 silu_ = _in_place(silu)
 
 
 @op(_core.silu_grad, method=False, public=False)
-def silu_backward(grad_output: Tensor, input: Tensor) -> Tensor:
+def silu_backward(grad: Tensor, input: Tensor) -> Tensor:
     """The gradient of silu's input."""
+
+
+silu.vjp(input=silu_backward)
 
 
 def _silu_curvature(input: Tensor) -> Tensor:
@@ -306,8 +309,8 @@ def _silu_curvature(input: Tensor) -> Tensor:
 
 
 silu_backward.vjp(
-    grad_output=lambda grad, input: silu_backward(grad, input),
-    input=lambda grad, grad_output, input: grad * grad_output * _silu_curvature(input),
+    grad=silu_backward,
+    input=lambda upstream, grad, input: upstream * grad * _silu_curvature(input),
 )
 
 
@@ -335,14 +338,13 @@ def _gelu_row(
     raise RuntimeError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
 
 
-gelu.vjp(input=lambda grad, input, approximate: gelu_backward(grad, input, approximate))
-
-
 @op(method=False, public=False)
-def gelu_backward(grad_output: Tensor, input: Tensor, approximate: str = "none") -> Tensor:
+def gelu_backward(grad: Tensor, input: Tensor, approximate: str = "none") -> Tensor:
     """The gradient of gelu's input."""
-    return _gelu_row(approximate, _core.gelu_grad, _core.gelu_tanh_grad)(grad_output, input)
+    return _gelu_row(approximate, _core.gelu_grad, _core.gelu_tanh_grad)(grad, input)
 
+
+gelu.vjp(input=gelu_backward)
 
 _SQRT_2_OVER_PI = 0.79788456080286535588
 _CUBIC = 0.044715
@@ -360,9 +362,9 @@ def _gelu_curvature(input: Tensor, approximate: str) -> Tensor:
 
 
 gelu_backward.vjp(
-    grad_output=lambda grad, input, approximate: gelu_backward(grad, input, approximate),
-    input=lambda grad, grad_output, input, approximate: (
-        grad * grad_output * _gelu_curvature(input, approximate)
+    grad=gelu_backward,
+    input=lambda upstream, grad, input, approximate: (
+        upstream * grad * _gelu_curvature(input, approximate)
     ),
 )
 

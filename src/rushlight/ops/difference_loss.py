@@ -28,28 +28,25 @@ def _difference(
     `slope` is the derivative by the difference d, given d and the width of the parabola.
     """
 
-    def loss(input: Tensor, target: Tensor, reduction: str, width: float = 1.0) -> Tensor:
-        return _core.element_loss(number, input, target, width, REDUCTIONS[reduction])
+    def declare(
+        input: Tensor, target: Tensor, reduction: str, width: float = 1.0, loss: int = number
+    ) -> Tensor: ...
 
     def gradient(
-        grad: Tensor, input: Tensor, target: Tensor, reduction: str, width: float, sign: float
-    ) -> Tensor:
-        if _core.is_grad_enabled():
-            return scaled(grad, slope(input - target, width), reduction, sign)
-        return _core.element_loss_backward(
-            number, grad, input, target, width, REDUCTIONS[reduction], sign
-        )
+        grad: Tensor,
+        input: Tensor,
+        target: Tensor,
+        reduction: str,
+        width: float,
+        loss: int,
+        needs: tuple,
+    ) -> tuple[Tensor | None, Tensor | None]:
+        by_input = scaled(grad, slope(input - target, width), reduction)
+        return by_input if needs[0] else None, -by_input if needs[1] else None
 
-    loss.__name__ = loss.__qualname__ = name
-    declared = op(method=False, public=False, node=node)(loss)
-    declared.vjp(
-        input=lambda grad, input, target, reduction, width: gradient(
-            grad, input, target, reduction, width, 1.0
-        ),
-        target=lambda grad, input, target, reduction, width: gradient(
-            grad, input, target, reduction, width, -1.0
-        ),
-    )
+    declare.__name__ = declare.__qualname__ = name
+    declared = op(_core.element_loss, method=False, public=False, node=node)(declare)
+    declared.vjp_all(("input", "target"), gradient, kernel=_core.difference_loss_backward)
     return declared
 
 
@@ -119,7 +116,9 @@ def mse_loss(
         RuntimeError: the shapes do not broadcast.
         ValueError: for another reduction.
     """
-    reduction = reduction_of(size_average, reduce, reduction)
+    # Every training step comes by here: the call is made only where it changes something.
+    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
+        reduction = reduction_of(size_average, reduce, reduction)
     if input.shape != target.shape:
         _warn_sizes(input, target)
     if weight is None:

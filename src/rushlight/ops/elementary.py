@@ -227,13 +227,13 @@ cosh.vjp(input=lambda grad, input: grad * _c(sinh(input)))
 
 
 @op(_core.tanh_grad, method=False, public=False)
-def tanh_backward(grad_output: Tensor, output: Tensor) -> Tensor:
-    """grad_output * (1 - output^2): the derivative of tanh from its result."""
+def tanh_backward(grad: Tensor, result: Tensor) -> Tensor:
+    """grad * conj(1 - result^2): the gradient of tanh's input."""
 
 
 tanh_backward.vjp(
-    grad_output=lambda grad, output: tanh_backward(grad, output),
-    output=lambda grad, grad_output, output: grad * (-2 * grad_output * output),
+    grad=lambda upstream, result: tanh_backward(upstream, _c(result)),
+    result=lambda upstream, grad, result: _c(upstream) * (-2 * grad * _c(result)),
 )
 
 
@@ -245,11 +245,7 @@ def tanh(input: Tensor) -> Tensor:
     """
 
 
-tanh.vjp(
-    input=lambda grad, result: (
-        grad * _c(1 - square(result)) if result.dtype.is_complex else tanh_backward(grad, result)
-    )
-)
+tanh.vjp(input=tanh_backward)
 
 
 @op(_core.asinh, inplace=True, out=True)
@@ -294,13 +290,13 @@ hypot.vjp(
 
 
 @op(_core.sigmoid_grad, method=False, public=False)
-def sigmoid_backward(grad_output: Tensor, output: Tensor) -> Tensor:
-    """grad_output * output * (1 - output): the derivative of sigmoid from its result."""
+def sigmoid_backward(grad: Tensor, result: Tensor) -> Tensor:
+    """grad * conj(result * (1 - result)): the gradient of sigmoid's input."""
 
 
 sigmoid_backward.vjp(
-    grad_output=lambda grad, output: sigmoid_backward(grad, output),
-    output=lambda grad, grad_output, output: grad * (grad_output * (1 - 2 * output)),
+    grad=lambda upstream, result: sigmoid_backward(upstream, _c(result)),
+    result=lambda upstream, grad, result: _c(upstream) * (grad * (1 - 2 * _c(result))),
 )
 
 
@@ -309,13 +305,7 @@ def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-input)), elementwise, in [0, 1]; integers give the default float dtype."""
 
 
-sigmoid.vjp(
-    input=lambda grad, result: (
-        grad * _c(result * (1 - result))
-        if result.dtype.is_complex
-        else sigmoid_backward(grad, result)
-    )
-)
+sigmoid.vjp(input=sigmoid_backward)
 
 
 synonyms(asin, "arcsin")

@@ -30,7 +30,9 @@ def writes(kernel: Callable[..., Tensor], **formulas: Callable[..., Any]) -> Cal
     """
 
     def on_copy(input: Tensor, *arguments: Any) -> Tensor:
-        return kernel(_core.clone(input), *arguments)
+        result = kernel(_core.contiguous_clone(input), *arguments)
+        result._forget_writes()
+        return result
 
     def declare(function: Callable[..., Any]) -> Op:
         in_place = op(kernel, method=False, public=False)(function)
@@ -344,17 +346,13 @@ def _part(input: Tensor, key: tuple | builtins.slice, first: int = 0) -> Tensor:
     """
 
 
-_part.vjp(
-    input=lambda grad, input_shape, key, first: _part_backward(grad, input_shape, key, first)
-)
-
-
 @op(_core.basic_index_backward, method=False, public=False)
-def _part_backward(grad_output: Tensor, size: Any, key: Any, first: int) -> Tensor:
-    """Zeros of the given size with grad_output where the part was."""
+def _part_backward(grad: Tensor, input_shape: Any, key: Any, first: int) -> Tensor:
+    """Zeros of the given shape with `grad` where the part was."""
 
 
-_part_backward.vjp(grad_output=lambda grad, key, first: _part(grad, key, first))
+_part.vjp(input=_part_backward)
+_part_backward.vjp(grad=_part)
 
 
 def _getitem(self: Tensor, key: Any) -> Tensor:

@@ -12,7 +12,6 @@ import warnings
 from rushlight import _core
 from rushlight.autograd.op import composed, op
 from rushlight.ops.loss_reduction import (
-    REDUCTIONS,
     reduce_plain,
     reduced,
     reduction_of,
@@ -125,15 +124,13 @@ _LOGITS_CROSS = 4  # the number of the loss in csrc/kernels/element_loss_loops.h
 
 @op(method=False, public=False, node="BinaryCrossEntropyWithLogitsBackward0")
 def _logits_loss(input: Tensor, target: Tensor, reduction: str) -> Tensor:
-    return _core.element_loss(_LOGITS_CROSS, input, target, 0.0, REDUCTIONS[reduction])
+    return _core.element_loss(input, target, reduction, 0.0, _LOGITS_CROSS)
 
 
 def _logits_gradient(grad: Tensor, input: Tensor, target: Tensor, reduction: str) -> Tensor:
     if _core.is_grad_enabled():
         return scaled(grad, input.sigmoid() - target, reduction)
-    return _core.element_loss_backward(
-        _LOGITS_CROSS, grad, input, target, 0.0, REDUCTIONS[reduction], 1.0
-    )
+    return _core.element_loss_backward(grad, input, target, reduction, 0.0, _LOGITS_CROSS)
 
 
 _logits_loss.vjp(

@@ -7,6 +7,7 @@ from typing import Any
 from rushlight import _core
 from rushlight.autograd.op import composed, op, synonyms
 from rushlight.ops.complex import _c
+from rushlight.ops.other_forms import older_form
 from rushlight.tensor import Tensor
 
 
@@ -261,18 +262,26 @@ def _times(value: Tensor, factor: Any) -> Tensor:
 
 
 @composed(method=True, inplace=True, out=True)
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+def addmv(
+    input: Tensor, mat: Tensor, vec: Tensor, *older: Any, beta: float = 1, alpha: float = 1
+) -> Tensor:
     """beta * input + alpha * (mat @ vec): (m) or broadcast to it, (m, k), (k) -> (m)."""
+    if older:
+        return older_form(addmv, input, mat, vec, *older)
     product = _times(mv(mat, vec), alpha)
     return product if beta == 0 else _times(input, beta) + product
 
 
 @composed(method=True, inplace=True, out=True)
-def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+def addr(
+    input: Tensor, vec1: Tensor, vec2: Tensor, *older: Any, beta: float = 1, alpha: float = 1
+) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2): (m, n) or broadcast to it, (m), (n) -> (m, n).
 
     Raises RuntimeError where all are integers and beta or alpha is not.
     """
+    if older:
+        return older_form(addr, input, vec1, vec2, *older)
     if isinstance(beta, float) or isinstance(alpha, float):
         dtypes = [t.dtype for t in (input, vec1, vec2)]
         if not any(d.is_floating_point or d.is_complex for d in dtypes):
@@ -286,12 +295,14 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
 
 @composed(method=True, out=True)
 def addbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+    input: Tensor, batch1: Tensor, batch2: Tensor, *older: Any, beta: float = 1, alpha: float = 1
 ) -> Tensor:
     """beta * input + alpha * the sum of the products of two batches of matrices.
 
     Shapes: (n, m) or what broadcasts to it, (b, n, k), (b, k, m) -> (n, m).
     """
+    if older:
+        return older_form(addbmm, input, batch1, batch2, *older)
     product = _times(bmm(batch1, batch2).sum(0), alpha)
     return product if beta == 0 else _times(input, beta) + product
 
@@ -329,8 +340,6 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def _linear_gradient(grad: Tensor, input: Tensor, weight: Tensor, needs: tuple) -> tuple:
-    if not _core.is_grad_enabled():
-        return _core.linear_backward(grad, input, weight, *needs)
     rows = grad.reshape(-1, grad.shape[-1]) if grad.ndim != 1 else grad.unsqueeze(0)
     x = input.reshape(-1, input.shape[-1])
     return (
@@ -344,6 +353,7 @@ linear.vjp_all(
     ("input", "weight", "bias"),
     _linear_gradient,
     uses={"input": "weight", "weight": "input", "bias": ""},
+    kernel=_core.linear_backward,
 )
 
 

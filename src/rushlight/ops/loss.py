@@ -145,10 +145,6 @@ def _cross_entropy_gradient(
     label_smoothing: float,
 ) -> Tensor:
     """softmax(input) times the weight of the item, less what each class counts; scaled."""
-    if not _core.is_grad_enabled():
-        return _core.cross_entropy_backward(
-            grads[0], input, target, weight, result[1], reduction, ignore_index, label_smoothing
-        )
     axis = _class_axis(input)
     shares = _shares(input, target, weight, ignore_index, label_smoothing)
     slope = log_softmax(input, axis).exp() * shares.sum(axis, True) - shares
@@ -167,7 +163,11 @@ def _cross_entropy_target_gradient(
     return _weigh(logs, weight) * _item_grad(grads[0], target, None, reduction)
 
 
-_cross_entropy.vjp(input=_cross_entropy_gradient, target=_cross_entropy_target_gradient)
+_cross_entropy.vjp(
+    input=_cross_entropy_gradient,
+    target=_cross_entropy_target_gradient,
+    kernels={"input": _core.cross_entropy_backward},
+)
 
 
 @composed(public=False)

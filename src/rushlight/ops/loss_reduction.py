@@ -28,16 +28,20 @@ def reduction_of(
         raise ValueError(
             f"{reduction} is not a valid value for reduction: choose one of {list(REDUCTIONS)}"
         )
-    if reduce is False:
-        chosen = "none"
-    else:
-        chosen = "sum" if size_average is False else "mean"
+    chosen = chosen_by(size_average, reduce)
     warnings.warn(
         f"size_average and reduce args will be deprecated, please use reduction='{chosen}' "
         "instead.",
         stacklevel=stacklevel,
     )
     return chosen
+
+
+def chosen_by(size_average: bool | None, reduce: bool | None) -> str:
+    """The reduction that the two older arguments mean; None stands for True."""
+    if reduce is False:
+        return "none"
+    return "sum" if size_average is False else "mean"
 
 
 def reduced(loss: Tensor, reduction: str) -> Tensor:
@@ -54,8 +58,6 @@ def reduce_plain(loss: Tensor, reduction: str) -> Tensor:
     return _core.sum(loss) if reduction == "sum" else loss
 
 
-def scaled(grad: Tensor, slope: Tensor, reduction: str, factor: float = 1.0) -> Tensor:
-    """factor * slope * grad, where grad is that of the reduced loss."""
-    if reduction == "mean":
-        return slope * (grad * (factor / slope.numel()))
-    return slope * (grad if factor == 1.0 else grad * factor)
+def scaled(grad: Tensor, slope: Tensor, reduction: str) -> Tensor:
+    """slope * grad, where grad is that of the reduced loss."""
+    return slope * (grad * (1 / slope.numel()) if reduction == "mean" else grad)

@@ -370,20 +370,16 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     """
 
 
-select.vjp(
-    input=lambda grad, input_shape, dim, index: select_backward(grad, input_shape, dim, index)
-)
-
-
 @op(public=False, method=False)
-def select_backward(grad_output: Tensor, size: Any, dim: int, index: int) -> Tensor:
-    """Zeros of the given size with grad_output at the index."""
-    result = _core.full(size, 0, grad_output.dtype)
-    _core.copy_(_core.select(result, dim, index), grad_output)
+def select_backward(grad: Tensor, input_shape: Any, dim: int, index: int) -> Tensor:
+    """Zeros of the given shape with `grad` at the index."""
+    result = _core.full(input_shape, 0, grad.dtype)
+    _core.copy_(_core.select(result, dim, index), grad)
     return result
 
 
-select_backward.vjp(grad_output=lambda grad, dim, index: select(grad, dim, index))
+select.vjp(input=select_backward)
+select_backward.vjp(grad=select)
 
 
 @composed(method=True, numpy_names=True)

@@ -28,19 +28,17 @@ def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """
 
 
-softmax.vjp(input=lambda grad, result, dim: softmax_backward(grad, result, dim))
-
-
 @op(_core.softmax_backward, method=False, public=False)
-def softmax_backward(grad_output: Tensor, output: Tensor, dim: int) -> Tensor:
+def softmax_backward(grad: Tensor, result: Tensor, dim: int) -> Tensor:
     """The gradient of softmax's input from that of its result and the result."""
 
 
+softmax.vjp(input=softmax_backward)
 softmax_backward.vjp(
-    grad_output=lambda grad, output, dim: softmax_backward(grad, output, dim),
-    output=lambda grad, grad_output, output, dim: (
-        grad * (grad_output - (grad_output * output).sum(dim, True))
-        - grad_output * (grad * output).sum(dim, True)
+    grad=softmax_backward,
+    result=lambda upstream, grad, result, dim: (
+        upstream * (grad - (grad * result).sum(dim, True))
+        - grad * (upstream * result).sum(dim, True)
     ),
 )
 
@@ -60,19 +58,15 @@ def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """
 
 
-log_softmax.vjp(input=lambda grad, result, dim: log_softmax_backward(grad, result, dim))
-
-
 @op(_core.log_softmax_backward, method=False, public=False)
-def log_softmax_backward(grad_output: Tensor, output: Tensor, dim: int) -> Tensor:
+def log_softmax_backward(grad: Tensor, result: Tensor, dim: int) -> Tensor:
     """The gradient of log_softmax's input from that of its result and the result."""
 
 
+log_softmax.vjp(input=log_softmax_backward)
 log_softmax_backward.vjp(
-    grad_output=lambda grad, output, dim: grad - (grad * output.exp()).sum(dim, True),
-    output=lambda grad, grad_output, output, dim: (
-        -grad * output.exp() * grad_output.sum(dim, True)
-    ),
+    grad=lambda upstream, result, dim: upstream - (upstream * result.exp()).sum(dim, True),
+    result=lambda upstream, grad, result, dim: -upstream * result.exp() * grad.sum(dim, True),
 )
 
 
