@@ -55,6 +55,7 @@ struct Plan {
     Index depth = 0, rounds = 1;
     Index units = 0, units_each = 1, tasks = 0;
     double seconds_each = 0;
+    Array room;  // for the tiles of C, where they are computed turned
 };
 
 Index divide_up(Index a, Index b) { return (a + b - 1) / b; }
@@ -91,6 +92,26 @@ bool is_tiny(const Product& product) {
            has_own_loops(product.dtype, product.m, product.n, product.k);
 }
 
+// A layer's forward pass for few rows: to multiply, B has to be packed by columns, which takes as
+// long as three or four rows. Packing A instead and turning the result afterwards moves fewer
+// numbers, but rows are then filled up to whole vectors.
+bool is_cheaper_turned(const Product& p, const Plan& plan) {
+    if (!plan.own || (p.dtype != DType::F32 && p.dtype != DType::F64)) return false;
+    if (p.a.col != 1 || p.b.row != 1) return false;
+    constexpr double kWorthwhile = 32768;
+    const auto m = double(plan.tile_m), n = double(plan.tile_n), k = double(plan.depth);
+    if (n * k < std::max(kWorthwhile, 2 * m * (k + n))) return false;
+    const Index last = plan.tile_m % 32;
+    const Index filled = last == 0 ? 0 : last <= 8 ? 8 : last <= 16 ? 16 : 32;
+    return filled - last < 4;
+}
+
+// Once the tiles are known. Tasks do not allocate.
+void make_room(const Product& product, Plan& plan) {
+    if (is_cheaper_turned(product, plan))
+        plan.room = Array::empty({plan.units, plan.tile_n, plan.tile_m}, product.dtype);
+}
+
 Plan make_plan(const Product& product) {
     Plan plan;
     plan.batch = product.batch.product();
@@ -113,6 +134,7 @@ Plan make_plan(const Product& product) {
         }
     }
     plan.units = plan.batch * plan.grid_m * plan.grid_n;
+    make_room(product, plan);
     if (cost < kTaskCost) plan.units_each = std::max<Index>(Index(kTaskCost / (cost + 1)), 1);
     plan.units_each = std::clamp<Index>(plan.units_each, 1, std::max<Index>(plan.units, 1));
     plan.tasks = divide_up(plan.units, plan.units_each);
@@ -139,8 +161,17 @@ BlasLayout blas_layout(Index rows, Index cols, Index row, Index col) {
     return {Transpose::Yes, int(cols == 1 ? std::max<Index>(rows, 1) : col)};
 }
 
+// C is computed as the transpose of B.T A.T, in `turned`.
+template <class T>
+void multiply_turned(const Tile<T>& t, T* turned, void (*product)(const Tile<T>&),
+                     void (*turn)(const TurnArgs<T>&)) {
+    product({t.n, t.m, t.k, t.b, t.b_col, t.b_row, t.a, t.a_col, t.a_row, turned, t.m, t.alpha,
+             nullptr, 0});
+    turn({t.m, t.n, turned, t.c, t.c_row, t.from, t.from_row});
+}
+
 template <class T, class R>
-void multiply(const Tile<T, R>& t, bool own) {
+void multiply(const Tile<T, R>& t, bool own, R* turned) {
     const GemmTable& loops = gemm_table();
     if constexpr (!std::is_same_v<T, R>) {
         loops.bf16(t);
@@ -152,8 +183,13 @@ void multiply(const Tile<T, R>& t, bool own) {
     } else {
         if constexpr (std::is_floating_point_v<T>) {
             if (own) {
-                if constexpr (sizeof(T) == 4) loops.f32(t);
-                if constexpr (sizeof(T) == 8) loops.f64(t);
+                if constexpr (sizeof(T) == 4) {
+                    if (turned) multiply_turned(t, turned, loops.f32, loops.turn_f32);
+                    else loops.f32(t);
+                } else {
+                    if (turned) multiply_turned(t, turned, loops.f64, loops.turn_f64);
+                    else loops.f64(t);
+                }
                 return;
             }
         }
@@ -229,7 +265,9 @@ void run_unit(const Product& product, const Plan& plan, Index unit, Index round)
         }
         return;
     }
-    multiply(t, plan.own);
+    const Index tile = plan.tile_m * plan.tile_n;
+    multiply(t, plan.own,
+             plan.room ? reinterpret_cast<R*>(plan.room.bytes()) + unit * tile : nullptr);
 }
 
 void run_task(const Product& product, const Plan& plan, Index task, Index round) {
@@ -270,6 +308,7 @@ void run_tiny(const Product& product) {
     plan.tile_n = product.n;
     plan.depth = product.k;
     plan.units = 1;
+    make_room(product, plan);
     run_task(product, plan, 0, 0);
 }
 

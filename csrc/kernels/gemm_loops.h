@@ -25,6 +25,17 @@ struct GemmArgs {
     std::int64_t from_row;
 };
 
+// to (m, n) = transpose of `from` (n, m), plus `start` (m, n) if it is not null; rows are contiguous.
+template <class T>
+struct TurnArgs {
+    std::int64_t m, n;
+    const T* from;
+    T* to;
+    std::int64_t to_row;
+    const T* start;
+    std::int64_t start_row;
+};
+
 // Of bfloat16 matrices, given by their bits; k > 0.
 using Bf16Product = void (*)(const GemmArgs<std::uint16_t, float>&);
 
@@ -46,6 +57,8 @@ struct GemmTable {
     void (*u32)(const GemmArgs<std::uint32_t>&);
     void (*u64)(const GemmArgs<std::uint64_t>&);
     Bf16Product bf16;  // null where the machine has no instruction for it
+    void (*turn_f32)(const TurnArgs<float>&);
+    void (*turn_f64)(const TurnArgs<double>&);
     void (*column_sums_f32)(const ColumnSumArgs<float>&);
     void (*column_sums_f64)(const ColumnSumArgs<double>&);
     // Multiply-adds up to which f32 and f64 are as fast as BLAS, or faster.

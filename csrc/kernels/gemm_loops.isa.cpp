@@ -206,6 +206,37 @@ void product(const GemmArgs<T>& g) {
     }
 }
 
+template <class T>
+void turn(const TurnArgs<T>& g) {
+    constexpr Index S = kSquareBytes / int(sizeof(T));
+    for (Index i = 0; i < g.m; i += S) {
+        const Index rows = g.m - i < S ? g.m - i : S;
+        T* to = g.to + i * g.to_row;
+        const T* start = g.start ? g.start + i * g.start_row : nullptr;
+        Index j = 0;
+        if (rows == S) {
+            for (; j + S <= g.n; j += S) {
+                typename Vector<T, kSquareBytes>::type square[S];
+#pragma GCC unroll 8
+                for (int r = 0; r < S; ++r)
+                    square[r] = load<T, kSquareBytes>(g.from + (j + r) * g.m + i);
+                transpose<S>(square);
+#pragma GCC unroll 8
+                for (int r = 0; r < S; ++r) {
+                    if (start) square[r] += load<T, kSquareBytes>(start + r * g.start_row + j);
+                    store<kSquareBytes>(to + r * g.to_row + j, square[r]);
+                }
+            }
+        }
+        for (; j < g.n; ++j) {
+            for (Index r = 0; r < rows; ++r) {
+                const T value = g.from[j * g.m + i + r];
+                to[r * g.to_row + j] = start ? start[r * g.start_row + j] + value : value;
+            }
+        }
+    }
+}
+
 // Whole rows of C at a time, in vectors where B's rows are contiguous.
 template <class T>
 void integer_product(const GemmArgs<T>& g) {
@@ -259,6 +290,8 @@ const GemmTable& gemm_table() {
                                  integer_product<std::uint32_t>,
                                  integer_product<std::uint64_t>,
                                  bf16_product(),
+                                 turn<float>,
+                                 turn<double>,
                                  column_sums<float>,
                                  column_sums<double>,
                                  kVectorBytes == 64 ? 1e18 : 150000};
