@@ -69,15 +69,11 @@ PyRef call_batched(OpObject* op, PyObject* const* values, std::uint32_t level) {
         PyRef before;
         TensorObject* self = as_tensor(values[0]);
         if (self->level == level && uses_first(*spec, values)) {
-            Edge edge = edge_to(self);
             {
                 TapeGuard guard(level, false);
                 before = PyRef::check(PyObject_CallMethod(values[0], "clone", nullptr));
             }
-            if (edge.target && is_node(edge.target.get())) {
-                as_tensor(before.get())->node = as_node(edge.target.release());
-                as_tensor(before.get())->output_nr = edge.output_nr;
-            }
+            give_history(as_tensor(before.get()), edge_to(self));
         }
         node = record(spec, values, before.get(), level);
     }

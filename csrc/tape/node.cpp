@@ -86,6 +86,29 @@ PyRef name_of(NodeObject* node) {
     return name;
 }
 
+// PyTorch has a class for every kind of node, which programs tell them by.
+static PyTypeObject* class_named(PyObject* name) {
+    static PyObject* classes = PyDict_New();
+    if (PyObject* known = PyDict_GetItemWithError(classes, name))
+        return reinterpret_cast<PyTypeObject*>(known);
+    const PyRef made = PyRef::check(PyObject_CallFunction(
+        reinterpret_cast<PyObject*>(&PyType_Type), "O(O){s:(),s:s}", name, node_type, "__slots__",
+        "__module__", "builtins"));
+    check_status(PyDict_SetItem(classes, name, made.get()));
+    return reinterpret_cast<PyTypeObject*>(made.get());
+}
+
+PyObject* show_node(NodeObject* node) {
+    PyObject* object = as_object(node);
+    if (Py_TYPE(object) == node_type) {
+        PyTypeObject* type = class_named(name_of(node).get());
+        Py_INCREF(type);
+        Py_SET_TYPE(object, type);
+        Py_DECREF(node_type);
+    }
+    return Py_NewRef(object);
+}
+
 PyRef new_node(OpSpec* op) {
     PyRef made = PyRef::check(node_type->tp_alloc(node_type, 0));
     NodeObject* node = as_node(made.get());
@@ -141,6 +164,12 @@ Edge edge_to(TensorObject* tensor) {
     if (tensor->node) return {PyRef::borrow(as_object(tensor->node)), tensor->output_nr};
     if (tensor->requires_grad) return {PyRef::borrow(as_object(tensor)), 0};
     return {};
+}
+
+void give_history(TensorObject* copy, Edge edge) {
+    if (!edge.target || !is_node(edge.target.get())) return;
+    copy->node = as_node(edge.target.release());
+    copy->output_nr = edge.output_nr;
 }
 
 Saved save_value(PyObject* value) {
@@ -467,6 +496,8 @@ PyObject* node_next_functions(PyObject* self, void*) {
             if (is_tensor(target.get()))
                 target = PyRef::check(
                     PyObject_CallOneArg(callbacks().accumulate_node.get(), target.get()));
+            else if (is_node(target.get()))
+                target = PyRef::check(show_node(as_node(target.get())));
             PyTuple_SET_ITEM(all.get(), Py_ssize_t(i),
                              PyRef::check(Py_BuildValue("(OI)", target.get(), edge.output_nr))
                                  .release());
@@ -581,7 +612,7 @@ PyType_Slot node_slots[] = {{Py_tp_new, reinterpret_cast<void*>(node_new)},
                             {0, nullptr}};
 
 PyType_Spec node_spec = {"rushlight._core.Node", sizeof(NodeObject), 0,
-                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, node_slots};
+                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, node_slots};
 
 }  // namespace
 

@@ -76,9 +76,14 @@ PyObject* as_object(T* object) {
 
 PyRef new_node(OpSpec* op);
 PyRef name_of(NodeObject* node);  // as MulBackward0
+// The node for those who look at the graph: from then on it is of a class of its name. A new
+// reference.
+PyObject* show_node(NodeObject* node);
 
 // The edge to a tensor's history; brings a view whose base was changed in place up to date.
 Edge edge_to(TensorObject* tensor);
+// A copy without history gets that of what it is a copy of, if it was computed.
+void give_history(TensorObject* copy, Edge edge);
 void refresh_view(TensorObject* tensor);
 
 // After a write in place: the tensor, or the base that it is a view of, comes from `node` now.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import rushlight
-from rushlight.optim.optimizer import Optimizer, _loss_of, _scalar_dtype, _with_hooks
+from rushlight.optim.optimizer import Optimizer, _loss_of, _get_scalar_dtype, _with_hooks
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -62,30 +62,28 @@ class MultiTensor(Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters once; see `Optimizer.step`."""
         loss = None if closure is None else _loss_of(closure)
-        state, groups = self.state, self.param_groups
-        if "found_inf" in self.__dict__ or "grad_scale" in self.__dict__:
-            groups = self._unscaled_groups()
-        for group in groups:
-            rest = self._rule(group["params"], group, state)
+        for group in self.param_groups:
+            if group.get("fused") and not self._unscale(group):
+                continue
+            rest = self._rule(group["params"], group, self.state)
             if rest is not None:
                 self._update_rest(group, rest)
         return loss
 
-    def _unscaled_groups(self) -> list[Group]:
-        """The groups to update where a scaler of losses has set attributes for `fused` groups.
+    def _unscale(self, group: Group) -> bool:
+        """What a scaler of losses asks of `fused` groups by setting attributes; False: no step.
 
-        Their gradients are divided by `grad_scale`, in place; with a `found_inf` that is not 0 they
-        are left as they are.
+        Gradients are divided by `grad_scale`, in place; with a `found_inf` that is not 0 they and
+        the parameters are left as they are.
         """
-        scale = self.__dict__.get("grad_scale")
-        found = self.__dict__.get("found_inf")
-        skip = found is not None and float(found) != 0
-        for group in self.param_groups:
-            if scale is not None and group.get("fused") and not skip:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        p.grad.div_(scale)
-        return [group for group in self.param_groups if not (skip and group.get("fused"))]
+        scale, found = getattr(self, "grad_scale", None), getattr(self, "found_inf", None)
+        if found is not None and float(found) != 0:
+            return False
+        if scale is not None:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.grad.div_(scale)
+        return True
 
     def _update_rest(self, group: Group, rest: Tensors | None) -> None:
         """Make the state that is missing; what the rule refuses then is unusual."""
@@ -112,7 +110,7 @@ class MultiTensor(Optimizer):
 
 def _counter(value: float = 0.0, fused: bool | None = None) -> Tensor:
     """A 0-dim tensor of a state, on which every step counts on."""
-    return rushlight.tensor(float(value), dtype=_scalar_dtype(fused))
+    return rushlight.tensor(float(value), dtype=_get_scalar_dtype(fused))
 
 
 # ------------------------------------------------------------------- the functions of tensor ops
