@@ -1,7 +1,9 @@
 // Writing into arrays that exist: assign, fill, and what every writer does first.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
+#include "elementwise/layout.h"
 #include "elementwise/pass.h"
 #include "elementwise/pending.h"
 #include "elementwise/transpose.h"
@@ -24,22 +26,19 @@ void copy_bytes(std::byte* dst, const std::byte* src, Index bytes) {
     });
 }
 
-void clear_bytes(std::byte* dst, Index bytes) {
-    if (bytes <= kChunk) {
-        std::memset(dst, 0, std::size_t(bytes));
-        return;
-    }
-    parallel_for((bytes + kChunk - 1) / kChunk, 10e-6, [&](Index i) {
-        std::memset(dst + i * kChunk, 0, std::size_t(std::min(kChunk, bytes - i * kChunk)));
+// A contiguous array full of one value.
+void fill_elements(const Array& dst, const Scalar& value) {
+    alignas(kPattern) std::byte pattern[kPattern];
+    dispatch(dst.dtype(), [&]<class T>() {
+        const T element = value.to<T>();
+        for (int at = 0; at < kPattern; at += int(sizeof(T)))
+            std::memcpy(pattern + at, &element, sizeof(T));
     });
-}
-
-bool is_zero(const Scalar& value, DType dtype) {  // all bits: -0.0 is none
-    return dispatch(dtype, [&]<class T>() {
-        const T converted = value.to<T>();
-        std::byte bytes[sizeof(T)], zero[sizeof(T)] = {};
-        std::memcpy(bytes, &converted, sizeof(T));
-        return std::memcmp(bytes, zero, sizeof(T)) == 0;
+    std::byte* to = dst.bytes();
+    const Index bytes = dst.numel() * Index(dst.itemsize());
+    if (bytes <= kChunk) return loops().fill(to, bytes, pattern);
+    parallel_for((bytes + kChunk - 1) / kChunk, 10e-6, [&](Index i) {
+        loops().fill(to + i * kChunk, std::min(kChunk, bytes - i * kChunk), pattern);
     });
 }
 
@@ -70,8 +69,13 @@ void assign(const Array& dst, const Array& src) {
     }
     prepare_write(dst);
     if (dst.numel() == 0) return;
-    if (dst.dtype() == source.dtype() && dst.is_contiguous() && source.is_contiguous() &&
-        dst.numel() == source.numel()) {
+    const auto stays = [](Index stride) { return stride == 0; };
+    if (dst.dtype() == source.dtype() && dst.is_contiguous() &&
+        std::ranges::all_of(source.strides(), stays))  // one value everywhere
+        return fill_elements(dst, value_of(source.as_strided(Dims(), Dims(), source.offset())));
+    const bool in_step = dst.is_contiguous() ? source.is_contiguous()
+                                             : dst.strides() == source.strides() && is_dense(dst);
+    if (dst.dtype() == source.dtype() && dst.numel() == source.numel() && in_step) {
         copy_bytes(dst.bytes(), source.bytes(), dst.numel() * Index(dst.itemsize()));
         return;
     }
@@ -85,16 +89,7 @@ void assign(const Array& dst, const Array& src) {
 void fill(const Array& dst, const Scalar& value) {
     prepare_write(dst);
     if (dst.numel() == 0) return;
-    if (dst.is_contiguous() && dst.numel() <= 1024) {
-        dispatch(dst.dtype(), [&]<class T>() {
-            std::fill_n(dst.data<T>(), dst.numel(), value.to<T>());
-        });
-        return;
-    }
-    if (dst.is_contiguous() && is_zero(value, dst.dtype())) {
-        clear_bytes(dst.bytes(), dst.numel() * Index(dst.itemsize()));
-        return;
-    }
+    if (dst.is_contiguous()) return fill_elements(dst, value);
     Pass pass(dst.shape());
     pass.keep(pass.constant(value, dst.dtype()), dst);
     pass.run();
@@ -110,7 +105,7 @@ Array contiguous(const Array& array) {
 
 Array Array::zeros(const Dims& shape, DType dtype) {
     Array array = empty(shape, dtype);
-    clear_bytes(array.bytes(), array.numel() * Index(array.itemsize()));
+    fill_elements(array, Scalar(std::int64_t(0)));
     return array;
 }
 

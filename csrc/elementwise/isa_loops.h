@@ -16,6 +16,7 @@ void add_int_loops(LoopTable& table);
 void add_memory_loops(LoopTable& table);
 void add_complex_loops(LoopTable& table);
 void add_joined_loops(LoopTable& table);
+void add_narrow_loops(LoopTable& table);
 void add_reduce_loops(LoopTable& table);
 void add_transpose_loops(LoopTable& table);
 

@@ -52,6 +52,26 @@ Dims layout_of(const Dims& shape, std::span<const Operand> operands) {
     return strides;
 }
 
+bool is_dense(const Array& array) {
+    if (array.is_contiguous()) return true;
+    Dims axes;
+    for (int d = 0; d < array.ndim(); ++d)
+        if (array.size(d) != 1) axes.push_back(d);
+    std::ranges::sort(axes, {}, [&](Index axis) { return array.stride(int(axis)); });
+    Index expected = 1;
+    for (Index axis : axes) {
+        if (array.stride(int(axis)) != expected) return false;
+        expected *= array.size(int(axis));
+    }
+    return true;
+}
+
+Dims dense_strides(const Array& array) {
+    if (is_dense(array)) return array.strides();
+    const Operand operands[1] = {{array, Scalar()}};
+    return layout_of(array.shape(), operands);
+}
+
 Array empty_with_layout(const Dims& shape, const Dims& strides, DType dtype) {
     const Array memory = Array::empty(shape, dtype);
     if (strides == memory.strides()) return memory;

@@ -17,7 +17,7 @@ inline constexpr int kReductions = 4;
 enum class Outer : std::uint8_t { Add, Mul, Sub, SubFrom };
 enum class Inner : std::uint8_t { Add, Mul, Sub };
 inline constexpr int kOuters = 4, kInners = 3;
-inline constexpr int kScalarRows = 4;
+inline constexpr int kScalarRows = 6;
 
 // dst[i] = row(src[0][i], src[1][i], ...). dst may be one of the sources.
 using PointwiseLoop = void (*)(void* dst, const void* const* src, Index n);
@@ -32,33 +32,50 @@ using LoadRowsLoop = void (*)(void* dst, const std::byte* src, Index row, Index 
                               Index n);
 using StoreRowsLoop = void (*)(std::byte* dst, Index row, Index rows, Index stride, const void* src,
                                Index n);
-// Row: *acc op= src[0] op ... op src[n-1]. Columns: acc[i] op= src[i].
+// Memory full of a pattern of kPattern bytes; its end may be in the middle of one.
+using FillLoop = void (*)(std::byte* dst, Index bytes, const std::byte* pattern);
+inline constexpr int kPattern = 64;
+// acc[i] op= src[i]
 using ReduceLoop = void (*)(void* acc, const void* src, Index n);
-// The same for rows of n side by side: the r-th into acc[r * step], or all into acc[0, n).
+// Rows of n side by side: the r-th with all its values into acc[r * step], or all rows into
+// acc[0, n).
 using ReduceRowsLoop = void (*)(void* acc, Index step, const void* src, Index rows, Index n);
 // dst[r, c] = src[c, r]; the distances between rows are in elements.
 using TransposeLoop = void (*)(void* dst, Index dst_row, const void* src, Index src_row, Index rows,
                                Index cols);
 
+// dst[i] = src[n - 1 - i]
+using ReverseLoop = void (*)(void* dst, const void* src, Index n);
+
 struct LoopTable {
     static constexpr int kMaxRows = 128;
     PointwiseLoop pointwise[kMaxRows][kRegs] = {};
+    // Of memory of a dtype whose register is wider, from operands to a result of that dtype or bool.
+    PointwiseLoop narrow[kMaxRows][kDTypes] = {};
+    // minimum(maximum(src[0], *src[1]), *src[2]) of floats
+    PointwiseLoop clamp = nullptr;
     // Two arithmetic operations as one loop on floats: outer(inner(a, b), c).
     PointwiseLoop pair[kOuters][kInners] = {};
-    // add, sub, mul, div of floats or doubles with one value for the first or second operand.
+    // add, sub, mul, div, maximum, minimum of floats or doubles, and but for div of int64, with one
+    // value for the first or second operand.
     PointwiseLoop with_one[kScalarRows][2][kRegs] = {};
     WithOneRowsLoop with_one_rows[kScalarRows][2][kRegs] = {};  // and with one for each row
     PointwiseLoop convert[kRegs][kRegs] = {};  // from register type, to register type
     PointwiseLoop round[kDTypes] = {}; // to what the dtype can hold; null where nothing is lost
     LoadLoop load[kDTypes] = {};
+    LoadLoop load_float[kDTypes] = {};  // of bool and short integers, straight to floats
     StoreLoop store[kDTypes] = {};
     LoadRowsLoop load_rows[kDTypes] = {};
     StoreRowsLoop store_rows[kDTypes] = {};
-    ReduceLoop reduce_row[kReductions][kRegs] = {};
-    ReduceLoop reduce_columns[kReductions][kRegs] = {};
-    ReduceRowsLoop reduce_rows[kReductions][kRegs] = {};
-    ReduceRowsLoop reduce_rows_columns[kReductions][kRegs] = {};
+    // Of memory of a dtype, into the accumulator of its register: a double for floats that are
+    // added or multiplied.
+    ReduceLoop reduce_columns[kReductions][kDTypes] = {};
+    ReduceRowsLoop reduce_rows[kReductions][kDTypes] = {};
+    ReduceRowsLoop reduce_rows_columns[kReductions][kDTypes] = {};
+    ReduceRowsLoop add_rows[kDTypes] = {};  // all rows of floats or halves onto n floats
+    FillLoop fill = nullptr;
     TransposeLoop transpose[5] = {};  // by the logarithm of the element's size
+    ReverseLoop reverse[5] = {};      // by the same
 };
 
 RUSHLIGHT_ISA_TABLE(LoopTable, loops)

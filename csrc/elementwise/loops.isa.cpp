@@ -13,6 +13,7 @@ const LoopTable& loops() {
         add_memory_loops(table);
         add_complex_loops(table);  // the last one: it replaces loops that the others add
         add_joined_loops(table);
+        add_narrow_loops(table);
         add_reduce_loops(table);
         add_transpose_loops(table);
         return table;

@@ -37,6 +37,16 @@ void one_loop(void* dst, const void* const* src, Index n) {
     auto* d = static_cast<T*>(dst);
     auto* x = static_cast<const T*>(src[1 - one]);
     const T value = *static_cast<const T*>(src[one]);
+    constexpr bool kMaximum = std::is_same_v<Row, rows::Maximum>;
+    if constexpr (std::is_floating_point_v<T> && one == 1 &&
+                  (kMaximum || std::is_same_v<Row, rows::Minimum>)) {
+        if (value == value) {  // then one comparison keeps nan
+#pragma GCC ivdep
+            for (Index i = 0; i < n; ++i)
+                d[i] = (kMaximum ? !(x[i] <= value) : !(x[i] >= value)) ? x[i] : value;
+            return;
+        }
+    }
 #pragma GCC ivdep
     for (Index i = 0; i < n; ++i) d[i] = one ? Row::call(x[i], value) : Row::call(value, x[i]);
 }
@@ -64,16 +74,43 @@ void one_rows_loop(void* dst, const void* x, const std::byte* ones, Index step, 
     }
 }
 
-template <class Row>
+void clamp_loop(void* dst, const void* const* src, Index n) {
+    auto* d = static_cast<float*>(dst);
+    auto* x = static_cast<const float*>(src[0]);
+    const float low = *static_cast<const float*>(src[1]);
+    const float high = *static_cast<const float*>(src[2]);
+    if (low <= high) {  // neither is nan
+#pragma GCC ivdep
+        for (Index i = 0; i < n; ++i) {
+            const float above = !(x[i] <= low) ? x[i] : low;
+            d[i] = !(above >= high) ? above : high;
+        }
+        return;
+    }
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i)
+        d[i] = rows::Minimum::call(rows::Maximum::call(x[i], low), high);
+}
+
+template <class Row, Reg R>
 void add_one(LoopTable& table, int at) {
-    table.with_one_rows[at][0][int(Reg::Float)] = &one_rows_loop<Row, float, 0>;
-    table.with_one_rows[at][1][int(Reg::Float)] = &one_rows_loop<Row, float, 1>;
-    table.with_one_rows[at][0][int(Reg::Double)] = &one_rows_loop<Row, double, 0>;
-    table.with_one_rows[at][1][int(Reg::Double)] = &one_rows_loop<Row, double, 1>;
-    table.with_one[at][0][int(Reg::Float)] = &one_loop<Row, float, 0>;
-    table.with_one[at][1][int(Reg::Float)] = &one_loop<Row, float, 1>;
-    table.with_one[at][0][int(Reg::Double)] = &one_loop<Row, double, 0>;
-    table.with_one[at][1][int(Reg::Double)] = &one_loop<Row, double, 1>;
+    using T = reg_type<R>;
+    if constexpr (std::is_floating_point_v<T>) {
+        table.with_one_rows[at][0][int(R)] = &one_rows_loop<Row, T, 0>;
+        table.with_one_rows[at][1][int(R)] = &one_rows_loop<Row, T, 1>;
+    }
+    table.with_one[at][0][int(R)] = &one_loop<Row, T, 0>;
+    table.with_one[at][1][int(R)] = &one_loop<Row, T, 1>;
+}
+
+template <Reg R>
+void add_ones(LoopTable& table) {
+    add_one<rows::Add, R>(table, 0);
+    add_one<rows::Sub, R>(table, 1);
+    add_one<rows::Mul, R>(table, 2);
+    if constexpr (R != Reg::Int) add_one<rows::Div, R>(table, 3);
+    add_one<rows::Maximum, R>(table, 4);
+    add_one<rows::Minimum, R>(table, 5);
 }
 
 template <Outer O>
@@ -86,10 +123,10 @@ void add_pairs(LoopTable& table) {
 }  // namespace
 
 void add_joined_loops(LoopTable& table) {
-    add_one<rows::Add>(table, 0);
-    add_one<rows::Sub>(table, 1);
-    add_one<rows::Mul>(table, 2);
-    add_one<rows::Div>(table, 3);
+    add_ones<Reg::Float>(table);
+    add_ones<Reg::Double>(table);
+    add_ones<Reg::Int>(table);
+    table.clamp = &clamp_loop;
     add_pairs<Outer::Add>(table);
     add_pairs<Outer::Mul>(table);
     add_pairs<Outer::Sub>(table);

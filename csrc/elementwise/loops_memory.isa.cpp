@@ -42,9 +42,8 @@ inline Index store_halves(Half*, const float*, Index) { return 0; }
 inline Index round_halves(float*, const float*, Index) { return 0; }
 #endif
 
-template <class T>
+template <class T, class R = register_of<T>>
 [[gnu::always_inline]] inline void load(void* dst, const std::byte* src, Index stride, Index n) {
-    using R = register_of<T>;
     auto* d = static_cast<R*>(dst);
     if (stride == Index(sizeof(T))) {
         auto* s = reinterpret_cast<const T*>(src);
@@ -109,6 +108,19 @@ template <class T>
 void store_rows(std::byte* dst, Index row, Index rows, Index stride, const void* src, Index n) {
     for (Index r = 0; r < rows; ++r)
         store<T>(dst + r * row, stride, static_cast<const register_of<T>*>(src) + r * n, n);
+}
+
+// Rows of a cache's line; what does not fill one is written byte by byte.
+void fill(std::byte* dst, Index bytes, const std::byte* pattern) {
+    typename Vector<std::uint8_t>::type lanes[kPattern / kVectorBytes];
+    std::memcpy(lanes, pattern, kPattern);
+    Index i = 0;
+    for (; i + kPattern <= bytes; i += kPattern) {
+#pragma GCC unroll 4
+        for (int v = 0; v < kPattern / kVectorBytes; ++v)
+            rushlight::store(reinterpret_cast<std::uint8_t*>(dst + i) + v * kVectorBytes, lanes[v]);
+    }
+    for (; i < bytes; ++i) dst[i] = pattern[i % kPattern];
 }
 
 template <class From, class To>
@@ -189,11 +201,16 @@ void add_memory_loops(LoopTable& table) {
     add_register<Reg::Double>(table);
     add_register<Reg::Complex>(table);
     add_unsigned(table);
+    table.fill = &fill;
     for (int d = 0; d < kDTypes; ++d)
         dispatch(DType(d), [&]<class T>() {
             using Stored = as_stored<T>;
             using Loaded = std::conditional_t<sizeof(T) == 8, Stored, T>;
             table.load[d] = &load<Loaded>;
+            if constexpr (std::is_integral_v<T> && sizeof(T) <= 4) {
+                using Byte = std::conditional_t<std::is_same_v<T, bool>, Bool, T>;
+                table.load_float[d] = &load<Byte, float>;
+            }
             table.store[d] = &store<Stored>;
             table.load_rows[d] = &load_rows<Loaded>;
             table.store_rows[d] = &store_rows<Stored>;

@@ -1,20 +1,37 @@
-// Reductions of registers; compiled once per instruction set. Running values stand side by side in
-// vectors and are joined in an order that follows from the length alone.
+// Reductions of memory of each dtype, which a register is too; compiled once per instruction set.
+// Running values stand side by side in vectors and are joined in an order that follows from the
+// length alone.
 #include <algorithm>
 #include <limits>
 
 #include "elementwise/isa_loops.h"
+#include "elementwise/memory_lanes.h"
 #include "elementwise/pointwise_loops.h"
 #include "runtime/vectors.h"
 
 namespace rushlight::RUSHLIGHT_ISA {
 namespace {
 
-// float sums and products accumulate in double.
-template <Reduction Kind, class T>
-using accumulator = std::conditional_t<std::is_same_v<T, float> && (Kind == Reduction::Sum ||
-                                                                    Kind == Reduction::Prod),
-                                       double, T>;
+// The types of a reduction: of what is read, and of the running value as a register has it. Sums and
+// products of float and half types run in double.
+template <Reduction Kind_, class Value_, class Total_>
+struct Types {
+    static constexpr Reduction Kind = Kind_;
+    using Value = Value_;
+    using Total = Total_;
+    static constexpr bool kAdds = Kind == Reduction::Sum || Kind == Reduction::Prod;
+    static constexpr bool kHalf = std::is_same_v<Value, Half> || std::is_same_v<Value, BFloat16>;
+    // Of the lanes: maxima need no wider type than the values have, and as many short integers as
+    // a call has, 2^15 or less, add up to an int.
+    static constexpr bool kShort = std::is_integral_v<Value> && sizeof(Value) <= 2;
+    using Lane = std::conditional_t<
+        kAdds, std::conditional_t<Kind == Reduction::Sum && kShort, std::int32_t, Total>,
+        std::conditional_t<kHalf, float, Value>>;
+    static constexpr bool kVectors = std::is_arithmetic_v<Lane>;
+    // Sums of floats: in long rows some are added up as floats before they go to double.
+    static constexpr bool kNear = Kind == Reduction::Sum && std::is_same_v<Total, double> &&
+                                  (kHalf || std::is_same_v<Value, float>);
+};
 
 template <Reduction Kind, class T>
 [[gnu::always_inline]] inline T combine(T a, T b) {
@@ -32,26 +49,13 @@ constexpr T identity_of() {
         return Kind == Reduction::Max ? -std::numeric_limits<T>::infinity()
                                       : std::numeric_limits<T>::infinity();
     else return Kind == Reduction::Max ? std::numeric_limits<T>::min()
-                                       : T(is_bool<T> ? 1 : std::numeric_limits<T>::max());
+                                       : std::numeric_limits<T>::max();
 }
 
 // ---- vectors of running values
 
 template <class T>
-constexpr bool has_vectors = std::is_same_v<T, float> || std::is_same_v<T, double> ||
-                             std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::uint64_t>;
-
-template <class T>
 constexpr int kWidth = kVectorBytes / int(sizeof(T));
-
-// The next values of memory as a vector of W running values.
-template <class A, int W, class T>
-[[gnu::always_inline]] inline auto load_as(const T* from) {
-    const auto values = load<T, W * int(sizeof(T))>(from);
-    if constexpr (std::is_same_v<A, T>) return values;
-    else return __builtin_convertvector(values, typename Vector<A, W * int(sizeof(A))>::type);
-}
-
 template <Reduction Kind, class T, class V>
 [[gnu::always_inline]] inline V combine_lanes(V a, V b) {
     if constexpr (Kind == Reduction::Max || Kind == Reduction::Min) {
@@ -59,7 +63,7 @@ template <Reduction Kind, class T, class V>
         if constexpr (std::is_floating_point_v<T>) return a != a ? a : better;  // nan wins
         else return better;
     } else if constexpr (std::is_integral_v<T>) {  // wraps around
-        using U = typename Vector<std::uint64_t, sizeof(V)>::type;
+        using U = typename Vector<std::make_unsigned_t<T>, sizeof(V)>::type;
         return V(Kind == Reduction::Sum ? U(a) + U(b) : U(a) * U(b));
     } else {
         return Kind == Reduction::Sum ? a + b : a * b;
@@ -84,33 +88,92 @@ template <Reduction Kind, class T, int vectors, class V>
     return values[0];
 }
 
+// The end of a row that does not fill a vector, as one that repeats what others have.
+template <Reduction Kind, class L, int W, class T>
+[[gnu::always_inline]] inline Lanes<L, W> last_lanes(const T* end, int count) {
+    Lanes<L, W> place, fill;
+    for (int l = 0; l < W; ++l) {
+        place[l] = L(l);
+        fill[l] = identity_of<Kind, L>();
+    }
+    return place < L(W - count) ? fill : load_as<L, W>(end - W);
+}
+
 // ---- one row
 
-template <Reduction Kind, class T>
-void reduce_row(void* acc, const void* src, Index n) {
-    using A = accumulator<Kind, T>;
-    auto* s = static_cast<const T*>(src);
-    A total = *static_cast<A*>(acc);
+// A few vectors' worth. More than one such row at once: reduce_short_rows(), with the same bits.
+template <class R, class L, int W>
+[[gnu::always_inline]] inline L reduce_short_row(const typename R::Value* s, Index n) {
+    constexpr Reduction Kind = R::Kind;
+    if (n < W) {
+        if constexpr (W > 4) {
+            return reduce_short_row<R, L, W / 2>(s, n);
+        } else {
+            L value = convert<L>(s[0]);
+            for (Index k = 1; k < n; ++k) value = combine<Kind, L>(value, convert<L>(s[k]));
+            return value;
+        }
+    }
+    const Index whole = n / W * W;
+    Lanes<L, W> lanes = load_as<L, W>(s);
+    for (Index i = W; i < whole; i += W)
+        lanes = combine_lanes<Kind, L>(lanes, load_as<L, W>(s + i));
+    if (whole < n)
+        lanes = combine_lanes<Kind, L>(lanes, last_lanes<Kind, L, W>(s + n, int(n - whole)));
+    return fold<Kind, L, 1>(&lanes);
+}
+
+constexpr Index kNearRun = 128;  // so many floats are added up, pair by pair, before double
+
+template <int vectors, class T>
+[[gnu::always_inline]] inline Lanes<float, kWidth<float>> add_near(const T* s) {
+    constexpr int W = kWidth<float>;
+    if constexpr (vectors == 1) return load_as<float, W>(s);
+    else return add_near<vectors / 2>(s) + add_near<vectors / 2>(s + vectors / 2 * W);
+}
+
+// Adds up all whole runs, in two vectors of doubles; returns how many values these have.
+template <class T>
+[[gnu::always_inline]] inline Index add_runs(Lanes<double, kWidth<double>>* lanes, const T* s,
+                                             Index n) {
+    constexpr int W = kWidth<float>;
     Index i = 0;
-    if constexpr (has_vectors<A>) {
-        constexpr int kVectors = kVectorBytes < 32 ? 4 : 8, W = kWidth<A>;
-        typename Vector<A>::type lanes[kVectors];
+    for (; i + kNearRun <= n; i += kNearRun) {
+        float sums[W];
+        store(sums, add_near<int(kNearRun) / W>(s + i));
+        lanes[0] += load_as<double, W / 2>(sums);
+        lanes[1] += load_as<double, W / 2>(sums + W / 2);
+    }
+    return i;
+}
+
+template <class R>
+void reduce_row(typename R::Total* acc, const typename R::Value* s, Index n) {
+    constexpr Reduction Kind = R::Kind;
+    using A = typename R::Total;
+    using L = typename R::Lane;
+    A total = *acc;
+    Index i = 0;
+    if constexpr (R::kNear) {
+        Lanes<double, kWidth<double>> lanes[2] = {};
+        i = add_runs(lanes, s, n);
+        if (i > 0) total += fold<Kind, double, 2>(lanes);
+        if (i < n) total += reduce_short_row<R, double, kWidth<double>>(s + i, n - i);
+    } else if constexpr (R::kVectors) {
+        constexpr int kVectors = kVectorBytes < 32 ? 4 : 8, W = kWidth<L>;
+        Lanes<L, W> lanes[kVectors];
         if (n >= kVectors * W) {
 #pragma GCC unroll 8
-            for (int v = 0; v < kVectors; ++v) lanes[v] = load_as<A, W>(s + v * W);
+            for (int v = 0; v < kVectors; ++v) lanes[v] = load_as<L, W>(s + v * W);
             for (i = kVectors * W; i + kVectors * W <= n; i += kVectors * W) {
 #pragma GCC unroll 8
                 for (int v = 0; v < kVectors; ++v)
-                    lanes[v] = combine_lanes<Kind, A>(lanes[v], load_as<A, W>(s + i + v * W));
+                    lanes[v] = combine_lanes<Kind, L>(lanes[v], load_as<L, W>(s + i + v * W));
             }
-            total = combine<Kind, A>(total, fold<Kind, A, kVectors>(lanes));
+            total = combine<Kind, A>(total, A(fold<Kind, L, kVectors>(lanes)));
         }
-        if (n - i >= 2 * W) {
-            lanes[0] = load_as<A, W>(s + i);
-            for (i += W; i + W <= n; i += W)
-                lanes[0] = combine_lanes<Kind, A>(lanes[0], load_as<A, W>(s + i));
-            total = combine<Kind, A>(total, fold<Kind, A, 1>(lanes));
-        }
+        if (i < n)
+            total = combine<Kind, A>(total, A(reduce_short_row<R, L, W>(s + i, n - i)));
     } else {
         constexpr Index kLanes = 32;
         if (n >= kLanes) {
@@ -118,48 +181,45 @@ void reduce_row(void* acc, const void* src, Index n) {
             for (Index l = 0; l < kLanes; ++l) lanes[l] = identity_of<Kind, A>();
             for (; i + kLanes <= n; i += kLanes)
                 for (Index l = 0; l < kLanes; ++l)
-                    lanes[l] = combine<Kind, A>(lanes[l], A(s[i + l]));
+                    lanes[l] = combine<Kind, A>(lanes[l], convert<A>(s[i + l]));
             for (Index width = kLanes / 2; width > 0; width /= 2)
                 for (Index l = 0; l < width; ++l)
                     lanes[l] = combine<Kind, A>(lanes[l], lanes[l + width]);
             total = combine<Kind, A>(total, lanes[0]);
         }
+        for (; i < n; ++i) total = combine<Kind, A>(total, convert<A>(s[i]));
     }
-    for (; i < n; ++i) total = combine<Kind, A>(total, A(s[i]));
-    *static_cast<A*>(acc) = total;
+    *acc = total;
 }
 
-template <Reduction Kind, class T>
+template <class R>
 void reduce_columns(void* acc, const void* src, Index n) {
-    using A = accumulator<Kind, T>;
+    using A = typename R::Total;
     auto* a = static_cast<A*>(acc);
-    auto* s = static_cast<const T*>(src);
+    auto* s = static_cast<const typename R::Value*>(src);
 #pragma GCC ivdep
-    for (Index i = 0; i < n; ++i) a[i] = combine<Kind, A>(a[i], A(s[i]));
+    for (Index i = 0; i < n; ++i) a[i] = combine<R::Kind, A>(a[i], convert<A>(s[i]));
 }
 
 // ---- many short rows
 
-template <Reduction Kind, class T, int n>
-[[gnu::always_inline]] inline accumulator<Kind, T> shortest_row(const T* s) {
-    using A = accumulator<Kind, T>;
-    A value = A(s[0]);
-#pragma GCC unroll 4
-    for (int k = 1; k < n; ++k) value = combine<Kind, A>(value, A(s[k]));
-    return value;
-}
-
 // Rows of a few elements.
-template <Reduction Kind, class T, int n>
-void reduce_shortest_rows(accumulator<Kind, T>* a, Index step, const T* s, Index rows) {
-    using A = accumulator<Kind, T>;
+template <class R, int n>
+void reduce_shortest_rows(typename R::Total* a, Index step, const typename R::Value* s,
+                          Index rows) {
+    using A = typename R::Total;
+    const auto row = [s](Index r) {
+        using L = typename R::Lane;
+        L value = convert<L>(s[r * n]);
+#pragma GCC unroll 4
+        for (int k = 1; k < n; ++k) value = combine<R::Kind, L>(value, convert<L>(s[r * n + k]));
+        return A(value);
+    };
     if (step == 1) {
 #pragma GCC ivdep
-        for (Index r = 0; r < rows; ++r)
-            a[r] = combine<Kind, A>(a[r], shortest_row<Kind, T, n>(s + r * n));
+        for (Index r = 0; r < rows; ++r) a[r] = combine<R::Kind, A>(a[r], row(r));
     } else {
-        for (Index r = 0; r < rows; ++r)
-            a[r * step] = combine<Kind, A>(a[r * step], shortest_row<Kind, T, n>(s + r * n));
+        for (Index r = 0; r < rows; ++r) a[r * step] = combine<R::Kind, A>(a[r * step], row(r));
     }
 }
 
@@ -178,118 +238,114 @@ template <Reduction Kind, class T, int W, int half = W / 2, class V>
 }
 
 // As many rows at once as a vector has lanes. n is at least that width.
-template <Reduction Kind, class T, int W>
-void reduce_short_rows(accumulator<Kind, T>* a, Index step, const T* s, Index rows, Index n) {
-    using A = accumulator<Kind, T>;
-    constexpr int kBytes = W * int(sizeof(A));
-    using V = typename Vector<A, kBytes>::type;
+template <class R, int W>
+void reduce_short_rows(typename R::Total* a, Index step, const typename R::Value* s, Index rows,
+                       Index n) {
+    constexpr Reduction Kind = R::Kind;
+    using A = typename R::Total;
+    using L = typename R::Lane;
     const Index whole = n / W * W;
-    V place, fill;  // the last vector of a row repeats what others have
-    for (int l = 0; l < W; ++l) {
-        place[l] = A(l);
-        fill[l] = identity_of<Kind, A>();
-    }
-    const auto repeated = place < A(W - (n - whole));
     for (Index first = 0; first < rows; first += W) {
-        const T* row[W];
+        const typename R::Value* row[W];
         for (int r = 0; r < W; ++r) row[r] = s + std::min(first + r, rows - 1) * n;
-        V lanes[W];
+        Lanes<L, W> lanes[W];
 #pragma GCC unroll 16
-        for (int r = 0; r < W; ++r) lanes[r] = load_as<A, W>(row[r]);
+        for (int r = 0; r < W; ++r) lanes[r] = load_as<L, W>(row[r]);
         for (Index i = W; i < whole; i += W) {
 #pragma GCC unroll 16
             for (int r = 0; r < W; ++r)
-                lanes[r] = combine_lanes<Kind, A>(lanes[r], load_as<A, W>(row[r] + i));
+                lanes[r] = combine_lanes<Kind, L>(lanes[r], load_as<L, W>(row[r] + i));
         }
         if (whole < n) {
 #pragma GCC unroll 16
-            for (int r = 0; r < W; ++r) {
-                const V last = load_as<A, W>(row[r] + n - W);
-                lanes[r] = combine_lanes<Kind, A>(lanes[r], repeated ? fill : last);
-            }
+            for (int r = 0; r < W; ++r)
+                lanes[r] = combine_lanes<Kind, L>(
+                    lanes[r], last_lanes<Kind, L, W>(row[r] + n, int(n - whole)));
         }
-        join_rows<Kind, A, W>(lanes);
-        A results[W];
-        store<kBytes>(results, lanes[0]);
+        join_rows<Kind, L, W>(lanes);
+        L results[W];
+        store<sizeof results>(results, lanes[0]);
         if (step == 1 && first + W <= rows) {
-            for (int r = 0; r < W; ++r) a[first + r] = combine<Kind, A>(a[first + r], results[r]);
+            for (int r = 0; r < W; ++r)
+                a[first + r] = combine<Kind, A>(a[first + r], A(results[r]));
         } else {
             for (int r = 0; r < int(std::min<Index>(W, rows - first)); ++r) {
                 A& at = a[(first + r) * step];
-                at = combine<Kind, A>(at, results[r]);
+                at = combine<Kind, A>(at, A(results[r]));
             }
         }
     }
 }
 
-template <Reduction Kind, class T, int W>
-bool reduce_by_width(accumulator<Kind, T>* a, Index step, const T* s, Index rows, Index n) {
+template <class R, int W>
+bool reduce_by_width(typename R::Total* a, Index step, const typename R::Value* s, Index rows,
+                     Index n) {
     if constexpr (W < 4) {
         return false;
     } else {
-        if (n < W) return reduce_by_width<Kind, T, W / 2>(a, step, s, rows, n);
-        reduce_short_rows<Kind, T, W>(a, step, s, rows, n);
+        if (n < W) return reduce_by_width<R, W / 2>(a, step, s, rows, n);
+        reduce_short_rows<R, W>(a, step, s, rows, n);
         return true;
     }
 }
 
-template <Reduction Kind, class T>
+template <class R>
 void reduce_rows(void* acc, Index step, const void* src, Index rows, Index n) {
-    using A = accumulator<Kind, T>;
-    auto* a = static_cast<A*>(acc);
-    auto* s = static_cast<const T*>(src);
-    if constexpr (has_vectors<A> && Kind != Reduction::Prod) {
-        constexpr Index kLongest = 512;  // columns up to which several rows are read at once
-        if (step != 0 && n < 4) {
-            if (n == 1) return reduce_shortest_rows<Kind, T, 1>(a, step, s, rows);
-            if (n == 2) return reduce_shortest_rows<Kind, T, 2>(a, step, s, rows);
-            return reduce_shortest_rows<Kind, T, 3>(a, step, s, rows);
+    auto* a = static_cast<typename R::Total*>(acc);
+    auto* s = static_cast<const typename R::Value*>(src);
+    if constexpr (R::kVectors && R::Kind != Reduction::Prod) {
+        constexpr Index kLongest = kNearRun - 1;  // up to which several rows are read at once
+        if (step != 0 && rows > 1 && n < 4) {
+            if (n == 1) return reduce_shortest_rows<R, 1>(a, step, s, rows);
+            if (n == 2) return reduce_shortest_rows<R, 2>(a, step, s, rows);
+            return reduce_shortest_rows<R, 3>(a, step, s, rows);
         }
-        if (step != 0 && n <= kLongest &&
-            reduce_by_width<Kind, T, kWidth<A>>(a, step, s, rows, n))
-            return;
+        constexpr int W = kWidth<typename R::Lane>;
+        if constexpr (W <= 16)
+            if (step != 0 && rows > 1 && n <= kLongest &&
+                reduce_by_width<R, W>(a, step, s, rows, n))
+                return;
     }
-    for (Index r = 0; r < rows; ++r) reduce_row<Kind, T>(a + r * step, s + r * n, n);
+    for (Index r = 0; r < rows; ++r) reduce_row<R>(a + r * step, s + r * n, n);
 }
 
 // ---- down the columns of rows that lie side by side
 
 // Some vectors of columns, their running values in registers all the way down; without the first
 // `skip` columns.
-template <Reduction Kind, class T, int vectors>
-[[gnu::always_inline]] inline void reduce_strip(accumulator<Kind, T>* a, const T* s, Index rows,
-                                                Index n, int skip) {
-    using A = accumulator<Kind, T>;
-    constexpr int W = kWidth<A>;
-    typename Vector<A>::type lanes[vectors];
+template <class R, int vectors>
+[[gnu::always_inline]] inline void reduce_strip(typename R::Total* a, const typename R::Value* s,
+                                                Index rows, Index n, int skip) {
+    using A = typename R::Total;
+    using L = typename R::Lane;
+    constexpr int W = kWidth<L>;
+    Lanes<L, W> lanes[vectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v) lanes[v] = load_as<A, W>(s + v * W);
+    for (int v = 0; v < vectors; ++v) lanes[v] = load_as<L, W>(s + v * W);
     for (Index r = 1; r < rows; ++r) {
         s += n;
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; ++v)
-            lanes[v] = combine_lanes<Kind, A>(lanes[v], load_as<A, W>(s + v * W));
+            lanes[v] = combine_lanes<R::Kind, L>(lanes[v], load_as<L, W>(s + v * W));
     }
-    A values[vectors * W];
+    L values[vectors * W];
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) store(values + v * W, lanes[v]);
-    for (int l = skip; l < vectors * W; ++l) a[l] = combine<Kind, A>(a[l], values[l]);
+    for (int l = skip; l < vectors * W; ++l) a[l] = combine<R::Kind, A>(a[l], A(values[l]));
 }
 
-template <Reduction Kind, class T>
+template <class R>
 void reduce_rows_columns(void* acc, Index, const void* src, Index rows, Index n) {
-    using A = accumulator<Kind, T>;
+    using A = typename R::Total;
     auto* a = static_cast<A*>(acc);
-    auto* s = static_cast<const T*>(src);
-    if constexpr (has_vectors<A> && Kind != Reduction::Prod) {
-        constexpr int W = kWidth<A>;
+    auto* s = static_cast<const typename R::Value*>(src);
+    if constexpr (R::kVectors && R::Kind != Reduction::Prod) {
+        constexpr int W = kWidth<typename R::Lane>;
         if (n >= W) {
             Index c = 0;
-            for (; c + 4 * W <= n; c += 4 * W)
-                reduce_strip<Kind, T, 4>(a + c, s + c, rows, n, 0);
-            for (; c + W <= n; c += W) reduce_strip<Kind, T, 1>(a + c, s + c, rows, n, 0);
-            if (c < n)
-                reduce_strip<Kind, T, 1>(a + n - W, s + n - W, rows, n, int(W - (n - c)));
+            for (; c + 4 * W <= n; c += 4 * W) reduce_strip<R, 4>(a + c, s + c, rows, n, 0);
+            for (; c + W <= n; c += W) reduce_strip<R, 1>(a + c, s + c, rows, n, 0);
+            if (c < n) reduce_strip<R, 1>(a + n - W, s + n - W, rows, n, int(W - (n - c)));
             return;
         }
     }
@@ -300,91 +356,142 @@ void reduce_rows_columns(void* acc, Index, const void* src, Index rows, Index n)
     if (together > 1) {
         const Index width = together * n;
         A lanes[kLanes];
-        for (Index l = 0; l < width; ++l) lanes[l] = A(s[l]);
-        for (rows -= together, s += width; rows >= together; rows -= together, s += width) {
-#pragma GCC ivdep
-            for (Index l = 0; l < width; ++l) lanes[l] = combine<Kind, A>(lanes[l], A(s[l]));
-        }
+        for (Index l = 0; l < width; ++l) lanes[l] = convert<A>(s[l]);
+        for (rows -= together, s += width; rows >= together; rows -= together, s += width)
+            reduce_columns<R>(lanes, s, width);
         for (Index half = width / 2; half >= n; half /= 2)
             for (Index l = 0; l < half; ++l)
-                lanes[l] = combine<Kind, A>(lanes[l], lanes[l + half]);
-        for (Index i = 0; i < n; ++i) a[i] = combine<Kind, A>(a[i], lanes[i]);
+                lanes[l] = combine<R::Kind, A>(lanes[l], lanes[l + half]);
+        for (Index i = 0; i < n; ++i) a[i] = combine<R::Kind, A>(a[i], lanes[i]);
     }
     for (; rows > 0; --rows, s += n) {
-        for (Index i = 0; i < n; ++i) a[i] = combine<Kind, A>(a[i], A(s[i]));
+        for (Index i = 0; i < n; ++i) a[i] = combine<R::Kind, A>(a[i], convert<A>(s[i]));
     }
+}
+
+// Rows one after the other onto floats.
+template <int vectors, class T>
+[[gnu::always_inline]] inline void add_strip(float* a, const T* s, Index rows, Index n) {
+    constexpr int W = kWidth<float>;
+    Lanes<float, W> lanes[vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) lanes[v] = load<float>(a + v * W);
+    for (Index r = 0; r < rows; ++r, s += n) {
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) lanes[v] += load_as<float, W>(s + v * W);
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) store(a + v * W, lanes[v]);
+}
+
+template <class T>
+void add_rows(void* sums, Index, const void* src, Index rows, Index n) {
+    constexpr int W = kWidth<float>;
+    auto* a = static_cast<float*>(sums);
+    auto* s = static_cast<const T*>(src);
+    if (n < W) {
+        for (Index r = 0; r < rows; ++r, s += n)
+            for (Index i = 0; i < n; ++i) a[i] += convert<float>(s[i]);
+        return;
+    }
+    Index c = 0;
+    for (; c + 4 * W <= n; c += 4 * W) add_strip<4>(a + c, s + c, rows, n);
+    switch ((n - c) / W) {
+        case 3: add_strip<3>(a + c, s + c, rows, n); break;
+        case 2: add_strip<2>(a + c, s + c, rows, n); break;
+        case 1: add_strip<1>(a + c, s + c, rows, n); break;
+        default: break;
+    }
+    const int rest = int(n % W);
+    if (rest == 0) return;
+    a += n - W;  // the last vector repeats what is done
+    float before[W];
+    store(before, load<float>(a));
+    add_strip<1>(a, s + n - W, rows, n);
+    for (int l = 0; l < W - rest; ++l) a[l] = before[l];
 }
 
 // ---- sums of complex numbers: the two parts are lanes that do not meet
 
-void sum_complex_row(void* acc, const void* src, Index n) {
-    constexpr int kVectors = 8, W = kWidth<double>;
-    auto* s = static_cast<const double*>(src);
-    auto* total = static_cast<double*>(acc);
+template <class T>
+void sum_complex_row(double* total, const T* s, Index n) {
+    constexpr int W = kWidth<double>, kVectors = 8;
+    Lanes<double, W> lanes[kVectors] = {};
     Index i = 0;
-    if (2 * n >= kVectors * W) {
-        Vector<double>::type lanes[kVectors] = {};
-        for (; i + kVectors * W <= 2 * n; i += kVectors * W) {
+    for (; i + kVectors * W <= 2 * n; i += kVectors * W) {
 #pragma GCC unroll 8
-            for (int v = 0; v < kVectors; ++v) lanes[v] += load<double>(s + i + v * W);
-        }
-#pragma GCC unroll 4
-        for (int half = kVectors / 2; half > 0; half /= 2) {
-#pragma GCC unroll 4
-            for (int v = 0; v < half; ++v) lanes[v] += lanes[v + half];
-        }
-        for (int l = 0; l < W; ++l) total[l % 2] += lanes[0][l];
+        for (int v = 0; v < kVectors; ++v) lanes[v] += load_as<double, W>(s + i + v * W);
     }
-    for (; i < 2 * n; i += 2) {
-        total[0] += s[i];
-        total[1] += s[i + 1];
+    for (; i + W <= 2 * n; i += W) lanes[0] += load_as<double, W>(s + i);
+#pragma GCC unroll 4
+    for (int half = kVectors / 2; half > 0; half /= 2) {
+#pragma GCC unroll 4
+        for (int v = 0; v < half; ++v) lanes[v] += lanes[v + half];
     }
-}
-
-void sum_complex_columns(void* acc, const void* src, Index n) {
-    reduce_columns<Reduction::Sum, double>(acc, src, 2 * n);
-}
-
-template <Reduction Kind, class T>
-void add_reduction(LoopTable& table, Reg reg) {
-    table.reduce_row[int(Kind)][int(reg)] = &reduce_row<Kind, T>;
-    table.reduce_columns[int(Kind)][int(reg)] = &reduce_columns<Kind, T>;
-    table.reduce_rows[int(Kind)][int(reg)] = &reduce_rows<Kind, T>;
-    table.reduce_rows_columns[int(Kind)][int(reg)] = &reduce_rows_columns<Kind, T>;
-}
-
-void copy_reduction(LoopTable& table, Reduction kind) {
-    constexpr int from = int(Reg::Int), to = int(Reg::Unsigned);
-    table.reduce_row[int(kind)][to] = table.reduce_row[int(kind)][from];
-    table.reduce_columns[int(kind)][to] = table.reduce_columns[int(kind)][from];
-    table.reduce_rows[int(kind)][to] = table.reduce_rows[int(kind)][from];
-    table.reduce_rows_columns[int(kind)][to] = table.reduce_rows_columns[int(kind)][from];
+    for (int l = 0; l < W; ++l) total[l % 2] += lanes[0][l];
+    for (; i < 2 * n; ++i) total[i % 2] += double(s[i]);
 }
 
 template <class T>
-void add_reductions(LoopTable& table, Reg reg) {
-    add_reduction<Reduction::Sum, T>(table, reg);
-    add_reduction<Reduction::Prod, T>(table, reg);
-    if constexpr (!std::is_same_v<T, Complex128>) {
-        add_reduction<Reduction::Max, T>(table, reg);
-        add_reduction<Reduction::Min, T>(table, reg);
+void sum_complex_rows(void* acc, Index step, const void* src, Index rows, Index n) {
+    for (Index r = 0; r < rows; ++r)
+        sum_complex_row(static_cast<double*>(acc) + 2 * r * step,
+                        static_cast<const T*>(src) + 2 * r * n, n);
+}
+
+template <class T>
+void sum_complex_columns(void* acc, const void* src, Index n) {
+    reduce_columns<Types<Reduction::Sum, T, double>>(acc, src, 2 * n);
+}
+
+template <class T>
+void sum_complex_rows_columns(void* acc, Index, const void* src, Index rows, Index n) {
+    reduce_rows_columns<Types<Reduction::Sum, T, double>>(acc, 0, src, rows, 2 * n);
+}
+
+template <Reduction Kind, class T, class A>
+void add_reduction(LoopTable& table, int dtype, Reduction name = Kind) {
+    using R = Types<Kind, T, A>;
+    table.reduce_columns[int(name)][dtype] = &reduce_columns<R>;
+    table.reduce_rows[int(name)][dtype] = &reduce_rows<R>;
+    table.reduce_rows_columns[int(name)][dtype] = &reduce_rows_columns<R>;
+}
+
+template <class T>
+void add_complex_sum(LoopTable& table, DType dtype) {
+    constexpr int kSum = int(Reduction::Sum);
+    table.reduce_columns[kSum][int(dtype)] = &sum_complex_columns<T>;
+    table.reduce_rows[kSum][int(dtype)] = &sum_complex_rows<T>;
+    table.reduce_rows_columns[kSum][int(dtype)] = &sum_complex_rows_columns<T>;
+}
+
+template <class T>
+void add_reductions(LoopTable& table, int dtype) {
+    using Register = reg_type<reg_of(dtype_of<T>)>;
+    using Wide = std::conditional_t<std::is_same_v<Register, float>, double, Register>;
+    if constexpr (std::is_same_v<T, bool>) {  // as bytes 0 and 1
+        for (const Reduction kind : {Reduction::Sum, Reduction::Max})
+            add_reduction<Reduction::Max, Bool, Bool>(table, dtype, kind);
+        for (const Reduction kind : {Reduction::Prod, Reduction::Min})
+            add_reduction<Reduction::Min, Bool, Bool>(table, dtype, kind);
+    } else {
+        add_reduction<Reduction::Sum, T, Wide>(table, dtype);
+        add_reduction<Reduction::Prod, T, Wide>(table, dtype);
+        if constexpr (!is_complex(dtype_of<T>)) {
+            add_reduction<Reduction::Max, T, Register>(table, dtype);
+            add_reduction<Reduction::Min, T, Register>(table, dtype);
+        }
+        if constexpr (std::is_same_v<Register, float>) table.add_rows[dtype] = &add_rows<T>;
     }
 }
 
 }  // namespace
 
 void add_reduce_loops(LoopTable& table) {
-    add_reductions<std::uint8_t>(table, Reg::Bool);
-    add_reductions<std::int64_t>(table, Reg::Int);
-    // uint64 has an order of its own; all else is as with int64.
-    for (const Reduction kind : {Reduction::Sum, Reduction::Prod}) copy_reduction(table, kind);
-    add_reduction<Reduction::Max, std::uint64_t>(table, Reg::Unsigned);
-    add_reduction<Reduction::Min, std::uint64_t>(table, Reg::Unsigned);
-    add_reductions<float>(table, Reg::Float);
-    add_reductions<double>(table, Reg::Double);
-    add_reductions<Complex128>(table, Reg::Complex);
-    table.reduce_row[int(Reduction::Sum)][int(Reg::Complex)] = sum_complex_row;
-    table.reduce_columns[int(Reduction::Sum)][int(Reg::Complex)] = sum_complex_columns;
+    for (int d = 0; d < kDTypes; ++d)
+        dispatch(DType(d), [&]<class T>() { add_reductions<T>(table, d); });
+    add_complex_sum<float>(table, DType::C64);
+    add_complex_sum<double>(table, DType::C128);
 }
 
 }  // namespace rushlight::RUSHLIGHT_ISA

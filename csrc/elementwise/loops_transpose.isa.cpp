@@ -1,5 +1,5 @@
-// Transposes of matrices by squares that stay in vector registers; compiled once per instruction
-// set. Elements are bytes to be moved: one loop for each of their sizes.
+// Transposes of matrices by squares that stay in vector registers, and rows turned round; compiled
+// once per instruction set. Elements are bytes to be moved: one loop for each of their sizes.
 #include <algorithm>
 #include <cstdint>
 
@@ -80,14 +80,38 @@ void transpose_matrix(void* to, Index dst_row, const void* from, Index src_row, 
     transpose_squares<T, kSide<T>>(dst, dst_row, src, src_row, rows, cols);
 }
 
+template <class V, int... i>
+[[gnu::always_inline]] inline V reversed(V v, std::integer_sequence<int, i...>) {
+    return __builtin_shufflevector(v, v, (int(sizeof...(i)) - 1 - i)...);
+}
+
+template <class T>
+void reverse_row(void* to, const void* from, Index n) {
+    auto* dst = static_cast<T*>(to);
+    auto* src = static_cast<const T*>(from);
+    Index i = 0;
+    if constexpr (sizeof(T) <= 8) {
+        constexpr int W = Vector<T>::lanes;
+        for (; i + W <= n; i += W)
+            store(dst + i, reversed(load<T>(src + n - i - W), std::make_integer_sequence<int, W>()));
+    }
+    for (; i < n; ++i) dst[i] = src[n - 1 - i];
+}
+
+template <class T>
+void add_movements(LoopTable& table, int size) {
+    table.transpose[size] = &transpose_matrix<T>;
+    table.reverse[size] = &reverse_row<T>;
+}
+
 }  // namespace
 
 void add_transpose_loops(LoopTable& table) {
-    table.transpose[0] = &transpose_matrix<std::uint8_t>;
-    table.transpose[1] = &transpose_matrix<std::uint16_t>;
-    table.transpose[2] = &transpose_matrix<std::uint32_t>;
-    table.transpose[3] = &transpose_matrix<std::uint64_t>;
-    table.transpose[4] = &transpose_matrix<Pair>;
+    add_movements<std::uint8_t>(table, 0);
+    add_movements<std::uint16_t>(table, 1);
+    add_movements<std::uint32_t>(table, 2);
+    add_movements<std::uint64_t>(table, 3);
+    add_movements<Pair>(table, 4);
 }
 
 }  // namespace rushlight::RUSHLIGHT_ISA

@@ -18,9 +18,11 @@ Reg accumulator_of(Reduction kind, Reg reg) {
 
 }  // namespace
 
-int Pass::leaf(const Array& array) {
+int Pass::leaf(const Array& array) { return leaf(array, reg_of(array.dtype())); }
+
+int Pass::leaf(const Array& array, Reg reg) {
     for (std::size_t i = 0; i < slots_.size(); ++i)
-        if (slots_[i].kind == Slot::Leaf) {
+        if (slots_[i].kind == Slot::Leaf && slots_[i].reg == reg) {
             const Array& known = leaves_[slots_[i].index].array;
             if (known.body() == array.body() ||
                 (known.dtype() == array.dtype() && known.same_geometry(array)))
@@ -33,7 +35,7 @@ int Pass::leaf(const Array& array) {
     for (int d = 0; d < array.ndim(); ++d)
         if (array.size(d) != 1) leaf.access.strides[lead + d] = array.stride(d) * size;
     leaves_.push_back(std::move(leaf));
-    slots_.push_back({reg_of(array.dtype()), Slot::Leaf, int(leaves_.size()) - 1});
+    slots_.push_back({reg, Slot::Leaf, int(leaves_.size()) - 1});
     return int(slots_.size()) - 1;
 }
 
@@ -58,6 +60,17 @@ int Pass::step(PointwiseLoop loop, int slot, Reg reg) {
 
 int Pass::convert(int slot, DType from, DType to) {
     if (from == to) return slot;
+    if (Slot& source = slots_[std::size_t(slot)];
+        source.kind == Slot::Leaf && source.reg == reg_of(from) && to == DType::F32 &&
+        loops().load_float[int(from)]) {
+        // Read as floats: the leaf itself where nobody has used it yet.
+        const auto kept = [&](const auto& result) { return result.slot == slot; };
+        if (slot + 1 != int(slots_.size()) || std::ranges::any_of(outputs_, kept) ||
+            std::ranges::any_of(reductions_, kept))
+            return leaf(Array(leaves_[std::size_t(source.index)].array), Reg::Float);
+        source.reg = Reg::Float;
+        return slot;
+    }
     if (reg_of(from) != reg_of(to))
         slot = step(loops().convert[int(reg_of(from))][int(reg_of(to))], slot, reg_of(to));
     return from == DType::Bool ? slot : round(slot, to);
@@ -76,11 +89,13 @@ int Pass::apply(int row, Reg reg, Reg result, std::span<const int> sources) {
     Instruction instruction{loops().pointwise[row][int(reg)], int(slots_.size()) - 1, {}, 0, 0.15};
     for (int s : sources) instruction.src[instruction.arity++] = s;
     if (reg == Reg::Float && instruction.arity == 2) instruction.row = row;
-    static const int scalars[kScalarRows] = {row_named("add"), row_named("sub"), row_named("mul"),
-                                             row_named("div")};
-    if (reg == Reg::Float || reg == Reg::Double)
-        instruction.scalar = int(std::find(scalars, scalars + kScalarRows, row) - scalars);
+    static const int scalars[kScalarRows] = {row_named("add"),     row_named("sub"),
+                                             row_named("mul"),     row_named("div"),
+                                             row_named("maximum"), row_named("minimum")};
+    const int scalar = int(std::find(scalars, scalars + kScalarRows, row) - scalars);
+    if (scalar < kScalarRows && loops().with_one[scalar][0][int(reg)]) instruction.scalar = scalar;
     instruction.reg = reg;
+    instruction.table_row = row;
     program_.push_back(instruction);
     return int(slots_.size()) - 1;
 }

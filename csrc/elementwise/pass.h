@@ -3,6 +3,7 @@
 // stays in the first-level cache.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "array/array.h"
@@ -17,6 +18,7 @@ public:
 
     // Each returns the number of the register slot that holds the value.
     int leaf(const Array& array);  // array broadcasts to the space
+    int leaf(const Array& array, Reg reg);
     int constant(const Scalar& value, DType dtype);
     int convert(int slot, DType from, DType to);
     int round(int slot, DType dtype);  // to what the dtype can hold
@@ -37,7 +39,7 @@ private:
         int out = -1;
         int physical = -1;
         int first = -1, last = -1;  // instructions that write and last read it
-        bool direct = false;        // a leaf that can be read where it lies
+        bool direct = false;        // a leaf that is read where it lies
         bool fixed = false;         // a leaf that is the same for every block: read once
     };
     struct Instruction {
@@ -49,6 +51,8 @@ private:
         int scalar = -1;     // its number in LoopTable::with_one
         int column = -1;     // the operand that is one value for each of several rows
         Reg reg = Reg::Float;
+        int table_row = -1;
+        bool bounds = false;  // two single values follow the first operand
     };
     struct Access {  // how memory is walked: strides in bytes over the collapsed space
         std::byte* base;
@@ -80,7 +84,8 @@ private:
         Dims strides;  // of the accumulator over the collapsed space, in elements; 0 = reduced
         Index outputs = 1;
         Reg accumulator;
-        bool narrow = false;  // tiles are short enough to add up in float
+        DType source = DType::F32;  // of what is read: a register, or the memory of a leaf
+        bool near = false;  // rows are added up as floats first
         std::vector<std::byte> total = {};
     };
     struct Tile {
@@ -95,15 +100,20 @@ private:
     void collapse();
     void order_axes(std::span<Dims* const> all);
     void drop_roundings();
+    void count_truths();
     void join_pairs();
     void use_scalars();
+    void use_narrow();
+    void join_bounds();
     void allocate_registers();
     std::vector<Tile> make_tiles() const;
+    std::pair<Index, Index> outputs_of(const Reduce& reduction, const Tile& tile) const;
     void finish(Reduce& reduction) const;
     bool by_columns() const;
     bool by_rows() const;
     bool is_fixed(const Access& access) const;
     bool is_column(const Slot& slot) const;
+    std::vector<bool> computed_with() const;
 
     Dims space_;
     std::vector<Slot> slots_;
@@ -116,6 +126,7 @@ private:
     Dims dims_;
     Index rows_ = 1, cols_ = 1;
     Index block_ = 256;
+    bool narrow_ = false;  // a loop from memory to memory, in the dtype of the operands
     std::vector<bool> single_;  // slots of which a row's one value is read where it is
     std::vector<int> moving_;  // slots that lie elsewhere in memory for every block
     int physical_ = 0;

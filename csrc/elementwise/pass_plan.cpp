@@ -128,6 +128,25 @@ void Pass::drop_roundings() {
     });
 }
 
+// A sum of truth values as int64 is one of their bytes.
+void Pass::count_truths() {
+    const PointwiseLoop widen = loops().convert[int(Reg::Bool)][int(Reg::Int)];
+    std::vector<bool> dropped(slots_.size());
+    for (auto& reduction : reductions_) {
+        const auto writer = std::ranges::find(program_, reduction.slot, &Instruction::dst);
+        if (reduction.kind != Reduction::Sum || writer == program_.end() || writer->loop != widen)
+            continue;
+        dropped[std::size_t(reduction.slot)] = true;
+        reduction.slot = writer->src[0];
+    }
+    const std::vector<bool> computed = computed_with();
+    std::erase_if(program_, [&](const Instruction& instruction) {
+        const auto dst = std::size_t(instruction.dst);
+        return dropped[dst] && !computed[dst] &&
+               std::ranges::find(reductions_, instruction.dst, &Reduce::slot) == reductions_.end();
+    });
+}
+
 // a * b + c and the like as one loop, where nothing else reads the first result: it never goes
 // through memory. Each operation still rounds, so values are the same.
 void Pass::join_pairs() {
@@ -172,6 +191,32 @@ void Pass::join_pairs() {
     program_.resize(kept);
 }
 
+// A maximum with a number and then a minimum with one, as one loop.
+void Pass::join_bounds() {
+    static const int maximum = row_named("maximum"), minimum = row_named("minimum");
+    std::vector<int> uses(slots_.size());
+    for (const auto& instruction : program_)
+        for (int s = 0; s < instruction.arity; ++s) ++uses[std::size_t(instruction.src[s])];
+    for (const auto& output : outputs_) ++uses[std::size_t(output.slot)];
+    for (const auto& reduction : reductions_) ++uses[std::size_t(reduction.slot)];
+    const auto bounds = [&](const Instruction& instruction, int row) {
+        return instruction.table_row == row && instruction.reg == Reg::Float &&
+               slots_[std::size_t(instruction.src[1])].kind == Slot::Constant;
+    };
+    for (std::size_t i = 1; i < program_.size(); ++i) {
+        Instruction& upper = program_[i];
+        const Instruction& lower = program_[i - 1];
+        if (!bounds(upper, minimum) || !bounds(lower, maximum) || upper.src[0] != lower.dst ||
+            uses[std::size_t(lower.dst)] != 1)
+            continue;
+        Instruction both{loops().clamp, upper.dst, {lower.src[0], lower.src[1], upper.src[1]}, 3, 0.2};
+        both.bounds = true;
+        program_[i] = both;
+        program_.erase(program_.begin() + std::ptrdiff_t(i) - 1);
+        --i;
+    }
+}
+
 // Whether a leaf is the same for every block: one value, or a row for all rows where blocks are
 // whole rows.
 bool Pass::is_fixed(const Access& access) const {
@@ -188,13 +233,13 @@ void Pass::use_scalars() {
     for (const auto& reduction : reductions_) ++uses[std::size_t(reduction.slot)];
     for (auto& instruction : program_) {
         int one = -1;
-        if (instruction.scalar >= 0 && instruction.scalar < kScalarRows)
+        if (instruction.scalar >= 0)
             for (int s = 0; s < 2; ++s) {
                 const Slot& slot = slots_[std::size_t(instruction.src[s])];
                 if (is_column(slot) || (slot.kind == Slot::Constant && one < 0)) one = s;
             }
         for (int s = 0; s < instruction.arity; ++s)
-            uses[std::size_t(instruction.src[s])] += s != one;
+            uses[std::size_t(instruction.src[s])] += s != one && !(instruction.bounds && s > 0);
         if (one < 0) continue;
         instruction.loop = loops().with_one[instruction.scalar][one][int(instruction.reg)];
         const Slot& slot = slots_[std::size_t(instruction.src[one])];
@@ -205,11 +250,44 @@ void Pass::use_scalars() {
         single_[i] = (is_column(slots_[i]) || slots_[i].kind == Slot::Constant) && uses[i] == 0;
 }
 
+// Where all there is to do is one operation on arrays of a dtype that has a loop for its memory.
+void Pass::use_narrow() {
+    if (program_.size() != 1 || outputs_.size() != 1 || !reductions_.empty()) return;
+    if (cols_ == 1) return;  // a single value is read once, into a register
+    Instruction& instruction = program_[0];
+    const Output& output = outputs_[0];
+    if (instruction.table_row < 0 || output.slot != instruction.dst || !output.access.linear) return;
+    const Slot& first = slots_[std::size_t(instruction.src[0])];
+    if (first.kind != Slot::Leaf) return;
+    const DType dtype = leaves_[std::size_t(first.index)].access.dtype;
+    for (int s = 0; s < instruction.arity; ++s) {
+        const Slot& slot = slots_[std::size_t(instruction.src[s])];
+        if (slot.kind != Slot::Leaf) return;
+        const Access& access = leaves_[std::size_t(slot.index)].access;
+        if (access.dtype != dtype || slot.reg != reg_of(dtype) || !access.linear) return;
+    }
+    const PointwiseLoop loop = loops().narrow[instruction.table_row][int(dtype)];
+    const DType result = slots_[std::size_t(instruction.dst)].reg == Reg::Bool ? DType::Bool : dtype;
+    if (!loop || output.access.dtype != result) return;
+    instruction.loop = loop;
+    narrow_ = true;
+}
+
 // Whether the slot is a leaf with one value for each row, or for all.
 bool Pass::is_column(const Slot& slot) const {
-    if (slot.kind != Slot::Leaf || cols_ < kColumnFrom) return false;
+    if (slot.kind != Slot::Leaf || cols_ < kColumnFrom || slot.reg == Reg::Int) return false;
     const Access& access = leaves_[std::size_t(slot.index)].access;
-    return access.strides.back() == 0 && plain_layout(access.dtype);
+    return access.strides.back() == 0 && plain_layout(access.dtype) &&
+           slot.reg == reg_of(access.dtype);
+}
+
+// The slots that instructions or outputs read. Others are reduced, and loops for that read any memory.
+std::vector<bool> Pass::computed_with() const {
+    std::vector<bool> read(slots_.size());
+    for (const auto& instruction : program_)
+        for (int s = 0; s < instruction.arity; ++s) read[std::size_t(instruction.src[s])] = true;
+    for (const auto& output : outputs_) read[std::size_t(output.slot)] = true;
+    return read;
 }
 
 // Linear scan: a register is free again after the last instruction that reads it.
@@ -221,11 +299,13 @@ void Pass::allocate_registers() {
     }
     for (auto& reduction : reductions_) slots_[reduction.slot].last = end;
     const bool whole_rows = cols_ < block_;
+    const std::vector<bool> computed = computed_with();
     for (std::size_t i = 0; i < slots_.size(); ++i)
         if (Slot& slot = slots_[i]; slot.kind == Slot::Leaf) {
             const Access& access = leaves_[slot.index].access;
             slot.fixed = is_fixed(access) && !single_[i];
-            slot.direct = !slot.fixed && plain_layout(access.dtype) &&
+            slot.direct = !slot.fixed && slot.reg == reg_of(access.dtype) &&
+                          (plain_layout(access.dtype) || narrow_ || !computed[i]) &&
                           (access.linear || single_[i] ||
                            (!whole_rows && access.strides.back() == Index(size_of(access.dtype))));
         }
@@ -234,7 +314,7 @@ void Pass::allocate_registers() {
         Slot& slot = slots_[output.slot];
         const bool gathered = slot.kind == Slot::Leaf && !slot.direct && !slot.fixed;
         output.direct = (slot.kind == Slot::Temporary || gathered) && slot.out < 0 &&
-                        plain_layout(output.access.dtype) &&
+                        (plain_layout(output.access.dtype) || narrow_) &&
                         (output.access.linear ||
                          (!whole_rows &&
                           output.access.strides.back() == Index(size_of(output.access.dtype))));
@@ -348,7 +428,10 @@ void Pass::plan() {
     collapse();
     // The longest blocks whose registers still fit the first-level cache.
     drop_roundings();
+    count_truths();
     join_pairs();
+    join_bounds();
+    use_narrow();
     single_.assign(slots_.size(), false);
     const auto allocate_again = [this] {
         for (auto& slot : slots_) slot = Slot{slot.reg, slot.kind, slot.index};

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <tuple>
 
 #include "elementwise/pass.h"
 #include "elementwise/pending.h"
@@ -16,7 +17,7 @@ namespace {
 // After so many blocks, about a millisecond, a tile that long looks whether to stop; less one.
 constexpr Index kBlocksToStop = 1023;
 constexpr Index kShortRow = 32;  // columns up to which reductions down them take rows together
-constexpr Index kNarrowRows = 64;  // so many floats are added up in float before they go to double
+constexpr Index kNearRows = 16;  // so many floats of a column are added up before they go to double
 
 template <class F>
 void with_reg_type(Reg reg, F&& f) {
@@ -57,7 +58,10 @@ void fill_identity(std::byte* memory, Reg reg, Reduction kind, Index n) {
 class Pass::Runner {
 public:
     Runner(const Pass& pass, std::byte* scratch)
-        : pass_(pass), pointers_(pass.slots_.size()), ones_(pass.constants_.size()) {
+        : pass_(pass),
+          pointers_(pass.slots_.size()),
+          ones_(pass.constants_.size()),
+          near_(pass.reductions_.size()) {
         for (std::size_t i = 0; i < pass.slots_.size(); ++i)
             if (pass.slots_[i].physical >= 0)
                 pointers_[i] = scratch + pass.offsets_[std::size_t(pass.slots_[i].physical)];
@@ -66,11 +70,10 @@ public:
             if (pass.slots_[i].fixed) {
                 const Access& access = pass.leaves_[std::size_t(pass.slots_[i].index)].access;
                 const Index stride = access.strides.back();
-                if (stride == 0)
-                    loops().load[int(access.dtype)](pointers_[i], access.base, 0, pass.block_);
+                if (stride == 0) load(pass.slots_[i], pointers_[i], access.base, 0, pass.block_);
                 else
-                    loops().load_rows[int(access.dtype)](pointers_[i], access.base, 0, repeats,
-                                                         stride, pass.cols_);
+                    load_rows(pass.slots_[i], pointers_[i], access.base, 0, repeats, stride,
+                              pass.cols_);
             }
         for (const auto& constant : pass.constants_)
             with_reg_type(reg_of(constant.dtype), [&]<class T>() {
@@ -90,6 +93,11 @@ public:
     // `accumulators[r]` points to the first output of reduction r that this tile may touch minus
     // its offset, so that offsets of the whole reduction apply.
     void run(const Tile& tile, std::span<std::byte* const> accumulators) {
+        tile_ = tile;
+        for (std::size_t k = 0; k < near_.size(); ++k)
+            if (pass_.reductions_[k].near)
+                near_[k] = {std::vector<float>(std::size_t(tile.col_end - tile.col_begin)),
+                            accumulators[k]};
         const int outer = pass_.dims_.size() - 1;
         Dims at(outer);
         Index rest = tile.row_begin;
@@ -113,9 +121,41 @@ public:
             }
             advance(at, rows);
         }
+        for (Near& near : near_) near.flush();
     }
 
 private:
+    // Sums of columns as floats, on their way to the doubles of an accumulator.
+    struct Near {
+        std::vector<float> sums;
+        std::byte* total = nullptr;  // of the first column
+        Index row = -1;              // of the tile, the last one added
+
+        void flush() {
+            if (row < 0) return;
+            const Index n = Index(sums.size());
+            loops().reduce_columns[int(Reduction::Sum)][int(DType::F32)](total, sums.data(), n);
+            std::fill_n(sums.data(), n, 0.0F);
+            row = -1;
+        }
+    };
+
+    // The memory of a leaf to its register.
+    void load(const Slot& slot, void* dst, const std::byte* src, Index stride, Index n) const {
+        const DType dtype = pass_.leaves_[std::size_t(slot.index)].access.dtype;
+        const bool own = slot.reg == reg_of(dtype);
+        (own ? loops().load : loops().load_float)[int(dtype)](dst, src, stride, n);
+    }
+
+    void load_rows(const Slot& slot, void* dst, const std::byte* src, Index row, Index rows,
+                   Index stride, Index n) const {
+        const DType dtype = pass_.leaves_[std::size_t(slot.index)].access.dtype;
+        if (slot.reg == reg_of(dtype))
+            return loops().load_rows[int(dtype)](dst, src, row, rows, stride, n);
+        for (Index r = 0; r < rows; ++r)
+            load(slot, static_cast<float*>(dst) + r * n, src + r * row, stride, n);
+    }
+
     void advance(Dims& at, Index rows = 1) const {
         for (int d = at.size() - 1; d >= 0; --d) {
             at[d] += rows;
@@ -168,15 +208,13 @@ private:
             auto* dst = static_cast<std::byte*>(pointers_[i]);
             const Index stride = access.strides.back();
             if (rows == 1 || access.linear) {
-                table.load[int(access.dtype)](dst, address(access, row, col, at), stride, n);
+                load(slot, dst, address(access, row, col, at), stride, n);
                 continue;
             }
             const Index bytes = cols * Index(reg_size(slot.reg));
             each_stretch(rows, at, [&](Index r, Index count, const Dims& walk) {
-                table.load_rows[int(access.dtype)](dst + r * bytes,
-                                                   address(access, row + r, col, walk),
-                                                   access.strides[at.size() - 1], count, stride,
-                                                   cols);
+                load_rows(slot, dst + r * bytes, address(access, row + r, col, walk),
+                          access.strides[at.size() - 1], count, stride, cols);
             });
         }
         for (const Instruction& instruction : pass_.program_) {
@@ -206,7 +244,7 @@ private:
             });
         }
         for (std::size_t k = 0; k < pass_.reductions_.size(); ++k)
-            accumulate(pass_.reductions_[k], accumulators[k], rows, col, cols, at);
+            accumulate(k, accumulators[k], row, rows, col, cols, at);
     }
 
     // An instruction on rows of which each has one value as its operand number `column`.
@@ -226,56 +264,64 @@ private:
         });
     }
 
-    void accumulate(const Reduce& reduction, std::byte* accumulator, Index rows, Index col,
+    void accumulate(std::size_t number, std::byte* accumulator, Index row, Index rows, Index col,
                     Index cols, const Dims& at) {
+        const Reduce& reduction = pass_.reductions_[number];
         const LoopTable& table = loops();
-        const Reg reg = pass_.slots_[reduction.slot].reg;
+        const int kind = int(reduction.kind), source = int(reduction.source);
         auto* src = static_cast<const std::byte*>(pointers_[reduction.slot]);
-        if (reduction.narrow) {
-            add_narrow(accumulator, src, reduction, rows, col, cols, at);
-            return;
-        }
         const Index size = Index(reg_size(reduction.accumulator));
+        const Index bytes = cols * Index(size_of(reduction.source));
         const bool across = reduction.strides.back() == 0;
-        ReduceLoop loop = across ? table.reduce_row[int(reduction.kind)][int(reg)]
-                                 : table.reduce_columns[int(reduction.kind)][int(reg)];
-        if (rows == 1) {
+        if (rows == 1 && !reduction.near) {
             const Index o = offset(at, reduction.strides) + col * reduction.strides.back();
-            loop(accumulator + o * size, src, cols);
+            if (across) table.reduce_rows[kind][source](accumulator + o * size, 0, src, 1, cols);
+            else table.reduce_columns[kind][source](accumulator + o * size, src, cols);
             return;
         }
         // Stretches of rows whose results lie side by side, or are all the same.
         const Index step = reduction.strides[at.size() - 1];
         each_stretch(rows, at, [&](Index r, Index count, const Dims& walk) {
-            std::byte* first = accumulator + offset(walk, reduction.strides) * size;
-            const std::byte* from = src + r * cols * Index(reg_size(reg));
+            const Index o = offset(walk, reduction.strides);
+            std::byte* first = accumulator + o * size;
+            const std::byte* from = src + r * bytes;
             if (across) {
-                table.reduce_rows[int(reduction.kind)][int(reg)](first, step, from, count, cols);
+                table.reduce_rows[kind][source](first, step, from, count, cols);
+            } else if (reduction.near) {
+                first += tile_.col_begin * size;
+                for (Index k = 0; k < count;) {
+                    const Index of_tile = row + r + k - tile_.row_begin;
+                    const Index now = std::min(count - k, kNearRows - of_tile % kNearRows);
+                    add_near(near_[number], first, of_tile, from + k * bytes, reduction.source, now,
+                             col - tile_.col_begin, cols);
+                    k += now;
+                }
             } else if (step == 0) {
-                table.reduce_rows_columns[int(reduction.kind)][int(reg)](first, 0, from, count,
-                                                                         cols);
+                table.reduce_rows_columns[kind][source](first, 0, from, count, cols);
             } else {
                 for (Index k = 0; k < count; ++k)
-                    loop(first + k * step * size, from + k * cols * Index(reg_size(reg)), cols);
+                    table.reduce_columns[kind][source](first + k * step * size, from + k * bytes,
+                                                       cols);
             }
         });
     }
 
-    void add_narrow(std::byte* accumulator, const std::byte* src, const Reduce& reduction,
-                    Index rows, Index col, Index cols, const Dims& at) {
-        static const int add = row_named("add");
-        PointwiseLoop loop = loops().pointwise[add][int(Reg::Float)];
-        Dims walk = at;
-        for (Index r = 0; r < rows; ++r, advance(walk)) {
-            const Index o = offset(walk, reduction.strides) + col * reduction.strides.back();
-            const void* sources[2] = {accumulator + o * 4, src + r * cols * 4};
-            loop(accumulator + o * 4, sources, cols);
-        }
+    // Rows of a tile from `row` on, none of which crosses a multiple of kNearRows, onto the floats
+    // of their columns. What these have goes to the doubles at such a multiple, and before the
+    // rows of another result: values do not depend on how many rows come at once.
+    void add_near(Near& near, std::byte* total, Index row, const std::byte* src, DType source,
+                  Index rows, Index col, Index cols) {
+        if (near.total != total || row / kNearRows != near.row / kNearRows) near.flush();
+        near.total = total;
+        near.row = row + rows - 1;
+        loops().add_rows[int(source)](near.sums.data() + col, 0, src, rows, cols);
     }
 
     const Pass& pass_;
     std::vector<void*> pointers_;
     std::vector<Complex128> ones_;  // constants of which one value is enough
+    std::vector<Near> near_;        // by reduction
+    Tile tile_{};
 };
 
 namespace {
@@ -337,6 +383,25 @@ void Pass::run() {
                  reductions_.size(), physical_, int(block_), took.count());
 }
 
+// The first output that a tile can touch, and up to which other one, as a count.
+std::pair<Index, Index> Pass::outputs_of(const Reduce& reduction, const Tile& tile) const {
+    const Dims& strides = reduction.strides;
+    Index from = tile.row_begin, to = tile.row_end - 1, rows = rows_;
+    Index first = tile.col_begin * strides.back(), last = (tile.col_end - 1) * strides.back();
+    for (int d = 0; d + 1 < dims_.size(); ++d) {
+        rows /= dims_[d];
+        first += from / rows * strides[d];
+        last += to / rows * strides[d];
+        if (from / rows != to / rows) {  // all of the inner axes
+            for (int i = d + 1; i + 1 < dims_.size(); ++i) last += (dims_[i] - 1) * strides[i];
+            break;
+        }
+        from %= rows;
+        to %= rows;
+    }
+    return {first, last - first + 1};
+}
+
 void Pass::run_tiles() {
     plan();
     for (auto& reduction : reductions_) {
@@ -346,11 +411,17 @@ void Pass::run_tiles() {
     }
     const std::vector<Tile> tiles = make_tiles();
     const bool shared = tiles.size() <= 1 || by_columns();
-    for (auto& reduction : reductions_)
-        reduction.narrow = !shared && reduction.kind == Reduction::Sum &&
-                           slots_[reduction.slot].reg == Reg::Float &&
-                           reduction.strides.back() != 0 && cols_ >= kShortRow &&
-                           tiles[0].row_end - tiles[0].row_begin <= kNarrowRows;
+    for (auto& reduction : reductions_) {
+        const Slot& slot = slots_[std::size_t(reduction.slot)];
+        reduction.source = slot.reg == Reg::Bool && reduction.accumulator == Reg::Int
+                               ? DType::U8
+                           : slot.kind == Slot::Leaf && slot.direct
+                               ? leaves_[std::size_t(slot.index)].access.dtype
+                               : dtype_of_reg(slot.reg);
+        reduction.near = reduction.kind == Reduction::Sum && slot.reg == Reg::Float &&
+                         reduction.strides.back() != 0 && cols_ >= kShortRow && rows_ > 1 &&
+                         reduction.strides[dims_.size() - 2] == 0;
+    }
     double seconds = 0.05e-9 * double(leaves_.size() + outputs_.size() + 1);
     for (const auto& instruction : program_) seconds += 1e-9 * instruction.cost;
     if (!tiles.empty()) seconds *= double(rows_ * cols_) / double(tiles.size());
@@ -361,33 +432,27 @@ void Pass::run_tiles() {
     };
     const std::size_t kinds = reductions_.size();
     std::vector<Partial> partials(shared ? 0 : tiles.size() * kinds);
+    // Whole rows with a result each: no two tiles meet in one.
+    std::vector<bool> own(kinds);
+    for (std::size_t k = 0; k < kinds && !tiles.empty(); ++k) {
+        const auto strides = std::span(reductions_[k].strides.begin(), dims_.size() - 1);
+        own[k] = tiles[0].col_end - tiles[0].col_begin == cols_ &&
+                 std::ranges::none_of(strides, [](Index stride) { return stride == 0; });
+    }
     parallel_for(Index(tiles.size()), seconds, [&](Index t) {
         std::vector<std::byte*> accumulators(kinds);
         for (std::size_t k = 0; k < kinds; ++k) {
             Reduce& reduction = reductions_[k];
-            const Index size =
-                reduction.narrow ? 4 : Index(reg_size(reduction.accumulator));
-            if (shared) {
+            const Index size = Index(reg_size(reduction.accumulator));
+            if (shared || own[k]) {
                 accumulators[k] = reduction.total.data();
                 continue;
             }
-            // Outputs that this tile can touch: all, or those of its range of the first axis.
             Partial& partial = partials[std::size_t(t) * kinds + k];
-            partial.count = reduction.outputs;
-            if (dims_.size() == 1 && reduction.strides[0] != 0) {
-                partial.first = tiles[t].col_begin;
-                partial.count = tiles[t].col_end - tiles[t].col_begin;
-            } else if (dims_.size() > 1 && reduction.strides[0] != 0 &&
-                       reduction.strides[0] == reduction.outputs / dims_[0]) {
-                const Index rows_each = rows_ / dims_[0], each = reduction.outputs / dims_[0];
-                const Index from = tiles[t].row_begin / rows_each;
-                const Index to = (tiles[t].row_end - 1) / rows_each + 1;
-                partial.first = from * each;
-                partial.count = (to - from) * each;
-            }
+            std::tie(partial.first, partial.count) = outputs_of(reduction, tiles[t]);
             partial.memory.resize(std::size_t(partial.count * size));
-            const Reg reg = reduction.narrow ? Reg::Float : reduction.accumulator;
-            fill_identity(partial.memory.data(), reg, reduction.kind, partial.count);
+            fill_identity(partial.memory.data(), reduction.accumulator, reduction.kind,
+                          partial.count);
             accumulators[k] = partial.memory.data() - partial.first * size;
         }
         Runner(*this, scratch(scratch_bytes_)).run(tiles[t], accumulators);
@@ -395,11 +460,12 @@ void Pass::run_tiles() {
     if (!shared)
         for (std::size_t t = 0; t < tiles.size(); ++t)
             for (std::size_t k = 0; k < kinds; ++k) {
+                if (own[k]) continue;
                 Reduce& reduction = reductions_[k];
                 Partial& partial = partials[t * kinds + k];
                 std::byte* total = reduction.total.data() +
                                    partial.first * Index(reg_size(reduction.accumulator));
-                const Reg from = reduction.narrow ? Reg::Float : reduction.accumulator;
+                const DType from = dtype_of_reg(reduction.accumulator);
                 loops().reduce_columns[int(reduction.kind)][int(from)](
                     total, partial.memory.data(), partial.count);
                 partial.memory = {};

@@ -133,13 +133,14 @@ Array run_direct(int row, std::span<const Operand> operands, DType calc, const D
 }
 
 // Integer division has no infinity to answer with, and an integer's reciprocal is none.
-void check_divisor(int row, DType calc, const Operand& divisor) {
+void check_divisor(int row, DType calc, const Operand& divisor, Index numel) {
     if (row == row_of<rows::Pow> && !divisor.array && category_of(calc) < 2) {
         check(divisor.scalar.to<double>() >= 0,
               "pow: Integers to negative integer powers are not allowed; convert the base with "
               ".float() first");
         return;
     }
+    if (numel == 0) return;
     if (row != row_of<rows::FloorDivide> && row != row_of<rows::Remainder> &&
         row != row_of<rows::TruncDivide> && row != row_of<rows::Fmod>)
         return;
@@ -168,16 +169,31 @@ DType calc_dtype(int row, const RowInfo& info, std::span<const Operand> operands
     if (row == row_of<rows::Sub>)
         fail(ErrorKind::Runtime, "sub: subtraction of two bool tensors is not supported; use ",
              "logical_xor (^) or convert with .int() first");
+    if (row == row_of<rows::Neg>)
+        fail(ErrorKind::Runtime, "neg: negation of a bool tensor is not supported; use ~ or ",
+             "logical_not() to invert a mask");
     fail(ErrorKind::NotImplemented, info.name, ": not implemented for ", name_of(calc));
 }
 
-// The exponent of a power that is a product: x^2 or x^3 in the dtype of x; else 0.
-int small_exponent(int row, std::span<const Operand> operands) {
-    if (row != row_of<rows::Pow> || !operands[0].array || operands[1].array) return 0;
+// A power that is a product, a root or a quotient of x in its own dtype; empty for others.
+Array simple_power(std::span<const Operand> operands) {
+    if (!operands[0].array || operands[1].array) return {};
     const DType dtype = operands[0].array.dtype();
-    if (dtype == DType::Bool || is_complex(dtype) || result_type(operands) != dtype) return 0;
+    if (dtype == DType::Bool || is_complex(dtype) || result_type(operands) != dtype) return {};
     const double exponent = operands[1].scalar.to<double>();
-    return exponent == 2 ? 2 : exponent == 3 ? 3 : 0;
+    const Operand& x = operands[0];
+    const auto times = [&](const Operand& factor) {
+        const Operand factors[2] = {x, factor};
+        return pointwise(row_of<rows::Mul>, factors);
+    };
+    if (exponent == 1) return times({Array(), Scalar(std::int64_t(1))});
+    if (exponent == 2) return times(x);
+    if (exponent == 3) return times({times(x), Scalar()});
+    if (!is_floating(dtype)) return {};
+    if (exponent == 0.5) return pointwise(row_of<rows::Sqrt>, operands.first(1));
+    if (exponent == -0.5) return pointwise(row_of<rows::Rsqrt>, operands.first(1));
+    if (exponent == -1) return pointwise(row_of<rows::Reciprocal>, operands.first(1));
+    return {};
 }
 
 }  // namespace
@@ -196,13 +212,8 @@ bool eager() noexcept { return g_eager; }
 void set_eager(bool on) noexcept { g_eager = on; }
 
 Array pointwise(int row, std::span<const Operand> operands) {
-    if (const int exponent = small_exponent(row, operands)) {
-        const Operand base[2] = {operands[0], operands[0]};
-        const Array square = pointwise(row_of<rows::Mul>, base);
-        if (exponent == 2) return square;
-        const Operand cube[2] = {{square, Scalar()}, operands[0]};
-        return pointwise(row_of<rows::Mul>, cube);
-    }
+    if (row == row_of<rows::Pow>)
+        if (Array power = simple_power(operands)) return power;
     const RowInfo& info = row_info(row);
     const DType calc = calc_dtype(row, info, operands);
     Dims shape;
@@ -214,10 +225,10 @@ Array pointwise(int row, std::span<const Operand> operands) {
             shape = broadcast_shapes(info.name, shape, operand.array.shape());
         first = false;
     }
-    if (operands.size() == 2) check_divisor(row, calc, operands[1]);
     const bool to_bool = info.rule == Rule::Compare || info.rule == Rule::Test;
     const DType dtype = to_bool ? DType::Bool : calc;
     Index numel = shape.product();
+    if (operands.size() == 2) check_divisor(row, calc, operands[1], numel);
     if (waits(numel, operands)) {
         checked_numel(shape, size_of(dtype));
         Array result =
@@ -256,7 +267,7 @@ bool reduce_direct(Reduction kind, const Array& array, Index outputs, std::uint6
     while (trailing < array.ndim() && ((axes >> (array.ndim() - 1 - trailing)) & 1)) ++trailing;
     if (std::popcount(axes) != trailing) return false;
     const Index each = n / outputs;
-    ReduceLoop loop = loops().reduce_row[int(kind)][int(reg_of(dtype))];
+    ReduceRowsLoop loop = loops().reduce_rows[int(kind)][int(dtype)];
     const bool wide = kind == Reduction::Sum || kind == Reduction::Prod || dtype == DType::F64;
     const double inf = std::numeric_limits<double>::infinity();
     const double start = kind == Reduction::Sum ? 0 : kind == Reduction::Prod ? 1
@@ -266,10 +277,11 @@ bool reduce_direct(Reduction kind, const Array& array, Index outputs, std::uint6
         double value = start;
         if (wide) {
             for (Index at = 0; at < each; at += 1024)
-                loop(&value, src + at * Index(array.itemsize()), std::min<Index>(1024, each - at));
+                loop(&value, 0, src + at * Index(array.itemsize()), 1,
+                     std::min<Index>(1024, each - at));
         } else {
             float narrow = float(start);
-            loop(&narrow, src, each);
+            loop(&narrow, 0, src, 1, each);
             value = narrow;
         }
         if (mean) value /= double(each);
@@ -311,7 +323,7 @@ Array reduce(Reduction kind, const Array& array, std::uint64_t axes, bool keepdi
 Array cast(const Array& array, DType dtype) {
     if (array.dtype() == dtype) return array;
     const Operand operands[1] = {{array, Scalar()}};
-    const Dims layout = layout_of(array.shape(), operands);
+    const Dims layout = dense_strides(array);
     if (waits(array.numel(), operands)) {
         Array result = make_pending(array.shape(), dtype, Pending::Kind::Cast, operands, dtype);
         result.body()->strides = layout;
@@ -322,13 +334,17 @@ Array cast(const Array& array, DType dtype) {
     return out;
 }
 
-Array clone(const Array& array) {
+Array clone(const Array& array) { return clone(array, contiguous_strides(array.shape())); }
+
+Array clone(const Array& array, const Dims& strides) {
     if (array.is_pending()) {
         const Operand operands[1] = {{array, Scalar()}};
-        return make_pending(array.shape(), array.dtype(), Pending::Kind::Cast, operands,
-                            array.dtype());
+        Array result = make_pending(array.shape(), array.dtype(), Pending::Kind::Cast, operands,
+                                    array.dtype());
+        result.body()->strides = strides;
+        return result;
     }
-    Array out = Array::empty(array.shape(), array.dtype());
+    Array out = empty_with_layout(array.shape(), strides, array.dtype());
     assign(out, array);
     return out;
 }

@@ -25,6 +25,13 @@ inline constexpr std::size_t reg_size(Reg r) {
     return sizes[int(r)];
 }
 
+// The dtype whose memory has the layout of the register.
+inline constexpr DType dtype_of_reg(Reg r) {
+    constexpr DType dtypes[] = {DType::Bool, DType::I64,  DType::F32,
+                                DType::F64,  DType::C128, DType::U64};
+    return dtypes[int(r)];
+}
+
 // How the dtype of the computation and of the result follow from the operands.
 enum class Rule : std::uint8_t {
     Promote,  // the common dtype

@@ -52,6 +52,7 @@ Matrices matrices_of(const Dims& shape, const Dims& dst, const Dims& src) {
         if (axes[d].src == 1) rows = d;
     }
     if (rows < 0 || cols < 0 || rows == cols) return result;
+    if (axes[cols].src == 0) return result;  // one value along dst
     result.rows = axes[rows];
     result.cols = axes[cols];
     const bool narrow = result.cols.size < kNarrow &&

@@ -98,7 +98,7 @@ struct Mask {
 struct Tile {
     Index head;              // of the queries
     Index query, queries;    // the first, and how many
-    Index width;             // queries, padded
+    Index width;             // queries, padded; 1 for a single one in the forward pass
     Index key, keys;
 };
 
@@ -213,13 +213,22 @@ void add_mask(const Mask& mask, const Tile& tile, T* buffer, T* scores) {
     loops.add(scores, buffer, count);
 }
 
-// scores = scale K Q^T + mask, (keys, width). `query` holds Q^T, (features, width).
+// scores = scale K Q^T + mask, (keys, width). `query` holds Q^T, (features, width). For one query
+// scores are dot products, which read the keys once and compute nothing for lanes that are empty.
 template <class T>
 void score(const Sizes& sizes, const Inputs<T>& in, const Tile& tile, const T* query, T* mask,
            T* scores) {
     const Index head = tile.head / sizes.share;
-    product({tile.keys, tile.width, sizes.features, in.key.rows(head, tile.key), in.key.row, 1,
-             query, tile.width, 1, scores, tile.width, T(sizes.scale), nullptr, 0});
+    const T scale = T(sizes.scale);
+    const T* const keys = in.key.rows(head, tile.key);
+    if (tile.width == 1) {
+        const auto& loops = attention_table().get<T>();
+        loops.row_dots(tile.keys, sizes.features, keys, in.key.row, query, 0, scores);
+        loops.scale_rows(1, tile.keys, scores, tile.keys, &scale);
+    } else {
+        product({tile.keys, tile.width, sizes.features, keys, in.key.row, 1, query, tile.width, 1,
+                 scores, tile.width, scale, nullptr, 0});
+    }
     if (in.mask.data && in.mask.boolean) {
         add_mask<bool>(in.mask, tile, mask, scores);
     } else if (in.mask.data) {
@@ -250,7 +259,7 @@ void attend(const Sizes& sizes, const Inputs<T>& in, Index head, Index block, co
     tile.head = head;
     tile.query = block * sizes.block;
     tile.queries = std::min(sizes.block, sizes.queries - tile.query);
-    tile.width = padded(tile.queries);
+    tile.width = tile.queries == 1 ? 1 : padded(tile.queries);
     const Index width = tile.width;
     T* const query = std::exchange(memory, memory + sizes.features * width);
     T* const scores = std::exchange(memory, memory + kTileKeys * width);
@@ -267,7 +276,9 @@ void attend(const Sizes& sizes, const Inputs<T>& in, Index head, Index block, co
     for (tile.key = 0; tile.key < seen; tile.key += kTileKeys) {
         tile.keys = std::min(kTileKeys, seen - tile.key);
         score(sizes, in, tile, query, mask, scores);
-        const bool shrinks = loops.accumulate(tile.keys, width, scores, max, sum, factor);
+        const bool shrinks =
+            width == 1 ? loops.accumulate_row(tile.keys, scores, max, sum, factor)
+                       : loops.accumulate(tile.keys, width, scores, max, sum, factor);
         const bool first = tile.key == 0;
         if (shrinks && !first) {
             loops.scale_rows(tile.queries, sizes.outputs, result, out.row, factor);

@@ -162,6 +162,20 @@ bool accumulate(Index rows, Index width, T* __restrict__ scores, T* __restrict__
 }
 
 template <class T>
+bool accumulate_row(Index n, T* __restrict__ scores, T* __restrict__ max, T* __restrict__ sum,
+                    T* __restrict__ factor) {
+    const T before = *max, largest = lane_max(scores, n);
+    const T now = largest > before ? largest : before;
+    const T shift = now == -T(__builtin_inf()) ? T(0) : now;
+    for (Index i = 0; i < n; ++i) scores[i] = math::exp(scores[i] - shift);
+    *max = now;
+    *factor = math::exp(before - shift);
+    *sum = *sum * *factor +
+           lane_sum<T>(n, [scores](auto load, Index i) { return load(scores + i); });
+    return *factor != T(1);
+}
+
+template <class T>
 void scale_rows(Index rows, Index cols, T* x, Index x_row, const T* factors) {
     for (Index r = 0; r < rows; ++r) {
         const T factor = factors[r];
@@ -205,8 +219,9 @@ void row_dots(Index rows, Index cols, const T* a, Index a_row, const T* b, Index
 
 template <class T>
 constexpr AttentionLoops<T> loops_of() {
-    return {transpose<T>,  add<T>,        additive<T>,      add_to_rows<T>,     hide<T>,
-            accumulate<T>, scale_rows<T>, probabilities<T>, score_gradients<T>, row_dots<T>};
+    return {transpose<T>,     add<T>,        additive<T>,      add_to_rows<T>,     hide<T>,
+            accumulate<T>,    accumulate_row<T>, scale_rows<T>, probabilities<T>,
+            score_gradients<T>, row_dots<T>};
 }
 
 constexpr AttentionTable kTable{loops_of<float>(), loops_of<double>()};

@@ -10,7 +10,7 @@
 
 namespace rushlight {
 
-// The width of a tile is a multiple of this.
+// The width of a tile is a multiple of this, or 1 for one query.
 inline constexpr std::int64_t kTileLanes = 16;
 
 template <class T>
@@ -30,6 +30,8 @@ struct AttentionLoops {
     // the scores, replaces these by exp(score - max), and adds them up in sum. What was summed
     // before shrinks by `factor`; whether any factor is not 1 is returned.
     bool (*accumulate)(std::int64_t rows, std::int64_t width, T* scores, T* max, T* sum, T* factor);
+    // The same for the n scores of one query.
+    bool (*accumulate_row)(std::int64_t n, T* scores, T* max, T* sum, T* factor);
     // x[r * x_row + c] *= factors[r]
     void (*scale_rows)(std::int64_t rows, std::int64_t cols, T* x, std::int64_t x_row,
                        const T* factors);

@@ -15,6 +15,7 @@ namespace {
 constexpr Index kMostChunks = 16;
 constexpr Index kMostPartials = 4 << 20;  // numbers, of all chunks
 constexpr Index kDepth = 512;
+constexpr Index kChunkDepth = 128;  // positions from which a chunk is worth sums of its own
 
 Index divide_up(Index a, Index b) { return (a + b - 1) / b; }
 
@@ -56,7 +57,8 @@ void convolve_weight(const ConvShape& shape, const T* big, const T* small, T* dw
 
     const Index part = c.groups * taps * lanes;
     const Index fitting = std::max<Index>(kMostPartials / std::max<Index>(part, 1), 1);
-    const Index slabs_each = divide_up(slabs.total, std::min(kMostChunks, fitting));
+    const Index worth = std::max<Index>(c.items * plane / kChunkDepth, 1);
+    const Index slabs_each = divide_up(slabs.total, std::min({kMostChunks, fitting, worth}));
     const Index chunks = divide_up(slabs.total, slabs_each);
     const Array parts = Array::zeros({chunks, part}, kDType<T>);
     const Array side_sums = Array::zeros({chunks, c.groups * lanes}, DType::F64);

@@ -178,7 +178,10 @@ void write_each(T* x, const PickPlan& plan, const T* values, Index from_step, Wr
     };
     const double seconds_per_row = double(row) * sizeof(T) * kSecondsPerByte + 3e-9;
     const Index rows = before * picked;
-    if (before >= 8 || double(rows) * seconds_per_row < 1e-4 || picked < 64) {
+    // To group the places takes longer than to write a few bytes to each.
+    constexpr double kSecondsToGroup = 12e-9;
+    if (before >= 8 || seconds_per_row < kSecondsToGroup ||
+        double(rows) * seconds_per_row < 1e-4 || picked < 64) {
         for_ranges(before, grain_for(picked * row), seconds_per_row * double(picked),
                    [&](Index begin, Index end) {
                        for (Index p = begin; p < end; ++p) write_rows(p);

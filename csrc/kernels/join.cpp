@@ -1,6 +1,9 @@
 // Putting tensors together and laying one out anew: cat, stack, repeat, flip, roll, tril, triu,
 // diag_embed. What a view can do is not here.
+#include <bit>
+
 #include "bind/casters.h"
+#include "elementwise/loops.h"
 #include "kernels/axis_walk.h"
 
 namespace rushlight {
@@ -143,86 +146,91 @@ Array stack(const std::vector<Array>& tensors, Index dim) {
 
 // --- axes taken in another order: repeat, flip, roll ---------------------------------------------
 
-// Consecutive entries of a map that rise, or fall, by one.
+// Consecutive places of an axis, or with `falling` these from the last one back to `first`.
 struct Run {
     Index first;
     Index count;
-    bool falling;
+    bool falling = false;
 };
 
-std::vector<Run> runs_of(const std::vector<Index>& map) {
-    std::vector<Run> runs;
-    for (std::size_t i = 0; i < map.size();) {
-        std::size_t end = i + 1;
-        const bool falling = end < map.size() && map[end] == map[i] - 1;
-        const Index step = falling ? -1 : 1;
-        while (end < map.size() && map[end] == map[end - 1] + step) ++end;
-        runs.push_back({map[i], Index(end - i), falling});
-        i = end;
-    }
-    return runs;
-}
-
-// Copies a run of units of `unit` elements each; returns where the next one goes.
+// Copies a run of units of `unit` elements each.
 template <class T>
-T* copy_run(T* out, const T* from, const Run& run, Index unit) {
-    const Index count = run.count * unit;
+void copy_run(T* out, const T* from, const Run& run, Index unit) {
+    from += run.first * unit;
     if (!run.falling) {
-        copy_bytes(out, from, std::size_t(count) * sizeof(T));
+        copy_bytes(out, from, std::size_t(run.count * unit) * sizeof(T));
     } else if (unit == 1) {
-        const T* last = from - count + 1;
-        for (Index i = 0; i < count; ++i) out[i] = last[count - 1 - i];
+        loops().reverse[std::countr_zero(sizeof(T))](out, from, run.count);
     } else {
-        for (Index i = 0; i < run.count; ++i) {
-            copy_bytes(out + i * unit, from - i * unit, std::size_t(unit) * sizeof(T));
-        }
+        for (Index i = 0; i < run.count; ++i)
+            copy_bytes(out + i * unit, from + (run.count - 1 - i) * unit,
+                       std::size_t(unit) * sizeof(T));
     }
-    return out + count;
 }
 
-// result[c0, c1, ...] = x[map_of(0)[c0], map_of(1)[c1], ...]; an empty map keeps the axis as it is.
-// The maps are made after the result: what does not fit in memory fails at once.
-template <class MapOf>
-Array remap_axes(const Array& x, const Dims& shape, MapOf&& map_of) {
+// The runs again, none longer than `most`, and where in the result each begins.
+struct Piece {
+    Run run;
+    Index at;
+};
+std::vector<Piece> pieces_of(const std::vector<Run>& runs, Index most) {
+    std::vector<Piece> pieces;
+    Index at = 0;
+    for (const Run& run : runs)
+        for (Index done = 0; done < run.count; done += most) {
+            const Index count = std::min(most, run.count - done);
+            const Index first = run.falling ? run.first + run.count - done - count
+                                            : run.first + done;
+            pieces.push_back({{first, count, run.falling}, at});
+            at += count;
+        }
+    return pieces;
+}
+
+// A result whose axis d is put together from runs_of(d) of that of x; none: as it is. The runs are
+// made after the result: what does not fit in memory fails at once.
+template <class RunsOf>
+Array remap_axes(const Array& x, const Dims& shape, RunsOf&& runs_of) {
     const Array result = Array::empty(shape, x.dtype());
     if (result.numel() == 0) return result;
-    std::vector<std::vector<Index>> maps;
-    int last = -1;  // the last axis with a map
+    std::vector<std::vector<Run>> runs;
+    int last = -1;  // the last axis that changes
     for (int d = 0; d < x.ndim(); ++d) {
-        maps.push_back(map_of(d));
-        if (!maps.back().empty()) last = d;
+        runs.push_back(runs_of(d));
+        if (!runs.back().empty()) last = d;
     }
     if (last < 0) return clone(x);
     const Array source = contiguous(x);
     const Dims& strides = source.strides();
-    // Offsets of the rows in front of the last mapped axis.
+    // Offsets of the rows in front of that axis.
     std::vector<Index> rows(1, 0);
     for (int d = 0; d < last; ++d) {
+        if (runs[std::size_t(d)].empty()) runs[std::size_t(d)].push_back({0, shape[d]});
         std::vector<Index> wider;
         wider.reserve(rows.size() * std::size_t(shape[d]));
-        for (Index row : rows) {
-            for (Index i = 0; i < shape[d]; ++i) {
-                const Index c =
-                    maps[std::size_t(d)].empty() ? i : maps[std::size_t(d)][std::size_t(i)];
-                wider.push_back(row + c * strides[d]);
-            }
-        }
+        for (Index row : rows)
+            for (const Run& run : runs[std::size_t(d)])
+                for (Index i = 0; i < run.count; ++i)
+                    wider.push_back(row + (run.falling ? run.first + run.count - 1 - i
+                                                       : run.first + i) * strides[d]);
         rows = std::move(wider);
     }
-    const std::vector<Run> runs = runs_of(maps[std::size_t(last)]);
     const Index length = shape[last], unit = lanes_of(shape, last).inner;
+    const std::vector<Piece> pieces = pieces_of(runs[std::size_t(last)], grain_for(unit));
+    const Index each = Index(pieces.size());
     dispatch_size(x.itemsize(), [&]<class T>() {
         const T* from = source.data<T>();
         T* to = result.data<T>();
-        const double seconds = double(length * unit) * sizeof(T) * kSecondsPerByte + 1e-9;
-        for_ranges(Index(rows.size()), grain_for(length * unit), seconds,
+        const Index elements = std::max<Index>(1, length * unit / each);
+        const double seconds = double(elements) * sizeof(T) * kSecondsPerByte + 1e-9;
+        for_ranges(Index(rows.size()) * each, grain_for(elements), seconds,
                    [&](Index begin, Index end) {
-                       for (Index r = begin; r < end; ++r) {
-                           T* out = to + r * length * unit;
-                           for (const Run& run : runs) {
-                               out = copy_run(out, from + rows[std::size_t(r)] + run.first * unit,
-                                              run, unit);
-                           }
+                       Index r = begin / each, p = begin % each;
+                       for (Index i = begin; i < end; ++i) {
+                           const Piece& piece = pieces[std::size_t(p)];
+                           copy_run(to + (r * length + piece.at) * unit,
+                                    from + rows[std::size_t(r)], piece.run, unit);
+                           if (++p == each) ++r, p = 0;
                        }
                    });
     });
@@ -237,9 +245,9 @@ Array flip(const Array& x, const Dims& dims) {
         seen[axis] = 1;
     }
     return remap_axes(x, x.shape(), [&](int d) {
-        std::vector<Index> map(seen[d] ? std::size_t(x.size(d)) : 0);
-        for (std::size_t i = 0; i < map.size(); ++i) map[i] = Index(map.size() - 1 - i);
-        return map;
+        std::vector<Run> runs;
+        if (seen[d]) runs.push_back({0, x.size(d), true});
+        return runs;
     });
 }
 
@@ -262,9 +270,9 @@ Array roll(const Array& x, const Dims& shifts, const Dims& dims) {
     }
     return remap_axes(x, x.shape(), [&](int d) {
         const Index size = x.size(d), shift = (total[d] + size) % size;
-        std::vector<Index> map(shift != 0 ? std::size_t(size) : 0);
-        for (std::size_t i = 0; i < map.size(); ++i) map[i] = (Index(i) - shift + size) % size;
-        return map;
+        std::vector<Run> runs;
+        if (shift != 0) runs = {{size - shift, shift}, {0, size - shift}};
+        return runs;
     });
 }
 
@@ -282,13 +290,9 @@ Array repeat(const Array& x, const Dims& repeats) {
               from[d], " * ", repeats[d], " of dimension ", d, " overflows");
     }
     return remap_axes(x.reshape(from), shape, [&](int d) {
-        std::vector<Index> map;
-        if (repeats[d] == 1) return map;
-        map.reserve(std::size_t(shape[d]));
-        for (Index r = 0; r < repeats[d]; ++r) {
-            for (Index i = 0; i < from[d]; ++i) map.push_back(i);
-        }
-        return map;
+        std::vector<Run> runs;
+        if (repeats[d] != 1) runs.assign(std::size_t(repeats[d]), {0, from[d]});
+        return runs;
     });
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bind/casters.h"
+#include "elementwise/layout.h"
 #include "elementwise/loops.h"
 #include "kernels/optim.h"
 #include "runtime/parallel.h"
@@ -192,23 +193,6 @@ Step<float> narrowed(const Step<double>& step) {
     return std::bit_cast<Step<float>>(narrow);
 }
 
-// Every element has a place of its own and there are no gaps, in whatever order of the axes.
-inline bool is_dense(const Array& array) {
-    if (array.is_contiguous()) return true;
-    int axes[64];
-    int rank = 0;
-    for (int i = 0; i < array.ndim(); ++i) {
-        if (array.size(i) != 1) axes[rank++] = i;
-    }
-    std::sort(axes, axes + rank, [&](int a, int b) { return array.stride(a) < array.stride(b); });
-    Index expected = 1;
-    for (int i = 0; i < rank; ++i) {
-        if (array.stride(axes[i]) != expected) return false;
-        expected *= array.size(axes[i]);
-    }
-    return true;
-}
-
 // Whether element i of one memory block corresponds to element i of the other.
 inline bool same_layout(const Array& a, const Array& b) {
     return (a.is_contiguous() && b.is_contiguous()) || a.strides() == b.strides();
@@ -233,10 +217,7 @@ inline bool take(PyObject* param, PyObject* grad, Array& own, Array& slope) {
         slope.shape() != own.shape() || !is_dense(own)) {
         return false;
     }
-    if (!same_layout(slope, own)) {
-        if (!own.is_contiguous()) return false;
-        slope = contiguous(slope);
-    }
+    if (!same_layout(slope, own)) slope = clone(slope, own.strides());
     return true;
 }
 

@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "bind/casters.h"
+#include "elementwise/layout.h"
 #include "kernels/axis_walk.h"
 #include "runtime/generator.h"
 #include "runtime/sampling.h"
@@ -61,21 +62,6 @@ Dims memory_order(const Array& x) {
     }
     std::reverse(order.begin(), order.end());
     return order;
-}
-
-Dims inverse(const Dims& order) {
-    Dims places(order.size());
-    for (int i = 0; i < order.size(); ++i) places[int(order[i])] = i;
-    return places;
-}
-
-// Dense memory in the shape of x, with the axes in the order that x has them in memory.
-Array empty_like(const Array& x, DType dtype) {
-    if (x.is_contiguous()) return Array::empty(x.shape(), dtype);
-    const Dims order = memory_order(x);
-    Dims shape(order.size());
-    for (int i = 0; i < order.size(); ++i) shape[i] = x.size(int(order[i]));
-    return Array::empty(shape, dtype).permute(inverse(order));
 }
 
 // The parts of complex numbers as a last axis of length 2; other arrays as they are.
@@ -249,7 +235,8 @@ Array rrelu_noise(const Array& x, double lower, double upper, Generator* generat
 
 // One exponential for each weight, in the order of the weights' memory; contiguous.
 Array rivals_of(const Array& weights, Generator* generator) {
-    const Array rivals = empty_like(weights, weights.dtype());
+    const Array rivals =
+        empty_with_layout(weights.shape(), dense_strides(weights), weights.dtype());
     fill_in_place("multinomial", rivals, generator, kDear,
                   [](Generator& source, sampling::Output out) {
                       sampling::exponential(source, out, 1.0);
@@ -386,7 +373,6 @@ void bind_random(nanobind::module_& m) {
     using namespace nanobind::literals;
     bind_generator(m);
     const auto generator = "generator"_a.none() = nanobind::none();
-    m.def("empty_like", &empty_like, "x"_a, "dtype"_a);
     m.def("uniform_", &uniform, "x"_a, "from_"_a, "to"_a, generator);
     m.def("normal_", &normal, "x"_a, "mean"_a, "std"_a, generator);
     m.def("exponential_", filler("exponential_", &sampling::exponential), "x"_a, "lambd"_a,

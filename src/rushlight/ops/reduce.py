@@ -239,6 +239,8 @@ def vector_norm(input: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = Fa
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
             f"{input.dtype}"
         )
+    if ord == 2 and input.dtype.is_floating_point:
+        return _core.sqrt(_core.sum(_core.mul(input, input), dim, keepdim, None))
     size = _core.abs(input)
     if input.dtype.is_complex:
         size = _core.to_dtype(size, input.dtype.to_real())
