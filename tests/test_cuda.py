@@ -35,3 +35,18 @@ def test_streams_and_devices_are_names() -> None:
     assert cuda.default_generators == () and not cuda.memory_stats()
     with pytest.raises(RuntimeError):
         cuda.current_stream()
+
+
+def test_marks_raise_where_they_are_set() -> None:
+    from rushlight.cuda import nvtx, profiler
+
+    assert torch.cuda.nvtx is nvtx and torch.cuda.profiler is profiler
+    for call in (nvtx.range_push, nvtx.mark, nvtx.range_start, nvtx.range_end):
+        with pytest.raises(RuntimeError, match="NVTX functions not installed"):
+            call("x")
+    for make in (lambda: nvtx.range("x"), profiler.profile):
+        with pytest.raises(RuntimeError, match="NVTX|cuda"), make():
+            pass
+    for call in (nvtx.range_pop, profiler.start, profiler.stop):
+        with pytest.raises(RuntimeError, match="NVTX|cuda"):
+            call()

@@ -46,6 +46,16 @@ def test_arrays_share_memory_both_ways():
         np.asarray(rl.ones(2, requires_grad=True))
 
 
+def test_parameters_are_read_under_no_grad():
+    p = rl.ones(3, requires_grad=True)
+    for read in (lambda: p.numpy(), lambda: np.asarray(p), lambda: np.add(p, 1)):
+        with pytest.raises(RuntimeError, match="requires grad"):
+            read()
+        with rl.no_grad():
+            assert read().sum() > 0
+    assert p.numpy(force=True).sum() == 3.0
+
+
 def test_functions_of_numpy_give_tensors():
     tensor = rl.arange(4.0)
     for result in (np.sqrt(tensor), np.add(tensor, tensor), np.add.reduce(tensor), np.exp(tensor)):

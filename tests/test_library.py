@@ -224,3 +224,13 @@ def test_aten():
     assert aten.slice.Tensor(x, 1, 1).tolist() == [[1.0], [1.0]]
     with pytest.raises(OSError, match="compiled against PyTorch"):
         torch.ops.load_library("x.so")
+
+
+def test_a_triton_op_is_a_custom_op():
+    @torch.library.triton_op("test_library::twice_by_triton", mutates_args={})
+    def twice(x: torch.Tensor) -> torch.Tensor:
+        return x * 2
+
+    assert torch.ops.test_library.twice_by_triton(torch.ones(1)).item() == 2.0
+    with pytest.raises(NotImplementedError, match="Triton"):
+        torch.library.wrap_triton(print)

@@ -195,3 +195,193 @@ def test_arguments_by_name():
     assert x.swapaxes(axis0=0, axis1=1).shape == torch.swapaxes(x, 0, 1).shape == (4, 3)
     with pytest.raises(TypeError, match="indices_or_sections"):
         torch.hsplit(x)
+
+
+def test_tensors_by_dtype():
+    from rushlight.utils import _foreach_utils
+
+    x, y, z = torch.ones(2), torch.ones(2, dtype=torch.float64), torch.zeros(1)
+    group = _foreach_utils._group_tensors_by_device_and_dtype
+    groups = group([[x, y, z], [None, y, z], []], with_indices=True)
+    (single, places), (double, place) = (
+        groups[torch.device("cpu"), dtype] for dtype in (torch.float32, torch.float64)
+    )
+    assert places == [0, 2] and place == [1]
+    assert single[0][1] is z and single[1] == [None, z] and single[2] == []
+    assert double[0][0] is y and group([[x]])[torch.device("cpu"), x.dtype][1] == []
+    for wrong in ([[]], [[None]], [[x, y], [x]]):
+        with pytest.raises(RuntimeError, match="first list"):
+            group(wrong)
+    assert _foreach_utils._has_foreach_support([x, None], x.device)
+    assert not _foreach_utils._has_foreach_support([nn.Parameter(x)], x.device)
+
+
+def test_tuples_of_trees():
+    pair = pytree.SequenceKey(3)
+    for flatten, unflatten, tree in (
+        (pytree._tuple_flatten, pytree._tuple_unflatten, (1, 2)),
+        (pytree._namedtuple_flatten, pytree._namedtuple_unflatten, pair),
+    ):
+        children, context = flatten(tree)
+        again = unflatten(children, context)
+        assert children == list(tree) and again == tree and type(again) is type(tree)
+    assert pytree.tree_is_leaf(None) and not pytree.tree_is_leaf(pair)
+    assert pytree.tree_is_leaf((1,), is_leaf=lambda tree: isinstance(tree, tuple))
+
+
+def test_pieces_of_the_multivariate_normal():
+    from rushlight.distributions import multivariate_normal as pieces
+
+    precision = torch.tensor([[2.0, 0.5], [0.5, 1.0]])
+    factor = pieces._precision_to_scale_tril(precision)
+    torch.testing.assert_close(factor @ factor.mT, precision.inverse())
+    apart = torch.tensor([1.0, -2.0])
+    expected = apart @ pieces._batch_mv(precision, apart)
+    torch.testing.assert_close(pieces._batch_mahalanobis(factor, apart), expected)
+
+
+def test_reductions_as_numbers():
+    from rushlight.nn import _reduction
+
+    assert [_reduction.get_enum(name) for name in ("none", "mean", "sum")] == [0, 1, 2]
+    with pytest.raises(ValueError, match="not a valid value"):
+        _reduction.get_enum("all")
+    with pytest.warns(UserWarning, match="reduction='mean'"):
+        assert _reduction.legacy_get_string(None, None) == "mean"
+    assert _reduction.legacy_get_string(False, None, emit_warning=False) == "sum"
+    assert _reduction.legacy_get_enum(True, False, emit_warning=False) == 0
+
+
+def test_files_are_no_names_of_nn():
+    """nn.attention is the package of kernels, not the file of nn.MultiheadAttention."""
+    assert nn.attention.SDPBackend.MATH is not None
+    assert not hasattr(nn, "activation") and hasattr(nn.modules, "activation")
+
+
+def test_an_optimizer_around_another(tmp_path):
+    """One that skips Optimizer.__init__ still runs its hooks, and none twice."""
+
+    class Around(torch.optim.Optimizer):
+        def __init__(self, inner):
+            self._optimizer_step_pre_hooks = {}
+            self._optimizer_step_post_hooks = {}
+            self.inner = inner
+            self._patch_step_function()
+
+        def step(self, closure=None):
+            self._cuda_graph_capture_health_check()
+            return self.inner.step(closure)
+
+    p = nn.Parameter(torch.ones(1))
+    p.grad = torch.ones(1)
+    around = Around(torch.optim.SGD([p], lr=0.5))
+    seen = []
+    around.register_step_post_hook(lambda *args: seen.append("after"))
+    around.step()
+    assert p.item() == 0.5 and seen == ["after"]
+
+
+def test_what_optimizers_import():
+    from rushlight.optim import optimizer
+
+    real, complex_ = torch.ones(2), torch.ones(2, dtype=torch.complex64)
+    params, grads = [real, complex_], [torch.ones(2), complex_ * 2]
+    optimizer._view_as_real(params, grads)
+    assert params[0] is real and params[1].shape == grads[1].shape == (2, 2)
+    assert optimizer._get_value(real.sum()) == 2.0 and optimizer._get_value(3) == 3
+    assert optimizer._default_to_fused_or_foreach([real], False) == (False, False)
+    assert optimizer._default_to_fused_or_foreach([real], False, True) == (True, False)
+    assert optimizer._get_scalar_dtype() is torch.float32
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        _ = optimizer.nothing_like_it
+
+
+def test_projections_of_attention():
+    F = nn.functional
+    x, y = torch.randn(3, 2, 4), torch.randn(3, 2, 4)
+    weight, bias = torch.randn(12, 4), torch.randn(12)
+    for query, key, value in ((x, x, x), (x, y, y), (x, y, x)):
+        found = F._in_projection_packed(query, key, value, weight, bias)
+        parts = zip((query, key, value), weight.chunk(3), bias.chunk(3), strict=True)
+        for projection, (of, w, b) in zip(found, parts, strict=True):
+            torch.testing.assert_close(projection, F.linear(of, w, b))
+    assert F._none_or_dtype(None) is None and F._none_or_dtype(x) is torch.float32
+    assert F._mha_shape_check(x, x, x, None, None, 2)
+
+
+def test_older_names(tmp_path):
+    x = torch.arange(2)
+    assert x.type(torch.Tensor).dtype is torch.float32
+    assert nn.init._no_grad_fill_(torch.empty(1), 2.0).item() == 2.0
+
+    class Sign(torch.autograd.function.InplaceFunction):
+        @staticmethod
+        def forward(ctx, value):
+            return value.sign()
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad
+
+    w = torch.tensor([-2.0], requires_grad=True)
+    Sign.apply(w).backward()
+    assert w.grad.item() == 1.0
+    torch.save(w, tmp_path / "w")
+    restore = torch.serialization.default_restore_location
+    kept = torch.load(tmp_path / "w", map_location=lambda storage, _: restore(storage, "cpu"))
+    assert kept.item() == -2.0
+    hooked = nn.ReLU()
+    hooked.register_forward_hook(print)
+    assert repr(hooked._forward_hooks).startswith("OrderedDict(")
+
+
+def test_extensions_are_not_built():
+    from rushlight.utils import cpp_extension
+
+    assert cpp_extension.CUDA_HOME is None
+    for make in (cpp_extension.load, cpp_extension.load_inline, cpp_extension.BuildExtension):
+        with pytest.raises(NotImplementedError, match="compiled against PyTorch"):
+            make("name")
+    for make in (cpp_extension.CppExtension, cpp_extension.CUDAExtension):
+        with pytest.raises(NotImplementedError, match="compiled against PyTorch"):
+            make("name", [])
+
+
+def test_copies_on_the_same_memory():
+    import copy
+    import pickle
+
+    w = torch.ones(2, requires_grad=True)
+    y = w * 2
+    shared, again = copy.copy(y), pickle.loads(pickle.dumps(y))
+    for found in (shared, again):
+        assert found.is_leaf and found.requires_grad and found.tolist() == [2.0, 2.0]
+    shared.data[0] = 7.0
+    assert y.tolist() == [7.0, 2.0] and again.tolist() == [2.0, 2.0]
+    p = nn.Parameter(torch.ones(1))
+    p.extra, p.grad = "kept", torch.ones(1)
+    other = copy.copy(p)
+    assert type(other) is nn.Parameter and other.extra == "kept" and other.grad is None
+    lazy = copy.copy(nn.LazyLinear(3).weight)
+    assert isinstance(lazy, nn.UninitializedParameter)
+
+
+def test_sizes_are_ints():
+    size = torch.Size([torch.tensor(3), True, 2])
+    assert size == (3, 1, 2) and all(type(part) is int for part in size)
+    assert type(size[1:]) is torch.Size and torch.Size() == ()
+    with pytest.raises(TypeError, match="item 1 is 'float'"):
+        torch.Size([1, 2.0])
+
+
+def test_a_pickle_module_asks_for_everything(tmp_path):
+    import pickle
+    from fractions import Fraction
+
+    path = tmp_path / "file"
+    torch.save({"part": Fraction(1, 3)}, path)
+    assert torch.load(path, pickle_module=pickle) == {"part": Fraction(1, 3)}
+    with pytest.raises(RuntimeError, match="leave pickle_module out"):
+        torch.load(path, pickle_module=pickle, weights_only=True)
+    with pytest.raises(pickle.UnpicklingError, match="Fraction"):
+        torch.load(path)

@@ -101,8 +101,9 @@ struct Operand {
 
 // What most kernels start from: the array itself if it is contiguous (row-major), else a copy.
 Array contiguous(const Array& array);
-// A contiguous copy in fresh memory.
+// A contiguous copy in fresh memory, or one with strides that leave no gaps.
 Array clone(const Array& array);
+Array clone(const Array& array, const Dims& strides);
 // The same values in another dtype (the array itself if it has it already).
 Array cast(const Array& array, DType dtype);
 // dst[...] = src, broadcast and cast; bumps the version of dst.

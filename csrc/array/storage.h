@@ -25,6 +25,7 @@ public:
     // Grows when a write in place happens; saved tensors compare it.
     std::uint32_t version() const noexcept { return version_; }
     void bump_version() noexcept { ++version_; }
+    void reset_version() noexcept { version_ = 0; }  // before anybody else can have seen it
 
     // Once the bytes are visible outside, nothing may be read late.
     bool exported() const noexcept { return exported_; }

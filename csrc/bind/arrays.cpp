@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "bind/casters.h"
+#include "elementwise/layout.h"
 #include "elementwise/pending.h"
 #include "tape/python.h"
 
@@ -201,7 +202,7 @@ Array tensor_from_data(nb::handle data, const std::optional<DType>& dtype) {
         check_strided("tensor", as_tensor(data.ptr()));
         const Array& array = as_tensor(data.ptr())->array;
         const Array converted = cast(array, dtype.value_or(array.dtype()));
-        return converted.body() == array.body() ? clone(array) : converted;
+        return converted.body() == array.body() ? clone(array, dense_strides(array)) : converted;
     }
     NestedData nested(data.ptr());
     const DType kind = nested.has_elements ? nested.kind : default_dtype();
@@ -315,8 +316,18 @@ void bind_arrays(nb::module_& m) {
     }, "size"_a, "value"_a, "dtype"_a);
     m.def("eye", &eye, "n"_a, "m"_a, "dtype"_a);
 
-    m.def("clone", &clone, "input"_a);
+    // Fresh memory in the shape of a tensor, its axes in the same order.
+    m.def("empty_like", [](const Array& input, DType dtype) {
+        return empty_with_layout(input.shape(), dense_strides(input), dtype);
+    }, "input"_a, "dtype"_a);
+    m.def("full_like", [](const Array& input, const Scalar& value, DType dtype) {
+        const Array whole = Array::full(input.shape(), dtype, value);
+        return Array(whole.body()->storage, 0, input.shape(), dense_strides(input), dtype);
+    }, "input"_a, "value"_a, "dtype"_a);
+    m.def("clone", [](const Array& input) { return clone(input, dense_strides(input)); },
+          "input"_a);
     m.def("contiguous", &contiguous, "input"_a);
+    m.def("contiguous_clone", [](const Array& input) { return clone(input); }, "input"_a);
     m.def("to_dtype", &cast, "input"_a, "dtype"_a);
     m.def("copy_", [](const Array& dst, const Array& src) { assign(dst, src); }, "dst"_a, "src"_a);
     m.def("fill_", [](const Array& dst, const Scalar& value) { fill(dst, value); }, "dst"_a,

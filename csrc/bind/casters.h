@@ -38,7 +38,7 @@ struct type_caster<rushlight::Array> {
         return true;
     }
     static handle from_cpp(const rushlight::Array& array, rv_policy, cleanup_list*) {
-        return array ? rushlight::wrap(array) : none().release();
+        return array ? rushlight::wrap_result(array) : none().release();
     }
 };
 

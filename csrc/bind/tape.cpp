@@ -22,7 +22,7 @@ void bind_tape(nb::module_& m) {
             {"size_class", &all.size_class},           {"construct", &all.construct},
             {"add", &all.add},
             {"sum_to", &all.sum_to},                   {"cast", &all.cast},
-            {"as_strided", &all.as_strided},           {"copy_slices", &all.copy_slices},
+            {"view_again", &all.view_again},           {"copy_slices", &all.copy_slices},
             {"run_pre_hooks", &all.run_pre_hooks},     {"run_post_hooks", &all.run_post_hooks},
             {"run_leaf_hooks", &all.run_leaf_hooks},   {"accumulated", &all.accumulated},
             {"accumulate_node", &all.accumulate_node}, {"anomaly_report", &all.anomaly_report},
@@ -85,6 +85,10 @@ void bind_tape(nb::module_& m) {
         return backward_of_loss(loss.ptr());
     },
           "loss"_a);
+    m.def("set_exact_out", [](nb::handle names) { set_exact_out(names.ptr()); }, "names"_a);
+    m.def("current_backward", &current_backward);
+    m.def("backward_reaches", [](nb::handle target) { return backward_reaches(target.ptr()); },
+          "target"_a);
     // run_backward(roots, gradients, inputs, keep_graph, create_graph, accumulate)
     m.def("run_backward", [](nb::tuple roots, nb::tuple gradients, nb::tuple inputs,
                              bool keep_graph, bool create_graph, bool accumulate) {

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "elementwise/layout.h"
 #include "elementwise/pending.h"
 #include "elementwise/shapes.h"
 #include "tape/node.h"
@@ -19,6 +20,26 @@ namespace {
 
 bool has_hooks(PyObject* hooks) {
     return hooks && PyDict_Check(hooks) && PyDict_GET_SIZE(hooks) > 0;
+}
+
+// Of a tensor, or of a place in the graph: a tuple (node or leaf, number of the output).
+Edge edge_of(const PyRef& place) {
+    if (!PyTuple_Check(place.get())) return edge_to(as_tensor(place.get()));
+    return {PyRef::borrow(PyTuple_GET_ITEM(place.get(), 0)),
+            std::uint32_t(PyLong_AsUnsignedLong(PyTuple_GET_ITEM(place.get(), 1)))};
+}
+
+// Where a gradient is kept for its leaf: in the leaf's own strides, so that both are walked alike.
+Dims strides_of_grad(const Array& leaf) {
+    return is_dense(leaf) ? leaf.strides() : contiguous_strides(leaf.shape());
+}
+
+bool lies_as_grad(const Array& array, const Array& leaf) {
+    if (leaf.is_contiguous()) return array.is_contiguous();
+    const Dims strides = strides_of_grad(leaf);
+    for (int d = 0; d < array.ndim(); ++d)
+        if (array.size(d) != 1 && array.stride(d) != strides[d]) return false;
+    return true;
 }
 
 }  // namespace
@@ -39,19 +60,24 @@ public:
         capturing_ = true;
         captured_.resize(inputs.size());
         for (std::size_t i = 0; i < inputs.size(); ++i) {
-            Edge edge = edge_to(as_tensor(inputs[i].get()));
+            Edge edge = edge_of(inputs[i]);
             captures_[edge.target.get()].push_back({edge.output_nr, i});
             held_.push_back(edge.target);
         }
         find_needed(roots);
     }
 
-    void start(TensorObject* root, PyRef gradient) {
-        level_ = std::max<std::uint32_t>(level_, root->level);
-        send(edge_to(root), std::move(gradient));
+    void start(const PyRef& root, PyRef gradient) {
+        const PyObject* leveled = PyTuple_Check(root.get()) ? gradient.get() : root.get();
+        level_ = std::max<std::uint32_t>(
+            level_, reinterpret_cast<const TensorObject*>(leveled)->level);
+        Edge edge = edge_of(root);
+        roots_.push_back(edge.target);
+        send(edge, std::move(gradient));
     }
 
     std::vector<PyRef> run(bool accumulate) {
+        Innermost innermost(this);
         std::optional<GradModeGuard> plain;
         std::optional<TapeGuard> leveled;
         if (modes.levels) leveled.emplace(level_, create_graph_);
@@ -66,7 +92,35 @@ public:
         return std::move(captured_);
     }
 
+    // The pass that a hook is called by; null outside of one.
+    static BackwardRun* current() { return current_; }
+    std::uint64_t number() const { return number_; }
+
+    // Whether a gradient arrives at a node or leaf in this pass.
+    bool will_reach(PyObject* target) {
+        if (capturing_) return needed_.count(target) || captures_.count(target);
+        if (reached_.empty()) {
+            std::vector<PyObject*> stack;
+            const auto reach = [&](const PyRef& at) {
+                if (at && reached_.insert(at.get()).second && is_node(at.get()))
+                    stack.push_back(at.get());
+            };
+            for (const PyRef& root : roots_) reach(root);
+            while (!stack.empty()) {
+                const NodeObject* node = as_node(stack.back());
+                stack.pop_back();
+                for (const Edge& edge : node->edges) reach(edge.target);
+            }
+        }
+        return reached_.count(target) > 0;
+    }
+
 private:
+    struct Innermost {
+        explicit Innermost(BackwardRun* run) : before(std::exchange(current_, run)) {}
+        ~Innermost() { current_ = before; }
+        BackwardRun* before;
+    };
     struct Ready {
         std::uint64_t sequence;
         PyRef node;
@@ -87,7 +141,7 @@ private:
         std::unordered_map<PyObject*, char> state;
         std::vector<PyObject*> stack;
         for (const PyRef& root : roots) {
-            Edge edge = edge_to(as_tensor(root.get()));
+            Edge edge = edge_of(root);
             if (edge.target) {
                 held_.push_back(edge.target);
                 stack.push_back(edge.target.get());
@@ -385,10 +439,11 @@ private:
                 const Array& array = as_tensor(gradient.get())->array;
                 const bool alone = Py_REFCNT(gradient.get()) == 1 &&
                                    array.body()->ref_count() == 1 + array.body()->pending_uses &&
-                                   array.is_contiguous() &&
+                                   lies_as_grad(array, leaf->array) &&
                                    (array.is_pending() ||
                                     array.body()->storage->ref_count() == 1);
-                if (!alone) gradient = PyRef::check(wrap(clone(array)));
+                if (!alone)
+                    gradient = PyRef::check(wrap(clone(array, strides_of_grad(leaf->array))));
             }
             leaf->grad = gradient.release();
             return;
@@ -410,6 +465,11 @@ private:
         assign(have->array, pointwise(row, operands));
     }
 
+    static inline thread_local BackwardRun* current_ = nullptr;
+    static inline std::uint64_t runs_ = 0;
+    const std::uint64_t number_ = ++runs_;
+    SmallVector<PyRef, 2> roots_;
+    std::unordered_set<PyObject*> reached_;  // when somebody asks
     bool keep_graph_, create_graph_, capturing_ = false;
     std::uint32_t level_ = 0;  // of the tape that is walked
     std::vector<Ready> heap_;
@@ -423,6 +483,14 @@ private:
     std::vector<PyRef> held_;
     std::vector<PyRef> captured_;
 };
+
+std::uint64_t current_backward() {
+    return BackwardRun::current() ? BackwardRun::current()->number() : 0;
+}
+
+bool backward_reaches(PyObject* target) {
+    return BackwardRun::current() && BackwardRun::current()->will_reach(target);
+}
 
 bool reaches_open_leaf(const std::vector<PyRef>& roots) {
     std::unordered_set<PyObject*> seen;
@@ -455,7 +523,7 @@ std::vector<PyRef> run_backward(const std::vector<PyRef>& roots,
     BackwardRun run(keep_graph, create_graph);
     if (!inputs.empty()) run.capture(roots, inputs);
     for (std::size_t i = 0; i < roots.size(); ++i)
-        run.start(as_tensor(roots[i].get()), gradients[i]);
+        run.start(roots[i], gradients[i]);
     return run.run(accumulate);
 }
 
@@ -466,7 +534,7 @@ bool backward_of_loss(PyObject* loss) {
         !is_strided(root))
         return false;
     BackwardRun run(false, false);
-    run.start(root, PyRef::check(wrap(Array::scalar(Scalar(1.0), dtype))));
+    run.start(PyRef::borrow(loss), PyRef::check(wrap(Array::scalar(Scalar(1.0), dtype))));
     run.run(true);
     return true;
 }

@@ -138,25 +138,10 @@ void refresh_view(TensorObject* view) {
     const std::uint32_t version = version_of(view);
     if (view->attached_version == version && (view->node || !base->node)) return;
     if (!base->node) return;  // a leaf changed under no_grad: the view keeps its own history
-    if (view->level) {
-        adopt_history(view, PyRef::check(PyObject_CallFunctionObjArgs(
-                                callbacks().batched_view.get(), as_object(base), as_object(view),
-                                nullptr)));
-        return;
-    }
-    const Array& array = view->array;
-    PyRef shape = PyRef::check(PyTuple_New(array.ndim()));
-    PyRef strides = PyRef::check(PyTuple_New(array.ndim()));
-    for (int d = 0; d < array.ndim(); ++d) {
-        PyTuple_SET_ITEM(shape.get(), d, PyLong_FromLongLong(array.size(d)));
-        PyTuple_SET_ITEM(strides.get(), d, PyLong_FromLongLong(array.stride(d)));
-    }
-    PyRef offset = PyRef::check(PyLong_FromLongLong(array.offset()));
-    GradModeGuard guard(true);
-    PyRef fresh = PyRef::check(
-        PyObject_CallFunctionObjArgs(callbacks().as_strided.get(), as_object(base), shape.get(),
-                                     strides.get(), offset.get(), nullptr));
-    adopt_history(view, std::move(fresh));
+    const PyRef& view_again = view->level ? callbacks().batched_view : callbacks().view_again;
+    GradModeGuard guard(modes.grad || !view->level);
+    adopt_history(view, PyRef::check(PyObject_CallFunctionObjArgs(
+                            view_again.get(), as_object(base), as_object(view), nullptr)));
 }
 
 Edge edge_to(TensorObject* tensor) {

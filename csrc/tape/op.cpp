@@ -47,7 +47,7 @@ int position_of(const OpSpec& spec, PyObject* keyword) {
         for (int i = 0; i < spec.count; ++i)
             if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), "keepdim") == 0)
                 return i;
-    for (const char* first : {"x", "a", "x1"})
+    for (const char* first : {"x", "a", "x1", "input"})
         if (spec.count > 0 && PyUnicode_CompareWithASCIIString(keyword, first) == 0) return 0;
     if (spec.count > 1 && PyUnicode_CompareWithASCIIString(keyword, "x2") == 0) return 1;
     return -1;
@@ -327,12 +327,14 @@ void mark_view(PyObject* result, PyObject* source, bool several) {
 
 namespace {
 
-// A kernel in Python may return a view of what it made itself: the caller knows no base.
-void forget_base(const OpSpec* spec, PyObject* const* values, PyObject* result) {
-    if (!is_tensor(result) || !as_tensor(result)->base) return;
+// A kernel in Python may return a view of what it made itself: the caller knows no base. Nor does
+// it know of writes to that.
+void settle_result(const OpSpec* spec, PyObject* const* values, PyObject* result) {
+    if (!is_tensor(result)) return;
     for (int i = 0; i < spec->count; ++i)
         if (values[i] == result) return;
     Py_CLEAR(as_tensor(result)->base);
+    forget_writes(as_tensor(result)->array);
 }
 
 PyRef call_out_of_place(OpObject* op, PyObject* const* values) {
@@ -344,7 +346,7 @@ PyRef call_out_of_place(OpObject* op, PyObject* const* values) {
         for_each_result(result.get(),
                         [&](PyObject* item) { mark_view(item, values[0], several); });
     } else if (spec->python_body) {
-        for_each_result(result.get(), [&](PyObject* item) { forget_base(spec, values, item); });
+        for_each_result(result.get(), [&](PyObject* item) { settle_result(spec, values, item); });
     }
     if (recording && result.get() != values[0]) {
         PyRef made = record(spec, values, nullptr);
@@ -444,11 +446,7 @@ PyRef call_inplace(OpObject* op, PyObject* const* values) {
         PyRef before;
         if (uses_first(*spec, values)) {  // a formula needs the value that is about to go
             before = PyRef::check(wrap(clone(self->array)));
-            Edge edge = edge_to(self);
-            if (edge.target && is_node(edge.target.get())) {
-                as_tensor(before.get())->node = as_node(edge.target.release());
-                as_tensor(before.get())->output_nr = edge.output_nr;
-            }
+            give_history(as_tensor(before.get()), edge_to(self));
         }
         node = record(spec, values, before.get());
     }
@@ -528,6 +526,10 @@ PyRef call_sparse(OpObject* op, PyObject* const* values) {
 
 // ---- out=
 
+static PyObject* exact_out = nullptr;
+
+void set_exact_out(PyObject* names) { Py_XSETREF(exact_out, Py_NewRef(names)); }
+
 // The result written to `out`, which takes its shape; several results go to a sequence of tensors.
 PyRef write_out(const std::string& name, PyRef result, PyObject* out) {
     if (PyTuple_Check(out) || PyList_Check(out)) {
@@ -556,6 +558,12 @@ PyRef write_out(const std::string& name, PyRef result, PyObject* out) {
     check(category_of(made.dtype()) <= category_of(target->array.dtype()), name, ": result type ",
           rushlight::name_of(made.dtype()), " can't be cast to the desired output type ",
           rushlight::name_of(target->array.dtype()));
+    if (made.dtype() != target->array.dtype() && exact_out) {
+        const PyRef asked = PyRef::check(PyUnicode_FromString(name.c_str()));
+        check(PySet_Contains(exact_out, asked.get()) != 1, name, ": Expected out tensor to have ",
+              "dtype ", rushlight::name_of(made.dtype()), ", but got ",
+              rushlight::name_of(target->array.dtype()), " instead");
+    }
     if (!is_strided(target)) {
         check(made.dtype() == target->array.dtype(), name, ": result type ",
               rushlight::name_of(made.dtype()), ", but the sparse tensor given as out= is of ",

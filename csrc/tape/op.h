@@ -78,5 +78,7 @@ extern PyTypeObject* op_type;
 
 // Writes what the op `name` returned to the tensor (or tensors) given as out=, and returns that.
 PyRef write_out(const std::string& name, PyRef result, PyObject* out);
+// A set of names: of the ops that write to no other dtype than that of their result.
+void set_exact_out(PyObject* names);
 
 }  // namespace rushlight

@@ -109,7 +109,7 @@ struct Callbacks {
     PyRef size_class;        // rushlight.Size
     PyRef construct;         // (arguments of Tensor(...)) -> Tensor
     PyRef add, sum_to, cast; // ops, for gradients that are part of a graph themselves
-    PyRef as_strided;        // op: the history of a view of a tensor changed in place
+    PyRef view_again;        // (base, view): the place of the view in a base changed in place
     PyRef copy_slices;       // (node of the slice, view) -> backward of the base
     PyRef run_pre_hooks;     // (node, gradients) -> gradients
     PyRef run_post_hooks;    // (node, results, gradients) -> results
@@ -120,7 +120,7 @@ struct Callbacks {
     PyRef anomaly_trace;     // () -> str: the stack, when a node is made in anomaly mode
     PyRef call_batched;      // (op, arguments, level) -> result: an op on items of a batch
     PyRef call_each;         // (function, arguments) -> result: for each item, stacked
-    PyRef batched_view;      // (base, view): as as_strided, where both are items of a batch
+    PyRef batched_view;      // (base, view): as view_again, where both are items of a batch
     PyRef call_sparse;       // (name, op, arguments) -> result: an op on tensors of other layouts
     PyRef add_sparse;        // (grad or None, more) -> what .grad of a leaf becomes
     PyRef other_form;        // (op, arguments, keywords) of a call that fits not -> its result, or

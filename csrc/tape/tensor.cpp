@@ -313,7 +313,7 @@ PyObject* get_grad_fn(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
         TensorObject* tensor = as_tensor(self);
         if (tensor->base) refresh_view(tensor);
-        return Py_NewRef(tensor->node ? as_object(tensor->node) : Py_None);
+        return tensor->node ? show_node(tensor->node) : Py_NewRef(Py_None);
     });
 }
 
@@ -422,6 +422,11 @@ PyObject* method_bump_version(PyObject* self, PyObject*) {
     });
 }
 
+PyObject* method_forget_writes(PyObject* self, PyObject*) {
+    forget_writes(innermost(as_tensor(self))->array);
+    Py_RETURN_NONE;
+}
+
 PyObject* method_detach_item(PyObject* self, PyObject*) {
     return guarded([&] { return detach_item(as_tensor(self)); });
 }
@@ -485,6 +490,7 @@ PyMethodDef tensor_methods[] = {
     {"_set_parts", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method_set_parts)),
      METH_FASTCALL, "Makes it a tensor that is not strided: (parts, layout, shape, dtype)."},
     {"_bump_version", method_bump_version, METH_NOARGS, "Says that the data was written."},
+    {"_forget_writes", method_forget_writes, METH_NOARGS, "Says that it has just been made."},
     {"_detach_item", method_detach_item, METH_NOARGS, "The same item of a batch, no history."},
     {"_set_item", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method_set_item)),
      METH_FASTCALL, "Makes it an item: (inner, level, batched)."},

@@ -82,5 +82,17 @@ void note_refusal() noexcept;
 
 // A new Tensor without history; a new reference. Throws PythonError when out of memory.
 PyObject* wrap(Array array);
+// Of a result in fresh memory: that it was written to in several steps counts for nothing, since
+// nobody else has seen it.
+inline void forget_writes(const Array& array) {
+    Storage* storage = array.body()->storage.get();
+    if (array.body()->ref_count() == 1 && storage && storage->ref_count() == 1)
+        storage->reset_version();
+}
+// What a kernel returned.
+inline PyObject* wrap_result(const Array& array) {
+    forget_writes(array);
+    return wrap(array);
+}
 
 }  // namespace rushlight

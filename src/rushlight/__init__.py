@@ -105,7 +105,7 @@ from rushlight.ops.softmax import *
 from rushlight.ops.activation import *  # type: ignore[assignment]  # names it imports itself
 from rushlight.ops.dropout import *
 from rushlight.ops.norm import *
-from rushlight.ops.other_forms import *
+from rushlight.ops.other_forms import *  # type: ignore[assignment]  # takes more arguments
 from rushlight.ops.recurrent import *
 from rushlight.ops.batch_norm import *
 from rushlight.ops.instance_norm import *
@@ -132,6 +132,8 @@ from rushlight.ops.segments import *
 from rushlight.ops.memory import *
 from rushlight.ops.apply import *
 from rushlight.ops.layouts import *
+from rushlight.ops.rare_methods import *
+from rushlight.ops.out_dtypes import *
 from rushlight.random import (
     Generator as Generator,
     default_generator as default_generator,
@@ -307,7 +309,10 @@ if TYPE_CHECKING:  # what `_LATER` loads, for editors and type checkers
         sparse_csr_tensor as sparse_csr_tensor,
     )
     from rushlight.sparse.products import (
+        dsmm as dsmm,
+        hsmm as hsmm,
         hspmm as hspmm,
+        saddmm as saddmm,
         smm as smm,
         spmm as spmm,
         sspaddmm as sspaddmm,
@@ -399,7 +404,9 @@ _LATER = {
         ),
         "sparse.construct",
     ),
-    **dict.fromkeys(("hspmm", "smm", "spmm", "sspaddmm"), "sparse.products"),
+    **dict.fromkeys(
+        ("dsmm", "hsmm", "hspmm", "saddmm", "smm", "spmm", "sspaddmm"), "sparse.products"
+    ),
     **dict.fromkeys(
         (
             "bits16", "bits1x8", "bits2x4", "bits4x2", "bits8", "chalf", "complex32",
@@ -568,14 +575,21 @@ def numel(input: Tensor) -> Any:
     return input.numel()
 
 
-def result_type(tensor1: Any, tensor2: Any) -> dtype:
-    """The dtype that an operation on the two, tensors or numbers, would have.
+def result_type(*operands: Any, **named: Any) -> dtype:
+    """The dtype that an operation on two operands, tensors or numbers, would have.
 
     Tensors with dimensions go before 0-dim ones, and those before numbers, within one kind (bool,
-    integer, float, complex).
+    integer, float, complex). By name the first is `tensor1`, `tensor`, `scalar` or `scalar1`, the
+    second `tensor2`, `other`, `tensor` or `scalar2`.
     """
-    pair = [t._parts.values if getattr(t, "_layout", 0) else t for t in (tensor1, tensor2)]
-    return _core.result_type(pair)
+    names = {"tensor1", "tensor2", "tensor", "other", "scalar", "scalar1", "scalar2"}
+    if len(operands) + len(named) != 2 or not names.issuperset(named):
+        raise TypeError(
+            f"result_type(): takes two operands, got {len(operands)} by position and "
+            f"{sorted(named)} by name"
+        )
+    pair = (*operands, *named.values())
+    return _core.result_type([t._parts.values if getattr(t, "_layout", 0) else t for t in pair])
 
 
 def promote_types(type1: dtype, type2: dtype) -> dtype:

@@ -66,7 +66,7 @@ class TorchFinder:
         fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """How `import torch...` finds the module: that of the same name here; None for others."""
-        own = _own_name(fullname)
+        own = own_name(fullname)
         if own is None:
             return None
         if own not in sys.modules:
@@ -92,7 +92,7 @@ class TorchFinder:
             yield _distribution()
 
 
-def _own_name(name: str) -> str | None:
+def own_name(name: str) -> str | None:
     """The module that `import name` is to give, whether there is one or not."""
     known = name
     while known:  # the module itself, or a package that it is in

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
 from rushlight._core import (
@@ -23,6 +23,9 @@ from rushlight._core import (
     uint32,
     uint64,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 dtype.__doc__ = """The type of a tensor's elements: torch.float32, torch.int64 and so on.
 
@@ -53,9 +56,18 @@ def can_cast(from_: dtype, to: dtype) -> Any:
 
 
 class Size(tuple):
-    """The sizes of a tensor: a tuple of ints that prints as torch.Size and counts elements."""
+    """The sizes of a tensor: a tuple of ints that prints as torch.Size and counts elements.
+
+    Integers of other types, tensors of one integer too, become ints. Raises TypeError for the rest.
+    """
 
     __slots__ = ()
+
+    def __new__(cls, sizes: Iterable[Any] = (), /) -> Size:
+        made = tuple.__new__(cls, sizes)
+        if all(type(size) is int for size in made):
+            return made
+        return tuple.__new__(cls, [_size(size, place) for place, size in enumerate(made)])
 
     def numel(self) -> Any:
         """The product of the sizes; 1 for ()."""
@@ -70,6 +82,9 @@ class Size(tuple):
     def __add__(self, other: tuple) -> Size:
         return Size(tuple.__add__(self, tuple(other)))
 
+    def __radd__(self, other: tuple) -> Size:
+        return Size(tuple.__add__(tuple(other), self))
+
     def __mul__(self, count: Any) -> Size:
         return Size(tuple.__mul__(self, count))
 
@@ -77,10 +92,21 @@ class Size(tuple):
 
     def __getitem__(self, index: Any) -> Any:
         part = tuple.__getitem__(self, index)
-        return Size(part) if isinstance(index, slice) else part
+        return tuple.__new__(Size, part) if isinstance(index, slice) else part
 
     def __reduce__(self) -> tuple:
         return Size, (tuple(self),)
+
+
+def _size(size: Any, place: Any) -> Any:
+    from operator import index
+
+    try:
+        return index(size)
+    except TypeError:
+        raise TypeError(
+            f"torch.Size() takes an iterable of 'int' (item {place} is '{type(size).__name__}')"
+        ) from None
 
 
 class device:
@@ -181,7 +207,7 @@ LAYOUTS = (strided, sparse_coo, sparse_csr, sparse_csc)  # by the number that th
 
 
 class memory_format:
-    """A preferred order of dimensions in memory. Accepted everywhere, kept as row-major."""
+    """An order of dimensions in memory, for what makes or copies tensors."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -196,6 +196,14 @@ def optimized_execution(should_optimize: bool) -> Iterator[None]:
     yield
 
 
+class TracerWarning(Warning):
+    """For filters of warnings: nothing is traced, so nothing warns."""
+
+
+class ScriptWarning(Warning):
+    """For filters of warnings: nothing is compiled, so nothing warns."""
+
+
 def _no_program(name: str) -> NoReturn:
     raise NotImplementedError(
         f"torch.jit.{name} needs TorchScript, which rushlight has not: save state_dict() with "

@@ -353,9 +353,16 @@ def register_torch_dispatch(
     )
 
 
-def triton_op(name: str, fn: Any = None, /, **_: Any) -> Any:
-    """Raises NotImplementedError: Triton's kernels are for other devices than the CPU."""
-    raise NotImplementedError(f"torch.library.triton_op: {name}: there is no Triton for the CPU")
+def triton_op(
+    name: str,
+    fn: Callable[..., Any] | None = None,
+    /,
+    *,
+    mutates_args: str | Iterable[str],
+    schema: str | None = None,
+) -> Any:
+    """As `custom_op`: what it calls of Triton raises when it is called on a CPU."""
+    return custom_op(name, fn, mutates_args=mutates_args, schema=schema)
 
 
 def wrap_triton(triton_kernel: Any, /) -> Any:

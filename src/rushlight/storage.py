@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight.dtypes import CPU, check_device
+from rushlight.dtypes import CPU, check_device, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,124 @@ def from_file(
     return rushlight.frombuffer(_mapped(filename, bool(shared), size * kind.itemsize), dtype=kind)
 
 
-class UntypedStorage:
+class _Storage:
+    """What both kinds have in common: `_flat` is a vector on the memory."""
+
+    is_cuda = False
+    is_sparse = False
+    is_sparse_csr = False
+    is_hpu = False
+    filename: str | None = None
+
+    @property
+    def _flat(self) -> Tensor:
+        raise NotImplementedError
+
+    def _made(self, flat: Tensor) -> Any:
+        """A storage of this kind on other memory."""
+        return TypedStorage(flat)
+
+    def _text(self, kind: str) -> str:
+        lines = "\n ".join(map(str, self._flat.tolist()))
+        return f" {lines}\n[{kind} of size {self._flat.numel()}]"
+
+    @property
+    def device(self) -> Any:
+        """The CPU."""
+        return CPU
+
+    @property
+    def _cdata(self) -> int:
+        return _core.storage_id(self._flat)
+
+    def get_device(self) -> int:
+        """-1, as for all memory on the CPU."""
+        return -1
+
+    def clone(self) -> Any:
+        """A copy of the memory."""
+        return self._made(self._flat.clone())
+
+    __copy__ = clone
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        from rushlight.io.copying import deepcopy_tensor
+
+        return self._made(deepcopy_tensor(self._flat, memo))
+
+    def copy_(self, source: Any, non_blocking: bool | None = None) -> Any:
+        """Writes the elements of another storage over these, cast if need be."""
+        self._flat.copy_(source._flat)
+        return self
+
+    def fill_(self, value: Any) -> Any:
+        """Makes all elements `value`."""
+        self._flat.fill_(value)
+        return self
+
+    def __setitem__(self, index: int | slice, value: Any) -> None:
+        self._flat[index] = value
+
+    def cpu(self) -> Any:
+        """Itself: it is on the CPU."""
+        return self
+
+    def to(self, *, device: Any, non_blocking: bool = False) -> Any:
+        """Itself. Raises RuntimeError for another device than the CPU."""
+        check_device(device)
+        return self
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> Any:
+        """Raises: there is no CUDA device."""
+        check_device("cuda")
+
+    def is_pinned(self, device: Any = None) -> bool:
+        """False: there is no other device to pin memory for."""
+        return False
+
+    def is_shared(self) -> bool:
+        """Whether other processes see the memory."""
+        return self._flat.is_shared()
+
+    def share_memory_(self) -> Any:
+        """Raises: it is tensors that move to shared memory."""
+        raise RuntimeError("a storage does not move: call share_memory_() of its tensor")
+
+    def resizable(self) -> bool:
+        """False: a tensor that grows gets other memory."""
+        return False
+
+    def resize_(self, size: int) -> Any:
+        """Raises RuntimeError, but for the size that it has."""
+        if size != len(self):  # type: ignore[arg-type]
+            raise RuntimeError(
+                "Trying to resize storage that is not resizable: tensors lie in it; resize_() a "
+                "tensor"
+            )
+        return self
+
+
+def _conversion(name: str, dtype: Any) -> None:
+    """Declares the method `storage.<name>()`."""
+
+    def call(self: Any) -> TypedStorage:
+        return TypedStorage(self._flat.to(dtype))
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"The elements in {dtype}."
+    setattr(_Storage, name, call)
+
+
+for _name, _dtype in {
+    "float": _core.float32, "double": _core.float64, "half": _core.float16,
+    "bfloat16": _core.bfloat16, "int": _core.int32, "long": _core.int64, "short": _core.int16,
+    "char": _core.int8, "byte": _core.uint8, "bool": _core.bool,
+    "complex_float": _core.complex64, "complex_double": _core.complex128,
+}.items():  # fmt: skip
+    _conversion(_name, _dtype)
+
+
+class UntypedStorage(_Storage):
     """The memory of a tensor, and of all views of it: bytes without a dtype.
 
     Made by `Tensor.untyped_storage()`. It keeps the memory alive.
@@ -92,12 +209,11 @@ class UntypedStorage:
         return rushlight.frombuffer(memory, dtype=_core.uint8).untyped_storage()
 
     @property
-    def device(self) -> Any:
-        """The CPU."""
-        return CPU
+    def _flat(self) -> Tensor:
+        return _core.storage_array(self._tensor)
 
-    is_cuda = False
-    is_sparse = False
+    def _made(self, flat: Tensor) -> UntypedStorage:
+        return UntypedStorage(flat)
 
     def nbytes(self) -> int:
         """The size of the memory in bytes."""
@@ -123,10 +239,6 @@ class UntypedStorage:
         import ctypes
 
         return ctypes.addressof(ctypes.c_char.from_buffer(self._bytes))
-
-    def is_shared(self) -> bool:
-        """Whether the memory is shared with other processes."""
-        return self._tensor.is_shared()
 
     def tolist(self) -> list[int]:
         """The bytes as numbers."""
@@ -165,10 +277,10 @@ class UntypedStorage:
         return hash(_core.storage_id(self._tensor))
 
     def __repr__(self) -> str:
-        return f"torch.storage.UntypedStorage(device=cpu) of size {self.nbytes()}"
+        return self._text("torch.storage.UntypedStorage(device=cpu)")
 
 
-class TypedStorage:
+class TypedStorage(_Storage):
     """The memory of a tensor, and of all views of it, as elements of one dtype.
 
     Made by `Tensor.storage()`, the older way to look at memory. It keeps the memory alive, and
@@ -186,18 +298,22 @@ class TypedStorage:
         return self._elements.dtype
 
     @property
-    def device(self) -> Any:
-        """The CPU."""
-        return CPU
+    def _flat(self) -> Tensor:
+        return self._elements
 
-    is_cuda = False
-    is_sparse = False
+    @property
+    def _untyped_storage(self) -> UntypedStorage:
+        return self._untyped
+
+    def type(self) -> str:
+        """The old name of its type, as 'torch.FloatStorage'."""
+        return type_name(self.dtype).replace("Tensor", "Storage")
 
     def size(self) -> int:
         """The number of elements."""
         return self._elements.numel()
 
-    __len__ = size
+    __len__ = _size = size
 
     def nbytes(self) -> int:
         """The size of the memory in bytes."""
@@ -219,28 +335,12 @@ class TypedStorage:
         """The elements as numbers of Python."""
         return self._elements.tolist()
 
-    def fill_(self, value: Any) -> TypedStorage:
-        """Makes all elements `value`."""
-        self._elements.fill_(value)
-        return self
-
-    def is_pinned(self, device: Any = None) -> bool:
-        """False."""
-        return False
-
-    def is_shared(self) -> bool:
-        """Whether other processes see the memory."""
-        return self._elements.is_shared()
-
     def __getitem__(self, index: int) -> Any:
         if not isinstance(index, int):
             raise NotImplementedError(
                 f"TypedStorage: an index is a number, got {type(index).__name__}; use a tensor"
             )
         return self._elements[index].item()
-
-    def __setitem__(self, index: int | slice, value: Any) -> None:
-        self._elements[index] = value
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.tolist())
@@ -249,6 +349,4 @@ class TypedStorage:
         return object.__sizeof__(self) + self.nbytes()
 
     def __repr__(self) -> str:
-        lines = "".join(f" {value}\n" for value in self.tolist())
-        kind = f"torch.storage.TypedStorage(dtype={self.dtype}, device=cpu)"
-        return f"{lines}[{kind} of size {self.size()}]"
+        return self._text(f"torch.storage.TypedStorage(dtype={self.dtype}, device=cpu)")

@@ -119,6 +119,10 @@ class Tensor(_core.TensorBase):
     def data(self, other: Tensor) -> None:
         self._set_array(other)
 
+    def _is_view(self) -> bool:
+        """Whether it shows the memory of another tensor."""
+        return self._base is not None
+
     def detach_(self) -> Tensor:
         """Forgets how the tensor was made, in place. Raises RuntimeError for a view."""
         if self._base is not None:
@@ -173,8 +177,12 @@ class Tensor(_core.TensorBase):
         raise NotImplementedError("chalf: rushlight has no dtype torch.complex32; use .cfloat()")
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
-        """Whether elements follow each other in row-major order."""
-        return self._is_contiguous()
+        """Whether elements follow each other in row-major order, or in that of a format."""
+        if memory_format is None:
+            return self._is_contiguous()
+        from rushlight.ops.memory import lies_in
+
+        return lies_in(self, memory_format)
 
     def is_pinned(self, device: Any = None) -> bool:
         """False: there is no other device to pin memory for."""
@@ -216,10 +224,17 @@ class Tensor(_core.TensorBase):
         return dim_order(self, ambiguity_check)
 
     def new(self, *args: Any, device: Any = None) -> Tensor:
-        """The old constructor, with this tensor's dtype: of sizes, values or a tensor."""
+        """The old constructor, with this tensor's dtype: of sizes, values or a tensor.
+
+        Of a sparse tensor: of indices, values and, unless they say it, the size.
+        """
         from rushlight.tensor_types import construct
 
         check_device(device)
+        if self.is_sparse and len(args) in (2, 3) and isinstance(args[1], Tensor):
+            from rushlight.sparse.construct import sparse_coo_tensor
+
+            return sparse_coo_tensor(*args, dtype=self.dtype)
         return construct(self.dtype, args)
 
     def is_shared(self) -> bool:
@@ -281,6 +296,8 @@ class Tensor(_core.TensorBase):
             dtype = dtype_of_type(dtype)
         elif type(dtype).__name__ == "tensortype":  # torch.FloatTensor
             dtype = dtype.dtype
+        elif dtype is Tensor:
+            dtype = _core.get_default_dtype()
         elif not isinstance(dtype, _core.dtype):
             raise TypeError(f"type(): dtype must be a type, str, or dtype object, not {dtype!r}")
         return self.to(dtype)
@@ -350,6 +367,11 @@ class Tensor(_core.TensorBase):
     def __reversed__(self) -> Tensor:
         return self if self.ndim == 0 else self.flip(0)
 
+    def __copy__(self) -> Tensor:
+        from rushlight.io.copying import copy_tensor
+
+        return copy_tensor(self)
+
     def __deepcopy__(self, memo: dict) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError(
@@ -373,13 +395,13 @@ class Tensor(_core.TensorBase):
         """A NumPy array on the same memory; writes to one show in the other.
 
         Raises RuntimeError for a tensor that requires grad, unless `force`, which detaches first,
-        and TypeError for bfloat16, which NumPy does not have.
+        or under `no_grad`, and TypeError for bfloat16, which NumPy does not have.
         """
         if self._layout:
             raise TypeError(
                 f"can't convert a tensor of layout {self.layout} to numpy. Use to_dense() first."
             )
-        if self.requires_grad and not force:
+        if self.requires_grad and not force and _core.is_grad_enabled():
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
                 "instead."

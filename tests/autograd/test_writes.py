@@ -49,3 +49,42 @@ def test_empty_tensors_may_be_written_to_whatever_their_strides() -> None:
 def test_truth_values_are_not_subtracted(difference) -> None:
     with pytest.raises(RuntimeError, match="Subtraction.*bool"):
         difference(rl.tensor([True, False]))
+
+
+def _real_part(c):
+    y = c.real
+    y *= 2.5
+    y += 1
+    return c
+
+
+def _row_of_imaginary_part(c):
+    c.imag[1].mul_(3.0)
+    c.imag[:, 0] = 0.5
+    return c
+
+
+def _pairs(c):
+    pairs = rl.view_as_real(c)
+    pairs[..., 0].mul_(pairs[..., 1].exp())
+    return c
+
+
+def _complex_view(c):
+    pairs = rl.view_as_real(c).clone()
+    z = rl.view_as_complex(pairs)
+    z *= 2 - 1j
+    return pairs
+
+
+@pytest.mark.parametrize("write", [_real_part, _row_of_imaginary_part, _pairs, _complex_view])
+def test_writes_through_views_of_another_dtype(write):
+    rl.manual_seed(0)
+    x = rl.randn(3, 2, dtype=rl.complex128, requires_grad=True)
+
+    def function(x):
+        written = write((x * (1 + 2j)).sin())
+        return rl.view_as_real(written) if written.is_complex() else written
+
+    assert rl.autograd.gradcheck(function, (x,))
+    assert rl.autograd.gradgradcheck(function, (x,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 
 import pytest
 
@@ -38,7 +39,7 @@ try:
 except ImportError:
     pass
 O.SGD, O.lr_scheduler.StepLR, O.Nothing, torch.Tensor.nothing
-x.to_mkldnn()
+x.rename("N")
 other.nn.Missing
 '''
 
@@ -104,6 +105,27 @@ def test_names_that_are_there():
     for name in ("torch.nn.Linear.forward", "torch.float32.itemsize", "torch.zeros.anything"):
         assert _absent(name) is None
     assert _absent("torch.nn.modules.nothing.here") == "torch.nn.modules.nothing"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import torch.utils.data; torch.utils.data._utils.collate.default_collate",
+        "from torch.nn.attention import SDPBackend",
+        "import torch; torch.nn.attention.SDPBackend",
+        "from torch.serialization import safe_globals",
+        "import torch; torch.Tensor.of_mine = 1; torch.Tensor.of_mine",
+        "from torch.utils.tensorboard import SummaryWriter",
+    ],
+)
+def test_no_false_alarms(code, tmp_path, capsys, monkeypatch):
+    # As where the extra is not installed.
+    monkeypatch.delitem(sys.modules, "rushlight.utils.tensorboard", raising=False)
+    monkeypatch.delitem(vars(rushlight.utils), "tensorboard", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    (tmp_path / "a.py").write_text(code)
+    assert main(["check", str(tmp_path / "a.py")]) == 0
+    assert ", 0 missing" in capsys.readouterr().out
 
 
 def test_info(capsys):

@@ -217,8 +217,22 @@ def test_random_numbers() -> None:
         with pytest.raises(RuntimeError, match="randomness error mode"):
             vmap(f)(x)
     assert differ(lambda v: torch.bernoulli(v + 0.5), "different")
+    assert differ(lambda v: torch.multinomial(v + 0.5, 3), "different")
+    weights = torch.eye(4).expand(2, 4, 4)
+    drawn = vmap(lambda v: torch.multinomial(v, 2, replacement=True), randomness="different")
+    assert drawn(weights).equal(torch.arange(4).view(4, 1).expand(2, 4, 2))
+    with pytest.raises(RuntimeError, match="randomness error mode"):
+        vmap(lambda v: torch.multinomial(v, 1))(weights)
+    with pytest.raises(RuntimeError, match="1 or 2|1-d|dimension"):
+        drawn(torch.ones(2, 3, 3, 3))
     rates = vmap(lambda v: torch.nn.functional.dropout(v + 1, 0.25), randomness="different")(x)
     assert 0.2 < (rates == 0).float().mean().item() < 0.3
+
+
+def test_one_hot() -> None:
+    labels = torch.tensor([[0, 2], [1, 1]])
+    found = vmap(lambda v: torch.nn.functional.one_hot(v, 3))(labels)
+    assert found.equal(torch.nn.functional.one_hot(labels, 3))
 
 
 def test_debug_unwrap() -> None:

@@ -184,6 +184,38 @@ def test_getattr_of_a_subclass_can_call_that_of_module():
     assert Net().fc1.weight.shape == (3, 4)
 
 
+def test_getattr_of_a_subclass_is_asked_for_every_entry():
+    asked = []
+
+    class Watched(nn.Linear):
+        def __getattr__(self, name):
+            asked.append(name)
+            return super().__getattr__(name)
+
+    layer = Watched(2, 3)
+    layer.register_buffer("count", rl.zeros(1))
+    layer.inner = nn.ReLU()
+    for name in ("weight", "count", "inner"):
+        asked.clear()
+        assert getattr(layer, name) is not None and asked == [name]
+    asked.clear()
+    layer(rl.ones(1, 2))
+    assert asked == ["weight", "bias"]
+    layer.weight = nn.Parameter(rl.ones(3, 2))
+    assert "weight" not in layer.__dict__ and layer.weight.sum() == 6.0
+    assert "weight" not in copy.deepcopy(layer).__dict__
+    del layer.inner
+    with pytest.raises(AttributeError, match="'Watched' object has no attribute 'inner'"):
+        _ = layer.inner
+
+    plain = nn.Linear(2, 3)  # a class that is given later decides as well
+    plain.__class__ = Watched
+    asked.clear()
+    assert plain.weight.shape == (3, 2) and asked == ["weight"]
+    plain.__class__ = nn.Linear
+    assert plain.weight.shape == (3, 2) and asked == ["weight"]
+
+
 def test_registration_errors():
     m = nn.Module()
     cases = [

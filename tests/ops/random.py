@@ -39,7 +39,7 @@ Row("bernoulli", lambda make: [case(make(2, 3, low=0, high=1)), case(make(2, 3, 
     check=of_shape(2, 3, low=0, high=1), covers=("_bernoulli", "_bernoulli_number"), **ONCE,
     errors=((RuntimeError, "", lambda rl: rl.bernoulli(rl.ones(2) * 2)),))  # fmt: skip
 Row("multinomial", lambda make: [case(make(2, 4, low=0.1, high=1), 3)],
-    check=of_shape(2, 3, low=0, high=3, dtype="int64"), **ONCE)  # fmt: skip
+    check=of_shape(2, 3, low=0, high=3, dtype="int64"), covers=("_multinomial",), **ONCE)  # fmt: skip
 Row("poisson", lambda make: [case(make(2, 3, low=0, high=3))],
     check=of_shape(2, 3, low=0, high=40), covers=(
         "_standard_gamma", "_sample_dirichlet", "_standard_gamma_grad", "_dirichlet_grad",

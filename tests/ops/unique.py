@@ -21,7 +21,7 @@ def _values(make):
             case(x, dim=1, return_counts=True)]  # fmt: skip
 
 
-Row("unique", _values, _unique, **NONE)
+Row("unique", _values, _unique, covers=("_unique2", "_unique_dim"), **NONE)
 
 
 def _runs(x, return_inverse=False, return_counts=False, dim=None):
@@ -36,4 +36,5 @@ def _runs(x, return_inverse=False, return_counts=False, dim=None):
 
 
 Row("unique_consecutive", lambda make: [c for c in _values(make) if "dim" not in c.kwargs
-                                        and len(c.args) == 1], _runs, **NONE)  # fmt: skip
+                                        and len(c.args) == 1], _runs,
+    covers=("_unique_consecutive", "_unique_consecutive_dim"), **NONE)  # fmt: skip

@@ -411,3 +411,5 @@ def test_repr():
         "    foreach: None\n    fused: None\n    lr: 0.1\n    maximize: False\n"
         "    momentum: 0\n    nesterov: False\n    weight_decay: 0\n)"
     )
+    opt.add_param_group({"params": parameter(2.0)})
+    assert "    weight_decay: 0\n\nParameter Group 1\n    dampening: 0\n" in repr(opt)

@@ -146,6 +146,9 @@ def test_products_against_dense():
         assert rl.allclose((matrix @ matrix.t()).to_dense(), a @ a.t())
         assert rl.allclose(rl.addmm(rl.ones(30, 70).double(), matrix, b, beta=2), a @ b + 2)
     assert rl.allclose(rl.hspmm(x, b).to_dense(), a @ b)
+    same = x.new(x._indices(), x._values(), x.shape)
+    assert same.is_sparse and same.to_dense().equal(x.to_dense())
+    assert rl.allclose(rl.hsmm(x, b).to_dense(), a @ b) and rl.allclose(rl.dsmm(x, b), a @ b)
     assert rl.allclose(rl.smm(x, b).to_dense(), a @ b)
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         x @ rl.ones(3, 3).double()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["FakeTensor", "FakeTensorMode", "is_fake"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["FakeTensor", "FakeTensorMode", "is_fake", "unset_fake_temporarily"]
 
 
 class FakeTensor:
@@ -29,3 +33,9 @@ class FakeTensorMode:
 def is_fake(x: Any) -> bool:
     """False: no tensor is without numbers."""
     return False
+
+
+@contextmanager
+def unset_fake_temporarily() -> Iterator[None]:
+    """A block without fake tensors, as all are: it yields what was on, None."""
+    yield None

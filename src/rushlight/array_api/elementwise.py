@@ -104,7 +104,7 @@ trunc = _unary("trunc")
 
 def _floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
     """x1 / x2, rounded down; with infinities what rounding the quotient gives."""
-    rounded = rl.floor_divide(x1, x2)
+    rounded = rl.floor_divide(x1.detach(), x2.detach())  # flat, and floor() below says so
     if not rounded.dtype.is_floating_point:
         return rounded
     return rl.where(rl.isfinite(x1) & rl.isfinite(x2), rounded, rl.floor(x1 / x2))

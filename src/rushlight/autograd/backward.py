@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
+from rushlight.autograd.graph import AccumulateGrad, GradientEdge
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -21,10 +22,41 @@ def set_backward_call(call: Any) -> None:
 
 
 def _as_tuple(value: Any) -> tuple:
-    return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
+    alone = value is None or isinstance(value, (Tensor, GradientEdge))
+    return (value,) if alone else tuple(value)
+
+
+def _place(value: Any) -> Any:
+    """What the engine takes for a tensor or a place in the graph."""
+    if isinstance(value, Tensor):
+        return value
+    return getattr(value.node, "variable", value.node), value.output_nr
+
+
+def _metadata(root: Any) -> Any:
+    """The tensor, or what is known of the one whose place it is: both have a shape and a dtype."""
+    if isinstance(root, Tensor):
+        return root
+    if isinstance(root.node, AccumulateGrad):
+        return root.node.variable
+    return root.node._input_metadata[root.output_nr]
+
+
+def _check_wanted(name: str, tensor: Any) -> None:
+    if isinstance(tensor, GradientEdge):
+        return
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name}(): inputs must be tensors, not {type(tensor).__name__}")
+    if not tensor.requires_grad:
+        raise RuntimeError(
+            "One of the differentiated Tensors does not require grad: call requires_grad_() on "
+            "the input before it is used"
+        )
 
 
 def _check_root(root: Any) -> None:
+    if isinstance(root, GradientEdge):
+        return
     if not isinstance(root, Tensor):
         raise TypeError(f"backward() takes tensors, not {type(root).__name__}")
     if not root.requires_grad:
@@ -35,10 +67,11 @@ def _check_root(root: Any) -> None:
         )
 
 
-def _root_gradient(root: Tensor, gradient: Any) -> Tensor:
+def _root_gradient(root: Any, gradient: Any) -> Tensor:
     """The gradient to start from: given, or 1 for a tensor of one element."""
+    root = _metadata(root)
     if gradient is None:
-        if root.numel() != 1:
+        if root.shape.numel() != 1:
             raise RuntimeError(
                 "grad can be implicitly created only for scalar outputs, but the output has shape "
                 f"{list(root.shape)}: reduce it (loss.mean()), or pass gradient="
@@ -47,7 +80,9 @@ def _root_gradient(root: Tensor, gradient: Any) -> Tensor:
             raise RuntimeError(
                 f"grad can be implicitly created only for real scalar outputs but got {root.dtype}"
             )
-        return _core.one_like(root)
+        if isinstance(root, Tensor):
+            return _core.one_like(root)
+        return _core.full(root.shape, 1, root.dtype)
     if not isinstance(gradient, Tensor):
         raise TypeError(
             f"gradients can be either Tensors or None, but got {type(gradient).__name__}"
@@ -64,6 +99,18 @@ def _root_gradient(root: Tensor, gradient: Any) -> Tensor:
             f"a dtype of {root.dtype}."
         )
     return gradient
+
+
+def _zeros(of: Any, requires_grad: bool) -> Tensor:
+    from rushlight.ops.create import zeros, zeros_like
+
+    if isinstance(of, Tensor):
+        return zeros_like(of, requires_grad=requires_grad)
+    return zeros(of.shape, dtype=of.dtype, requires_grad=requires_grad)
+
+
+def _walk(roots: tuple, start: tuple, wanted: tuple, *rest: bool) -> tuple:
+    return _run(tuple(map(_place, roots)), start, tuple(map(_place, wanted)), *rest)
 
 
 def _start(tensors: tuple, gradients: Any) -> tuple:
@@ -97,13 +144,12 @@ def backward(
     if inputs is not None and not wanted:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     for tensor in wanted:
-        if not tensor.requires_grad:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
+        _check_wanted("backward", tensor)
     start = _start(roots, grad_tensors if grad_tensors is not None else grad_variables)
     keep = create_graph if retain_graph is None else retain_graph
-    results = _run(roots, start, wanted, keep, create_graph, True)
+    results = _walk(roots, start, wanted, keep, create_graph, True)
     for tensor, gradient in zip(wanted, results):  # leaves were filled by the engine
-        if not tensor.is_leaf and gradient is not None:
+        if isinstance(tensor, Tensor) and not tensor.is_leaf and gradient is not None:
             tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
 
 
@@ -170,30 +216,22 @@ def grad(
     if not wanted:
         raise ValueError("grad requires non-empty inputs.")
     for tensor in wanted:
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"grad(): inputs must be tensors, not {type(tensor).__name__}")
-        if not tensor.requires_grad:
-            raise RuntimeError(
-                "One of the differentiated Tensors does not require grad: call requires_grad_() "
-                "on the input before it is used"
-            )
+        _check_wanted("grad", tensor)
     keep = create_graph if retain_graph is None else retain_graph
     results: Any
     if is_grads_batched:
         results = _grad_batch(roots, wanted, grad_outputs, keep, create_graph)
     else:
         start = _start(roots, grad_outputs)
-        results = _run(roots, start, wanted, keep, create_graph, False)
+        results = _walk(roots, start, wanted, keep, create_graph, False)
     if not allow_unused and None in [r if r is None else 0 for r in results]:
         raise RuntimeError(
             "One of the differentiated Tensors appears to not have been used in the graph. Set "
             "allow_unused=True if this is the desired behavior."
         )
     if materialize_grads:
-        from rushlight.ops.create import zeros_like
-
         return tuple(
-            zeros_like(tensor, requires_grad=create_graph) if result is None else result
-            for tensor, result in zip(wanted, results)
+            _zeros(of, create_graph) if result is None else result
+            for of, result in zip(map(_metadata, wanted), results)
         )
     return results

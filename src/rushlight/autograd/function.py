@@ -355,6 +355,10 @@ class Function:
         return outputs[0]
 
 
+class InplaceFunction(Function):
+    """A Function, by the older name of those that may write in place."""
+
+
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
     """Marks a backward that is computed outside the tape: differentiating it again is an error."""
     import functools

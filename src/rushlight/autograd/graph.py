@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import weakref
+from collections import namedtuple
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight._core import Node as Node
+from rushlight._core import Node
+from rushlight.autograd.saved import (
+    allow_mutation_on_saved_tensors,
+    disable_saved_tensors_hooks,
+    increment_version,
+    save_on_cpu,
+    saved_tensors_hooks,
+)
+from rushlight.dtypes import CPU
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
+
+
+__all__ = [
+    "GradientEdge",
+    "Node",
+    "allow_mutation_on_saved_tensors",
+    "disable_saved_tensors_hooks",
+    "get_gradient_edge",
+    "increment_version",
+    "register_multi_grad_hook",
+    "save_on_cpu",
+    "saved_tensors_hooks",
+]
 
 
 class RemovableHandle:
@@ -172,11 +194,7 @@ def _run_post_hooks(node: Node, results: tuple, gradients: tuple) -> tuple:
 
 
 def _run_leaf_hooks(leaf: Tensor, gradient: Tensor) -> Tensor:
-    for hook in list(leaf._leaf_hooks.values()):
-        result = hook(gradient)
-        if result is not None:
-            gradient = _checked(result, gradient)
-    return gradient
+    return _run_hooks(leaf._leaf_hooks, gradient)
 
 
 def _accumulated(leaf: Tensor) -> None:
@@ -188,9 +206,15 @@ class AccumulateGrad:
     """Stands for a leaf where a graph is looked at: `grad_fn.next_functions` ends in these."""
 
     next_functions: tuple = ()
+    requires_grad = True
 
     def __init__(self, variable: Tensor) -> None:
         self.variable = variable
+        self.metadata: dict = {}
+
+    @property
+    def _input_metadata(self) -> tuple[_Metadata, ...]:
+        return (_Metadata(self.variable.shape, self.variable.dtype),)
 
     def name(self) -> str:
         """"torch::autograd::AccumulateGrad", as in PyTorch."""
@@ -221,6 +245,119 @@ class AccumulateGrad:
         return f"<AccumulateGrad object at {id(self.variable):#x}>"
 
 
+# ---- places in the graph
+
+GradientEdge = namedtuple("GradientEdge", "node output_nr ownership_token", defaults=(None,))
+GradientEdge.__doc__ = """A place in the graph: one output of a node, or a leaf.
+
+`backward()` and `grad()` take it in place of the tensor that it is the gradient of.
+"""
+
+
+def get_gradient_edge(tensor: Tensor) -> GradientEdge:
+    """The place of a tensor in the graph; it keeps the graph alive, but not the tensor's data.
+
+    Raises RuntimeError for a tensor that does not require grad.
+    """
+    if not tensor.requires_grad:
+        raise RuntimeError(
+            "It is not possible to get the gradient edge for a Tensor that does not require "
+            "gradients: call requires_grad_() on it before it is used"
+        )
+    node = AccumulateGrad(tensor) if tensor.grad_fn is None else tensor.grad_fn
+    return GradientEdge(node, tensor.output_nr)
+
+
+class _Metadata:
+    """The shape, dtype and device of a node's output."""
+
+    def __init__(self, shape: Any, dtype: Any) -> None:
+        self.shape, self.dtype, self.device = shape, dtype, CPU
+        self.is_nested_tensor = self.is_cpp_nested_tensor = False
+
+
+def _input_metadata(self: Node) -> tuple[_Metadata, ...]:
+    return tuple(_Metadata(*output) for output in self._outputs)
+
+
+def _sequence_nr(self: Node) -> int:
+    return self._sequence_nr_
+
+
+def _register_hook_dict(self: Node, hooks: dict) -> None:
+    """Calls the hooks of a dict with the gradient of the first output."""
+    _add_pre_hook(self, _TENSOR, 0, lambda gradient: _run_hooks(hooks, gradient))
+
+
+def _run_hooks(hooks: dict, gradient: Tensor) -> Tensor:
+    for hook in list(hooks.values()):
+        result = hook(gradient)
+        if result is not None:
+            gradient = _checked(result, gradient)
+    return gradient
+
+
+Node._input_metadata = property(_input_metadata, doc="What it takes gradients of.")
+Node._sequence_nr = _sequence_nr
+Node._register_hook_dict = _register_hook_dict
+Node.requires_grad = True
+
+
+def register_multi_grad_hook(
+    tensors: Sequence[Tensor], fn: Callable[[Any], None], *, mode: str = "all"
+) -> RemovableHandle:
+    """Calls `fn` once in every backward that reaches one of several tensors.
+
+    Args:
+        tensors: each requires grad.
+        fn: takes the gradients in the order of the tensors, None for those that are not reached;
+            with `mode` "any", one gradient.
+        mode: "all" waits for the gradients of all tensors that are reached, "any" for the first.
+
+    Returns a handle whose `remove()` takes the hook away.
+    """
+    if mode not in ("all", "any"):
+        raise ValueError(f"register_multi_grad_hook: mode must be 'all' or 'any', got {mode!r}")
+    places = [tensor if tensor.grad_fn is None else tensor.grad_fn for tensor in tensors]
+    arrived: dict[int, list] = {}  # by backward: the gradients
+    missing: dict[int, int] = {}  # and how many of them are to come
+    last = [0]
+
+    def hook_of(index: int) -> Callable[[Tensor], None]:
+        def hook(gradient: Tensor) -> None:
+            number = _core.current_backward()
+            if mode == "any":
+                if last[0] != number:
+                    last[0] = number
+                    fn(gradient)
+                return
+            if number not in missing:
+                missing[number] = sum(map(_core.backward_reaches, places))
+                arrived[number] = [None] * len(places)
+            arrived[number][index] = gradient
+            missing[number] -= 1
+            if not missing[number]:
+                del missing[number]
+                fn(arrived.pop(number))
+
+        return hook
+
+    return _Handles([t.register_hook(hook_of(i)) for i, t in enumerate(tensors)])
+
+
+class _Handles(RemovableHandle):
+    """Several handles as one."""
+
+    def __init__(self, handles: Sequence[RemovableHandle]) -> None:
+        super().__init__({})
+        self._handles = tuple(handles)
+
+    def remove(self) -> None:
+        """Takes all hooks away."""
+        for handle in self._handles:
+            handle.remove()
+
+
 # ---- in-place operations on views
 
 
@@ -231,9 +368,10 @@ def _copy_slices(node: Node, view: Tensor) -> Node:
     out for the view's old value takes its place.
     """
     base = view._base
-    shape, strides = tuple(view.shape), view.stride()
+    dtype, shape, strides = view.dtype, tuple(view.shape), view.stride()
     base_shape, base_strides = tuple(base.shape), base.stride()
-    offset = view.storage_offset() - base.storage_offset()
+    start = base.storage_offset() * base.dtype.itemsize // dtype.itemsize
+    offset = view.storage_offset() - start
 
     def as_base(gradient: Tensor) -> Tensor:
         """A copy of the gradient, laid out in memory as the base is."""
@@ -241,14 +379,19 @@ def _copy_slices(node: Node, view: Tensor) -> Node:
 
         return empty_strided(base_shape, base_strides, dtype=gradient.dtype).copy_(gradient)
 
-    def backward(gradient: Tensor) -> tuple:
+    def as_view(memory: Tensor) -> Tensor:
+        """The part of what is laid out as the base that lies under the view."""
+        from rushlight.ops.complex import retyped
         from rushlight.ops.shape import as_strided
 
+        return as_strided(retyped(memory, dtype), shape, strides, offset)
+
+    def backward(gradient: Tensor) -> tuple:
         if gradient is None:
             return (None,) * len(node.next_functions)
-        results = node(as_strided(as_base(gradient), shape, strides, offset))
+        results = node(as_view(as_base(gradient)))
         remaining = as_base(gradient)
-        under_view = as_strided(remaining, shape, strides, offset)
+        under_view = as_view(remaining)
         if results[0] is None:
             under_view.fill_(0)
         else:
@@ -256,40 +399,6 @@ def _copy_slices(node: Node, view: Tensor) -> Node:
         return (remaining, *results[1:])
 
     return Node(backward, "CopySlices", (), ())
-
-
-# ---- saved_tensors_hooks
-
-
-class saved_tensors_hooks:
-    """Inside, tensors kept for backward go through `pack_hook`, and come back by `unpack_hook`."""
-
-    _active: list = []  # noqa: RUF012  one list for the process, shared with the core
-
-    def __init__(self, pack_hook: Callable, unpack_hook: Callable) -> None:
-        self.pack_hook = pack_hook
-        self.unpack_hook = unpack_hook
-
-    def __enter__(self) -> None:
-        self._active.append((self.pack_hook, self.unpack_hook))
-        _core.set_saved_tensor_hooks(self._active)
-
-    def __exit__(self, *exc: object) -> None:
-        self._active.pop()
-        _core.set_saved_tensor_hooks(self._active or None)
-
-
-class save_on_cpu(saved_tensors_hooks):
-    """Keeps saved tensors on the CPU, where they are. A context manager without effect."""
-
-    def __init__(self, pin_memory: bool = False, device_type: str = "cpu") -> None:
-        super().__init__(lambda tensor: tensor, lambda tensor: tensor)
-
-
-def increment_version(tensor: Tensor | Iterator[Tensor]) -> None:
-    """Says that the data of a tensor was changed where autograd could not see it."""
-    for one in (tensor,) if isinstance(tensor, Tensor) else tensor:
-        one._bump_version()
 
 
 # ---- anomaly mode

@@ -101,7 +101,7 @@ def _check_file(path: Path, show_all: bool) -> int:
     notes: list[tuple[int, str]] = []
     for use in reader.uses:
         absent = _absent(use.name)
-        if absent is None:
+        if absent is None or absent in reader.given:
             continue
         (notes if use.guarded else missing).append((use.line, absent))
     for line, name in sorted(set(missing)):
@@ -127,6 +127,7 @@ class _Reader(ast.NodeVisitor):
     def __init__(self) -> None:
         self.uses: list[_Use] = []
         self.notes: list[tuple[int, str]] = []
+        self.given: set[str] = set()
         self._names: dict[str, str] = {}  # name in the script: path below torch
         self._guards = 0
 
@@ -183,7 +184,10 @@ class _Reader(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         path = self._path(node)
         if path is not None:
-            self._use(node, path)
+            if isinstance(node.ctx, ast.Load):
+                self._use(node, path)
+            else:
+                self.given.add(path)  # the script puts it there itself
             return  # the whole chain is one name
         if node.attr in _OTHER_METHODS and isinstance(node.ctx, ast.Load):
             self._method(node)
@@ -269,8 +273,10 @@ def _module(path: str) -> Any:
     """The module of rushlight for one of torch; None if there is none."""
     from importlib import import_module
 
+    from rushlight.as_torch import own_name
+
     try:
-        return import_module("rushlight" + path[len("torch") :])
+        return import_module(own_name(path) or path)
     except ImportError:
         return None
 
@@ -296,6 +302,8 @@ def _absent(path: str) -> str | None:
         known = f"{known}.{part}"
         try:
             inner = getattr(found, part)
+        except ImportError:
+            return None  # it is there, and its import says which package it needs
         except AttributeError:
             inner = _module(known) if isinstance(found, ModuleType) else None
             if inner is None:

@@ -121,7 +121,7 @@ def get_arch_list() -> list[str]:
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name in ("amp", "streams"):
+    if name in ("amp", "nvtx", "profiler", "streams"):
         return import_module(f"rushlight.cuda.{name}")
     if name == "_initialized":
         return False

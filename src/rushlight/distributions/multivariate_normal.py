@@ -29,6 +29,16 @@ def squared_mahalanobis(factor: Tensor, apart: Tensor) -> Tensor:
     return solved.squeeze(-1).square().sum(-1)
 
 
+def factor_of_precision(P: Tensor) -> Tensor:
+    """The Cholesky factor of the inverse of a positive definite P (*, n, n)."""
+    return factor_of("precision_matrix", P)
+
+
+# By PyTorch's names of them, libraries make other distributions.
+_batch_mv, _batch_mahalanobis = product_with_vectors, squared_mahalanobis
+_precision_to_scale_tril = factor_of_precision
+
+
 class MultivariateNormal(ScaleMatrix, Distribution):
     """The normal distribution of vectors.
 

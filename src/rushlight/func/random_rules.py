@@ -93,21 +93,35 @@ for _name in ("uniform_", "normal_", "exponential_", "cauchy_", "log_normal_", "
       "_sample_dirichlet")  # fmt: skip
 def _sample(op: Any, arguments: tuple, frame: Frame) -> Any:
     """Samples whose parameters are tensors: they differ between items, so the samples do."""
+    from rushlight.tensor import Tensor
+
+    values = [
+        lifted(value, frame) if isinstance(value, Tensor) else value for value in arguments
+    ]
+    return wrapped(_drawn(op, values, frame), frame)
+
+
+@rule("_multinomial")
+def _multinomial(op: Any, arguments: tuple, frame: Frame) -> Any:
+    """Rows of weights that differ between items: all are drawn from as rows of one matrix."""
+    weights, *rest = arguments
+    rows = lifted(weights, frame)
+    if rows.ndim > 3:  # told as for one item
+        rows = rows.select(0, 0)
+        return _drawn(op, [rows, *rest], frame)
+    drawn = _drawn(op, [rows.reshape(-1, rows.shape[-1]), *rest], frame)
+    return wrapped(drawn.view(*rows.shape[:-1], -1), frame)
+
+
+def _drawn(op: Any, values: list[Any], frame: Frame) -> Any:
     _check(frame, op.__name__.lstrip("_"))
     if frame.randomness == "same":
         raise RuntimeError(
             f"vmap: {op.__name__.lstrip('_')} with parameters that differ between items cannot be "
             "the same for all; use randomness='different'"
         )
-    from rushlight.tensor import Tensor
-
-    values = [
-        lifted(value, frame) if isinstance(value, Tensor) else value for value in arguments
-    ]
     refused = _core.refuse_draws(False)
     try:
-        return wrapped(op(*values), frame)
+        return op(*values)
     finally:
         _core.refuse_draws(refused)
-
-

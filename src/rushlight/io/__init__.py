@@ -93,7 +93,7 @@ def load(
     map_location: Any = None,
     pickle_module: Any = None,
     *,
-    weights_only: bool | None = True,
+    weights_only: bool | None = None,
     mmap: bool | None = None,
     **pickle_load_args: Any,
 ) -> Any:
@@ -107,9 +107,9 @@ def load(
         f: a path, or a binary file object with ``read`` and ``seek``.
         map_location: where tensors go. There is one device, so ``"cpu"`` (or a device, dict or
             function that says so) matters only for files that were saved on another device.
-        pickle_module: not available; there is one format.
+        pickle_module: None, or the module `pickle`, which asks for ``weights_only=False``.
         weights_only: False unpickles everything, **which runs whatever code the file asks for**:
-            only for files of your own.
+            only for files of your own. None is True, unless there is a `pickle_module`.
         mmap: leave the storages in the file and map them into memory (copy on write). ``f`` must be
             a path, and the file must stay as it is. **The checksums of the storages are not
             verified**, since that would read them all: :func:`verify` does when it suits.
@@ -132,6 +132,10 @@ def load(
     """
     from rushlight.io.loading import load_object
 
+    if pickle_module is not None and weights_only:
+        raise RuntimeError(
+            "load: weights_only=True reads a file without a pickle module: leave pickle_module out"
+        )
     if pickle_module is not None and getattr(pickle_module, "__name__", "") != "pickle":
         raise NotImplementedError(
             f"load: pickle_module={pickle_module!r} is not supported; leave it out"
@@ -139,7 +143,7 @@ def load(
     return load_object(
         f,
         map_location,
-        weights_only=weights_only is None or weights_only,
+        weights_only=pickle_module is None if weights_only is None else weights_only,
         mmap=bool(mmap),
         pickle_load_args=pickle_load_args,
     )
@@ -162,6 +166,14 @@ def verify(f: Readable) -> None:
     from rushlight.io.loading import verify_file
 
     verify_file(f)
+
+
+def default_restore_location(storage: Any, location: str) -> Any:
+    """The storage itself, for a `map_location`. Raises RuntimeError for another device."""
+    from rushlight.dtypes import check_device
+
+    check_device(location)
+    return storage
 
 
 def __getattr__(name: str) -> Any:

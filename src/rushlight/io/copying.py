@@ -11,12 +11,15 @@ if TYPE_CHECKING:
 
 
 def deepcopy_tensor(tensor: Tensor, memo: dict) -> Tensor:
-    """A copy of a leaf with its own memory, its grad and its attributes."""
+    """A copy of a leaf with its own memory, its grad and its attributes.
+
+    The memory is copied as a whole, and once: tensors that share it do so as copies too.
+    """
     import copy
 
     cls: Any = type(tensor)
     source = tensor.detach()
-    result = cls.__new__(cls, source.clone() if source._layout else _core.clone(source))
+    result = cls.__new__(cls, source.clone() if source._layout else _in_copied(source, memo))
     memo[id(tensor)] = result
     result.requires_grad = tensor.requires_grad
     if tensor.grad is not None:
@@ -26,12 +29,31 @@ def deepcopy_tensor(tensor: Tensor, memo: dict) -> Tensor:
     return result
 
 
+def _in_copied(source: Tensor, memo: dict) -> Tensor:
+    """The same elements in the copy of their memory."""
+    copies = memo.setdefault("rushlight", {})
+    memory = copies.get(_core.storage_id(source))
+    if memory is None:
+        memory = _core.contiguous_clone(_core.storage_array(source))
+        copies[_core.storage_id(source)] = memory
+    return _core.reinterpret(
+        memory, source.dtype, source.shape, source.stride(), source.storage_offset()
+    )
+
+
+def copy_tensor(tensor: Tensor) -> Tensor:
+    """A leaf on the same memory, with the attributes and without the grad."""
+    result = tensor.detach().as_subclass(type(tensor))
+    result.requires_grad = tensor.requires_grad
+    result.__dict__.update(tensor.__dict__)
+    return result
+
+
 def reduce_tensor(tensor: Tensor) -> tuple:
-    """How pickle takes a tensor apart: class, bytes, dtype, shape, requires_grad, attributes."""
-    if not tensor.is_leaf:
-        raise RuntimeError(
-            "Can't pickle a tensor with history: it would lose its graph. detach() it first."
-        )
+    """How pickle takes a tensor apart: class, bytes, dtype, shape, requires_grad, attributes.
+
+    One with history comes back as a leaf, as in PyTorch.
+    """
     if tensor._layout:
         return _reduce_sparse(tensor)
     values = tensor.detach().contiguous()

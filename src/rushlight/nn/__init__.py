@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from . import utils as utils  # type: ignore[no-redef]
 
 # Imported when they are first asked for.
-_LATER = ("attention", "common_types", "grad", "parallel", "utils")
+_LATER = ("_reduction", "attention", "common_types", "grad", "parallel", "utils")
 
 
 def __getattr__(name: str) -> Any:

@@ -97,7 +97,12 @@ from rushlight.ops.margin_loss import (
     triplet_margin_loss as triplet_margin_loss,
     triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
 )
-from rushlight.ops.multi_head_attention import canonical_mask as _canonical_mask
+from rushlight.ops.multi_head_attention import (
+    canonical_mask as _canonical_mask,
+    check_shapes as _mha_shape_check,
+    dtype_or_none as _none_or_dtype,
+    project as _in_projection_packed,
+)
 from rushlight.ops.multi_head_attention import (
     multi_head_attention_forward as multi_head_attention_forward,
 )

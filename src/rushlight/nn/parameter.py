@@ -173,6 +173,9 @@ class UninitializedTensorMixin:
     def __reduce_ex__(self, protocol: Any) -> tuple:
         return type(self), (self.requires_grad,)  # type: ignore[attr-defined]
 
+    def __copy__(self) -> Any:
+        return type(self)(self.requires_grad)  # type: ignore[attr-defined,call-arg]
+
 
 def _refuse(tensor: Any, name: str) -> Any:
     raise ValueError(

@@ -56,5 +56,14 @@ def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> T
     return _fill(self, map(callable, _elements("map_", self), others))
 
 
+def map2_(
+    self: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any], Any]
+) -> Tensor:
+    """Replaces each element by `callable(element, of x, of y)`; as :func:`map_`."""
+    others = (_elements("map2_", tensor.expand(self.shape)) for tensor in (x, y))
+    return _fill(self, map(callable, _elements("map2_", self), *others))
+
+
+Tensor.map2_ = map2_
 Tensor.apply_ = apply_
 Tensor.map_ = map_

@@ -7,11 +7,15 @@ dL/dx + i dL/dy. A holomorphic f then maps grad to grad * conj(f'(z)).
 from __future__ import annotations
 
 import builtins
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
+from rushlight.ops.shape import as_strided
 from rushlight.tensor import Tensor
+
+if TYPE_CHECKING:
+    from rushlight._core import dtype as DType
 
 
 def _c(value: Any) -> Any:
@@ -209,3 +213,22 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:
             kind = type(value).__name__
             raise TypeError(f"polar(): argument '{name}' must be Tensor, not {kind}")
     return complex(abs * angle.cos(), abs * angle.sin())
+
+
+# ---- views of another dtype
+
+
+def retyped(memory: Tensor, dtype: DType) -> Tensor:
+    """The same memory read as complex numbers or as pairs of real ones, recorded."""
+    if memory.dtype is dtype:
+        return memory
+    return view_as_real(memory) if memory.dtype.is_complex else view_as_complex(memory)
+
+
+def _view_again(base: Tensor, view: Tensor) -> Tensor:
+    """The place of a view in its base, of which it may be the real or the imaginary part."""
+    memory = retyped(base, view.dtype)
+    return as_strided(memory, view.shape, view.stride(), view.storage_offset())
+
+
+_core.set_callbacks(view_again=_view_again)

@@ -6,23 +6,42 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import op
-from rushlight.dtypes import check_device
+from rushlight.dtypes import check_device, contiguous_format, preserve_format
+from rushlight.ops.memory import format_of, lies_in, memory_in
 from rushlight.tensor import Tensor
-
 
 
 @op(inplace=False)
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy with memory of its own; gradients pass through it to the input."""
-    return _core.clone(input)
+    """A copy with memory of its own; gradients pass through it to the input.
+
+    Its axes lie in memory in the order of the input's, unless `memory_format` says else.
+    """
+    if memory_format is None or memory_format is preserve_format:
+        return _core.clone(input)
+    if memory_format is contiguous_format:
+        return _core.contiguous_clone(input)
+    copy = memory_in("clone", tuple(input.shape), input.dtype, memory_format)
+    _core.copy_(copy, input)
+    return copy
 
 
 clone.vjp(input=lambda grad: grad)
 
 
-def _tensor_contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself if its rows follow each other, else a copy that does."""
-    return self if self._is_contiguous() else clone(self)
+def _tensor_contiguous(self: Tensor, memory_format: Any = contiguous_format) -> Tensor:
+    """The tensor itself if it lies without gaps in the order of the format, else such a copy.
+
+    By default row by row. Raises RuntimeError for preserve_format, and for a format for another
+    number of dimensions.
+    """
+    if self._is_contiguous() and memory_format is contiguous_format:
+        return self
+    if lies_in(self, memory_format):
+        return self
+    if memory_format is preserve_format:
+        raise RuntimeError("contiguous: preserve memory format is unsupported, it names no order")
+    return clone(self, memory_format=memory_format)
 
 
 Tensor.contiguous = _tensor_contiguous
@@ -43,9 +62,11 @@ to_dtype.vjp(input=lambda grad, input_dtype: to_dtype(grad, input_dtype))
 def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """The tensor in another dtype; `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`.
 
-    Returns the tensor itself when nothing changes and `copy` is False.
+    Returns the tensor itself when nothing changes, `copy` is False and its strides look like the
+    `memory_format`, if one is given.
     """
     dtype, copy = kwargs.pop("dtype", None), kwargs.pop("copy", False)
+    format = kwargs.pop("memory_format", None)
     check_device(kwargs.pop("device", None))
     other = kwargs.pop("other", None)
     rest = list(args)
@@ -69,14 +90,20 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         dtype = other.dtype
     if dtype is not None and not isinstance(dtype, _core.dtype):
         dtype = _core.result_type([dtype()]) if dtype is not float else _core.float64
-    if dtype is not None and dtype is not self.dtype:
-        return to_dtype(self, dtype)
-    return clone(self) if copy else self
+    cast = self if dtype is None or dtype is self.dtype else to_dtype(self, dtype)
+    if format is None or format is preserve_format:
+        return clone(self) if copy and cast is self else cast
+    if cast is self:
+        same = not copy and format_of(self) is format
+    else:
+        # What there is one or none of has strides that only a format tells.
+        same = min(self.shape, default=2) > 1 and lies_in(cast, format)
+    return cast if same else clone(cast, memory_format=format)
 
 
 def _cpu(self: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself: it is on the CPU."""
-    return self
+    """The tensor itself, since it is on the CPU, or a copy in that memory format."""
+    return self if memory_format is None else _to(self, memory_format=memory_format)
 
 
 Tensor.to = _to
@@ -96,6 +123,8 @@ def _cast(name: str, dtype: Any) -> None:
     """Declares the method `x.<name>()`."""
 
     def call(self: Tensor, memory_format: Any = None) -> Tensor:
+        if memory_format is not None:
+            return _to(self, dtype, memory_format=memory_format)
         return self if self.dtype is dtype else to_dtype(self, dtype)
 
     call.__name__ = call.__qualname__ = name
@@ -138,29 +167,41 @@ def copy(input: Tensor, src: Tensor | complex, non_blocking: bool = False) -> Te
 copy.vjp(input=_no_gradient, src=lambda grad: grad)
 
 
-@op(inplace=True, method=False, node="FillBackward2")
+def _one_value(input: Tensor, value: Any) -> Tensor:
+    """A number spread over the shape as a view: to write it fills memory, and copies none."""
+    if not isinstance(value, Tensor):
+        value = _core.full((), value, input.dtype)
+    elif value.ndim:
+        raise RuntimeError(
+            "fill_ only supports 0-dimension value tensor but got tensor with "
+            f"{value.ndim} dimensions."
+        )
+    return _core.expand(_core.to_dtype(value, input.dtype), tuple(input.shape))
+
+
+@op(method=False, node="FillBackward2")
 def fill(input: Tensor, value: Any) -> Tensor:
     """One value everywhere, in the shape and dtype of input.
 
     A 0-dim tensor as value gets a gradient. Raises RuntimeError for a value with dimensions.
     """
-    if isinstance(value, Tensor):
-        if value.ndim:
-            raise RuntimeError(
-                "fill_ only supports 0-dimension value tensor but got tensor with "
-                f"{value.ndim} dimensions."
-            )
-        return _core.to_dtype(_core.expand(value, tuple(input.shape)), input.dtype)
-    return _core.full(tuple(input.shape), value, input.dtype)
+    return _core.clone(_one_value(input, value))
+
+
+@op(inplace="only", node="FillBackward2")
+def fill_(input: Tensor, value: Any) -> Tensor:
+    """One value everywhere, in place; as :func:`fill`."""
+    return _one_value(input, value)
 
 
 fill.vjp(input=_no_gradient, value=lambda grad: grad.sum())
+fill_.vjp(input=_no_gradient, value=lambda grad: grad.sum())
 
 
 @op(inplace="only")
 def zero_(input: Tensor) -> Tensor:
     """0 everywhere, in place; the gradient of what was there is 0."""
-    return _core.full(input.shape, 0, input.dtype)
+    return _one_value(input, 0)
 
 
 zero_.vjp(input=_no_gradient)

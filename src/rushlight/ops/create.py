@@ -9,6 +9,7 @@ from typing import Any
 from rushlight import _core
 from rushlight.autograd.op import composed
 from rushlight.dtypes import check_device, strided
+from rushlight.ops.memory import memory_in, memory_like
 from rushlight.ops.shape import _sizes
 from rushlight.tensor import Tensor
 
@@ -25,6 +26,9 @@ def _dtype(dtype: Any) -> Any:
     return _core.get_default_dtype() if dtype is None else dtype
 
 
+_PLAIN = frozenset((list, float, int, bool))
+
+
 @composed()
 def tensor(
     data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
@@ -38,6 +42,8 @@ def tensor(
     Raises ValueError for sequences of different lengths, TypeError for what is no number. To keep
     the history or share the memory: `clone`, `as_tensor`.
     """
+    if type(data) in _PLAIN:  # which is what most callers have
+        return _made(_core.tensor_from_data(data, dtype), device, requires_grad)
     if isinstance(data, Tensor):
         import warnings
 
@@ -217,8 +223,9 @@ def frombuffer(
 
 @composed()
 def scalar_tensor(
-    s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+    s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
     """A 0-dim tensor of one number, in the default float dtype unless `dtype` is given."""
     return _made(_core.full((), s, _dtype(dtype)), device, requires_grad)
 
@@ -260,7 +267,11 @@ def empty(
         return _sparse(None, size, _dtype(dtype), layout, requires_grad)
     if out is not None:
         return out.resize_(size)
-    return _made(_core.empty(size, _dtype(dtype)), device, requires_grad)
+    if memory_format is None:
+        memory = _core.empty(size, _dtype(dtype))
+    else:
+        memory = memory_in("empty", size, _dtype(dtype), memory_format)
+    return _made(memory, device, requires_grad)
 
 
 @composed()
@@ -346,6 +357,17 @@ def empty_permuted(
     return empty_strided(size, stride, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
+def _all_like(input: Tensor, value: Any, dtype: Any, memory_format: Any) -> Tensor:
+    """One value everywhere, in the shape and layout of input unless a format says else."""
+    dtype = input.dtype if dtype is None else dtype
+    if memory_format is None:
+        return _core.full_like(input, value, dtype)
+    made = memory_like("full_like", input, dtype, memory_format)
+    _core.fill_(made, value)
+    made._forget_writes()
+    return made
+
+
 @composed()
 def empty_like(
     input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
@@ -356,7 +378,8 @@ def empty_like(
         return _sparse(input, input.shape, dtype or input.dtype, layout, requires_grad)
     if input._level:  # inside vmap
         return input.new_empty(input.shape, dtype=dtype, requires_grad=requires_grad)
-    return _made(_core.empty(input.shape, dtype or input.dtype), device, requires_grad)
+    memory = memory_like("empty_like", input, dtype or input.dtype, memory_format)
+    return _made(memory, device, requires_grad)
 
 
 @composed()
@@ -369,7 +392,8 @@ def full_like(
         raise NotImplementedError("full_like, ones_like: no sparse tensor is the same everywhere")
     if input._level:  # inside vmap
         return input.new_full(input.shape, fill_value, dtype=dtype, requires_grad=requires_grad)
-    return _made(_core.full(input.shape, fill_value, dtype or input.dtype), device, requires_grad)
+    result = _all_like(input, fill_value, dtype, memory_format)
+    return _made(result, device, requires_grad)
 
 
 @composed()
@@ -382,7 +406,7 @@ def zeros_like(
         return _sparse(input, input.shape, dtype or input.dtype, layout, requires_grad)
     if input._level:  # inside vmap
         return input.new_zeros(input.shape, dtype=dtype, requires_grad=requires_grad)
-    return _made(_core.full(input.shape, 0, dtype or input.dtype), device, requires_grad)
+    return _made(_all_like(input, 0, dtype, memory_format), device, requires_grad)
 
 
 @composed()
@@ -395,7 +419,7 @@ def ones_like(
         raise NotImplementedError("full_like, ones_like: no sparse tensor is the same everywhere")
     if input._level:  # inside vmap
         return input.new_ones(input.shape, dtype=dtype, requires_grad=requires_grad)
-    return _made(_core.full(input.shape, 1, dtype or input.dtype), device, requires_grad)
+    return _made(_all_like(input, 1, dtype, memory_format), device, requires_grad)
 
 
 @composed()

@@ -28,6 +28,7 @@ from rushlight.ops.matrix import (
 from rushlight.ops.pointwise import where
 from rushlight.ops.solve import linalg_solve
 from rushlight.ops.triangle import diag_embed, tril, triu
+from rushlight.ops.undefined import undefined
 from rushlight.tensor import Tensor
 
 _INNER: dict[str, Any] = {"public": False, "method": False}
@@ -55,6 +56,9 @@ def geqrf(input: Tensor) -> return_types.geqrf:
     """
     check_matrices("geqrf", input)
     return return_types.geqrf(_core.geqrf(input))
+
+
+geqrf.vjp_all(("input",), undefined("geqrf", error=NotImplementedError))
 
 
 def _check_reflections(name: str, A: Tensor, tau: Tensor) -> None:
@@ -379,11 +383,11 @@ _eigh.vjp(A=_eigh_gradient)
 
 
 @composed(out=True, public=False)
-def linalg_eigh(A: Tensor, UPLO: str = "L") -> return_types.linalg_eigh:
+def linalg_eigh(input: Tensor, UPLO: str = "L") -> return_types.linalg_eigh:
     """(eigenvalues, eigenvectors) of symmetric or Hermitian matrices.
 
     Args:
-        A: (*, n, n).
+        input: (*, n, n).
         UPLO: the triangle that is read, "L" or "U".
 
     Returns:
@@ -395,17 +399,17 @@ def linalg_eigh(A: Tensor, UPLO: str = "L") -> return_types.linalg_eigh:
         LinAlgError: for infinite values or nan.
         RuntimeError: for what is not square, integers, or another `UPLO`.
     """
-    return return_types.linalg_eigh(_eigh(A, _check_triangle(UPLO), True, []))
+    return return_types.linalg_eigh(_eigh(input, _check_triangle(UPLO), True, []))
 
 
 @composed(out=True, public=False)
-def linalg_eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+def linalg_eigvalsh(input: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric or Hermitian matrices, real, rising.
 
     Shapes: (*, n, n) -> (*, n). `UPLO`: the triangle that is read, "L" or "U".
     """
-    recorded = A.requires_grad and _core.is_grad_enabled()
-    return _eigh(A, _check_triangle(UPLO), recorded, [])[0]
+    recorded = input.requires_grad and _core.is_grad_enabled()
+    return _eigh(input, _check_triangle(UPLO), recorded, [])[0]
 
 
 # ---- eigenvalues of any square matrices
@@ -450,11 +454,11 @@ _eig.vjp(A=_eig_gradient)
 
 
 @composed(out=True, public=False)
-def linalg_eig(A: Tensor) -> return_types.linalg_eig:
-    """(eigenvalues, eigenvectors) of square matrices, complex also where A is real.
+def linalg_eig(input: Tensor) -> return_types.linalg_eig:
+    """(eigenvalues, eigenvectors) of square matrices, complex also where input is real.
 
     Args:
-        A: (*, n, n), finite.
+        input: (*, n, n), finite.
 
     Returns:
         (*, n) in no particular order, and (*, n, n) with the vectors, of length 1, as columns.
@@ -464,17 +468,17 @@ def linalg_eig(A: Tensor) -> return_types.linalg_eig:
     Raises:
         RuntimeError: for infinite values or nan, what is not square, or integers.
     """
-    return return_types.linalg_eig(_eig(A, True, "linalg.eig", []))
+    return return_types.linalg_eig(_eig(input, True, "linalg.eig", []))
 
 
 @composed(out=True, public=False)
-def linalg_eigvals(A: Tensor) -> Tensor:
+def linalg_eigvals(input: Tensor) -> Tensor:
     """The eigenvalues of square matrices, complex, in no order. Shapes: (*, n, n) -> (*, n).
 
     Raises RuntimeError for infinite values or nan.
     """
-    recorded = A.requires_grad and _core.is_grad_enabled()
-    return _eig(A, recorded, "linalg.eigvals", [])[0]
+    recorded = input.requires_grad and _core.is_grad_enabled()
+    return _eig(input, recorded, "linalg.eigvals", [])[0]
 
 
 # ---- singular values

@@ -253,6 +253,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         return _core.full((*tensor.shape, num_classes), 0, _core.int64)
+    if _core.vmap_levels() and num_classes > 0:  # an item has no numbers to look at
+        return tensor.unsqueeze(-1).eq(_core.arange(0, num_classes, 1, _core.int64)).long()
     if _core.amin(tensor).item() < 0:
         raise RuntimeError("Class values must be non-negative.")
     largest = int(_core.amax(tensor).item())

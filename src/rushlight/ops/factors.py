@@ -28,6 +28,7 @@ from rushlight.ops.matrix import (
     identity,
 )
 from rushlight.ops.triangle import tril, triu
+from rushlight.ops.undefined import undefined
 from rushlight.tensor import Tensor
 
 _INNER: dict[str, Any] = {"public": False, "method": False}
@@ -63,20 +64,20 @@ _triangular.vjp_all(("A", "B"), _triangular_gradient)
 
 @composed(out=True, public=False)
 def linalg_solve_triangular(
-    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+    input: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Tensor:
-    """X with A X = B, or X A = B where not `left`, for triangular A.
+    """X with input X = B, or X input = B where not `left`, for triangular input.
 
     Args:
-        A: (*, n, n); the other triangle is not read.
+        input: (*, n, n); the other triangle is not read.
         B: (*, n, k), or (*, k, n) where not `left`.
-        upper: which triangle A has.
+        upper: which triangle input has.
         unitriangular: take the diagonal for ones without reading it.
 
     Raises:
-        RuntimeError: shapes or dtypes do not fit. A singular A is not noticed: inf or nan.
+        RuntimeError: shapes or dtypes do not fit. input singular input is not noticed: inf or nan.
     """
-    return _triangular(A, B, upper, left, unitriangular)
+    return _triangular(input, B, upper, left, unitriangular)
 
 
 @composed(method=True, out=True, float32=True)
@@ -456,7 +457,7 @@ def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
 # ---- LDL
 
 
-@op(out=True, **_INNER)
+@op(out=True, node="NotImplemented", **_INNER)
 def linalg_ldl_factor_ex(
     A: Tensor, *, hermitian: bool = False, check_errors: bool = False
 ) -> return_types.linalg_ldl_factor_ex:
@@ -475,18 +476,21 @@ def linalg_ldl_factor_ex(
     return return_types.linalg_ldl_factor_ex((LD, pivots, info))
 
 
+linalg_ldl_factor_ex.vjp_all(("A",), undefined("linalg_ldl_factor_ex"))
+
+
 @composed(out=True, public=False)
-def linalg_ldl_factor(A: Tensor, *, hermitian: bool = False) -> return_types.linalg_ldl_factor:
-    """(LD, pivots) of symmetric, or with `hermitian` Hermitian, A (*, n, n): A = L D L^T, compact.
+def linalg_ldl_factor(input: Tensor, *, hermitian: bool = False) -> return_types.linalg_ldl_factor:
+    """(LD, pivots) of symmetric (with `hermitian` Hermitian) input (*, n, n): L D L^T, compact.
 
     Bunch and Kaufman's pivoting (1977). Raises LinAlgError where D is singular. Without a
     derivative.
     """
-    LD, pivots, _ = linalg_ldl_factor_ex(A, hermitian=hermitian, check_errors=True)
+    LD, pivots, _ = linalg_ldl_factor_ex(input, hermitian=hermitian, check_errors=True)
     return return_types.linalg_ldl_factor((LD, pivots))
 
 
-@op(out=True, **_INNER)
+@op(out=True, node="NotImplemented", **_INNER)
 def linalg_ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False) -> Tensor:
     """X with A X = B, from what `ldl_factor` returned for A.
 
@@ -512,3 +516,6 @@ def linalg_ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool =
     factors, right = broadcast_batches(LD, B)
     places = _core.expand(pivots, factors.shape[:-1])
     return _core.ldl_solve(factors, places, right, hermitian)
+
+
+linalg_ldl_solve.vjp_all(("LD", "B"), undefined("linalg_ldl_solve"))

@@ -7,16 +7,20 @@ from typing import Any
 
 from rushlight import _core, return_types
 from rushlight.autograd.op import composed, op
+from rushlight.ops.undefined import undefined
 from rushlight.tensor import Tensor
 
 
-@op(_core.bincount)
+@op(_core.bincount, node="NotImplemented")
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each number from 0 on occurs in a vector of integers, or the sum of its weights.
 
     Shape: (max(minlength, largest + 1),); int64, with weights their float dtype. Raises
     RuntimeError for negative numbers or what is no vector, NotImplementedError for floats.
     """
+
+
+bincount.vjp(weights=undefined("bincount"))
 
 
 @op(_core.histc, out=True)
@@ -57,7 +61,7 @@ def _bin_edges(input: Tensor, bins: Any, range: Any) -> Tensor:
     return _core.linspace(low, high, bins + 1, input.dtype)
 
 
-@op(method=False, public=False)
+@op(method=False, public=False, node="NotImplemented")
 def _histogram(
     input: Tensor, bins: Any, range: Any, weight: Any, density: bool
 ) -> tuple[Tensor, Tensor]:
@@ -75,6 +79,9 @@ def _histogram(
     if density:
         hist = hist / hist.sum() / edges.diff()
     return hist, edges
+
+
+_histogram.vjp_all(("input", "bins", "weight"), undefined("histogram"))
 
 
 @composed(method=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rushlight._core import Op
 
 
-def writes(kernel: Callable[..., Tensor], **formulas: Callable[..., Any]) -> Callable[..., Op]:
+def writes(kernel: Callable[..., Tensor], **formulas: Any) -> Callable[..., Op]:
     """Declares an op whose kernel writes to its first argument and returns it.
 
     The kernel runs on a copy for the op itself, and on the tensor for the form with a trailing

@@ -86,15 +86,15 @@ _pinv.vjp(A=_pinv_gradient)
 
 @composed(public=False, float32=True)
 def linalg_pinv(
-    A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None,
-    out: Any = None,
+    input: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None,
+    rtol: Any = None, out: Any = None,
 ) -> Tensor:  # fmt: skip
     """The pseudo-inverse of Moore and Penrose.
 
     Args:
-        A: (*, m, n).
+        input: (*, m, n).
         rcond: the older name of rtol.
-        hermitian: A is, and is decomposed as such.
+        hermitian: input is, and is decomposed as such.
         atol, rtol: singular values up to max(atol, rtol * the largest) count as 0; numbers or
             tensors (*). By default rtol is max(m, n) times the epsilon of the dtype.
 
@@ -106,11 +106,11 @@ def linalg_pinv(
     Raises:
         RuntimeError: for integers.
     """
-    (check_square if hermitian else check_matrices)("linalg.pinv", A)
+    (check_square if hermitian else check_matrices)("linalg.pinv", input)
     if rtol is None:
         rtol = rcond
-    atol, rtol = _tolerances("linalg.pinv", A, atol, rtol)
-    result = _pinv(A, atol, rtol, hermitian)
+    atol, rtol = _tolerances("linalg.pinv", input, atol, rtol)
+    result = _pinv(input, atol, rtol, hermitian)
     return result if out is None else _core.write_out("linalg_pinv", result, out)
 
 
@@ -122,15 +122,15 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
 
 @composed(public=False, float32=True)
 def linalg_matrix_rank(
-    A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None,
+    input: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None,
     out: Any = None,
 ) -> Tensor:  # fmt: skip
     """How many singular values are above max(atol, rtol * the largest).
 
     Args:
-        A: (*, m, n).
+        input: (*, m, n).
         tol: the older name of atol (with rtol = 0).
-        hermitian: A is: its eigenvalues are taken.
+        hermitian: input is: its eigenvalues are taken.
         atol, rtol: as of `pinv`.
 
     Returns:
@@ -138,15 +138,15 @@ def linalg_matrix_rank(
     """
     from rushlight.ops.decompositions import linalg_eigvalsh, linalg_svdvals
 
-    (check_square if hermitian else check_matrices)("linalg.matrix_rank", A)
+    (check_square if hermitian else check_matrices)("linalg.matrix_rank", input)
     if tol is not None and atol is None:
         atol, rtol = tol, 0.0
-    atol, rtol = _tolerances("linalg.matrix_rank", A, atol, rtol)
-    A = A.detach()
-    if A.numel() == 0:
-        result = _core.full(tuple(A.shape[:-2]), 0, _core.int64)
+    atol, rtol = _tolerances("linalg.matrix_rank", input, atol, rtol)
+    input = input.detach()
+    if input.numel() == 0:
+        result = _core.full(tuple(input.shape[:-2]), 0, _core.int64)
     else:
-        S = linalg_eigvalsh(A).abs() if hermitian else linalg_svdvals(A)
+        S = linalg_eigvalsh(input).abs() if hermitian else linalg_svdvals(input)
         limit = _limit(S.amax(-1), atol, rtol)
         result = (limit.unsqueeze(-1) < S).sum(-1)
     return result if out is None else _core.write_out("linalg_matrix_rank", result, out)
@@ -213,13 +213,13 @@ _lstsq.vjp_all(("A", "B"), _lstsq_gradient)
 
 @composed(out=True, public=False, float32=True)
 def linalg_lstsq(
-    A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None
+    input: Tensor, b: Tensor, rcond: float | None = None, *, driver: str | None = None
 ) -> return_types.linalg_lstsq:
-    """(solution, residuals, rank, singular_values): X with the least ||A X - B||.
+    """(solution, residuals, rank, singular_values): X with the least ||input X - b||.
 
     Args:
-        A: (*, m, n).
-        B: (*, m, k), or one right hand side per matrix, (*, m).
+        input: (*, m, n).
+        b: (*, m, k), or one right hand side per matrix, (*, m).
         rcond: singular values up to rcond times the largest count as 0; by default max(m, n) times
             the epsilon of the dtype.
         driver: LAPACK's "gelsy" (pivoted QR, the default), "gels" (QR, for full rank), "gelsd" or
@@ -234,25 +234,25 @@ def linalg_lstsq(
         RuntimeError: shapes or dtypes do not fit, or for another `driver`.
     """
     name = "torch.linalg.lstsq"
-    check_matrices("linalg.lstsq", A)
-    if B.ndim < 1:
+    check_matrices("linalg.lstsq", input)
+    if b.ndim < 1:
         raise RuntimeError(f"{name}: other must have at least 1 dimension.")
-    check_same_dtype(name, A, B)
-    vector = A.ndim - 1 == B.ndim and B.shape == A.shape[:-1]
+    check_same_dtype(name, input, b)
+    vector = input.ndim - 1 == b.ndim and b.shape == input.shape[:-1]
     if driver is not None and driver not in _DRIVERS:
         raise RuntimeError(
             f"{name}: parameter `driver` should be one of ({', '.join(_DRIVERS)}), got '{driver}'"
         )
-    right = B.unsqueeze(-1) if vector else B
-    if right.ndim < 2 or A.shape[-2] != right.shape[-2]:
+    right = b.unsqueeze(-1) if vector else b
+    if right.ndim < 2 or input.shape[-2] != right.shape[-2]:
         raise RuntimeError(
             f"{name}: input.size(-2) should match other.size(-{1 if vector else 2}), got shapes "
-            f"{list(A.shape)} and {list(B.shape)}"
+            f"{list(input.shape)} and {list(b.shape)}"
         )
     if rcond is None:
-        real = A.dtype.to_real() if A.dtype.is_complex else A.dtype
-        rcond = finfo(real).eps * max(A.shape[-2:])
-    left, right = broadcast_batches(A, right)
+        real = input.dtype.to_real() if input.dtype.is_complex else input.dtype
+        rcond = finfo(real).eps * max(input.shape[-2:])
+    left, right = broadcast_batches(input, right)
     X, rest, rank, singular = _lstsq(left, right, float(rcond), driver or "gelsy")
     X = X.squeeze(-1) if vector else X
     return return_types.linalg_lstsq((X, rest, rank, singular))

@@ -44,12 +44,12 @@ def _power(name: str, A: Tensor, n: int) -> Tensor:
 
 
 @composed(out=True, public=False)
-def linalg_matrix_power(A: Tensor, n: int) -> Tensor:
+def linalg_matrix_power(input: Tensor, n: int) -> Tensor:
     """The n-th power of square matrices (*, k, k), by squaring; n < 0 is that of the inverse.
 
     Raises LinAlgError for a negative power of a singular matrix.
     """
-    return _power("linalg.matrix_power", A, n)
+    return _power("linalg.matrix_power", input, n)
 
 
 @composed(method=True, out=True)
@@ -291,43 +291,45 @@ def linalg_vander(x: Tensor, N: int | None = None) -> Tensor:
 
 
 @composed(out=True, public=False)
-def linalg_tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+def linalg_tensorinv(input: Tensor, ind: int = 2) -> Tensor:
     """The inverse of a tensor as a map from its last dimensions to its first `ind`.
 
-    tensordot(tensorinv(A), B, ind) solves A X = B. Raises RuntimeError for ind <= 0, or where the
-    sizes on both sides have different products.
+    tensordot(tensorinv(input), B, ind) solves input X = B. Raises RuntimeError for ind <= 0, or
+    where the sizes on both sides have different products.
     """
     if ind <= 0:
         raise RuntimeError(f"Expected a strictly positive integer for 'ind', got {ind}")
-    rows, cols = A.shape[:ind], A.shape[ind:]
+    rows, cols = input.shape[:ind], input.shape[ind:]
     if math.prod(rows) != math.prod(cols):
         raise RuntimeError(
             "Expected self to satisfy the requirement prod(self.shape[ind:]) == "
             f"prod(self.shape[:ind]), but got {math.prod(cols)} != {math.prod(rows)}"
         )
-    return linalg_inv(A.reshape(math.prod(rows), -1 if A.numel() else 0)).reshape(*cols, *rows)
+    square = input.reshape(math.prod(rows), -1 if input.numel() else 0)
+    return linalg_inv(square).reshape(*cols, *rows)
 
 
 @composed(out=True, public=False)
-def linalg_tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
-    """X with tensordot(A, X, X.ndim) = B.
+def linalg_tensorsolve(input: Tensor, other: Tensor, dims: Any = None) -> Tensor:
+    """X with tensordot(input, X, X.ndim) = other.
 
     Args:
-        A: (*B.shape, *X.shape), as many elements before as after, once `dims` are moved.
-        B: of any shape.
-        dims: dimensions of A that are first moved to its end.
+        input: (*other.shape, *X.shape), as many elements before as after, once `dims` are moved.
+        other: of any shape.
+        dims: dimensions of input that are first moved to its end.
 
     Raises:
         RuntimeError: the sizes on both sides have different products.
-        LinAlgError: A is singular.
+        LinAlgError: input is singular.
     """
     if dims is not None:
-        A = A.movedim(tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))
-    shape = tuple(A.shape[B.ndim :])
+        input = input.movedim(tuple(dims), tuple(range(input.ndim - len(dims), input.ndim)))
+    shape = tuple(input.shape[other.ndim :])
     size = math.prod(shape)
-    if size != math.prod(A.shape[: B.ndim]):
+    if size != math.prod(input.shape[: other.ndim]):
         raise RuntimeError(
             "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == "
-            f"prod(self.shape[:other.ndim]), but got {size} != {math.prod(A.shape[: B.ndim])}"
+            "prod(self.shape[:other.ndim]), but got "
+            f"{size} != {math.prod(input.shape[: other.ndim])}"
         )
-    return linalg_solve(A.reshape(size, size), B.reshape(size)).reshape(shape)
+    return linalg_solve(input.reshape(size, size), other.reshape(size)).reshape(shape)

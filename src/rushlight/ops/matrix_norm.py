@@ -46,13 +46,13 @@ def _axes(dim: Any, rank: int) -> list[int]:
 
 @composed(public=False)
 def linalg_vector_norm(
-    x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None,
-    out: Any = None,
+    x: Any = None, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None,
+    out: Any = None, input: Any = None,
 ) -> Tensor:  # fmt: skip
     """(sum of |x|^ord)^(1/ord) over `dim` (all dimensions by default).
 
     Args:
-        x: of any shape.
+        x: a tensor of any shape; also by the name `input`.
         ord: any number; inf, -inf and 0 (how many are not 0) are the limits.
         dim: one or more dimensions.
         keepdim: keep them, with size 1.
@@ -63,7 +63,7 @@ def linalg_vector_norm(
     Raises:
         RuntimeError: for integers.
     """
-    x = _typed("linalg.vector_norm", x, dtype)
+    input = _typed("linalg.vector_norm", x if input is None else input, dtype)
     if isinstance(ord, complex):
         raise RuntimeError(
             f"linalg.vector_norm: Expected a non-complex scalar as the order of norm, got {ord}"
@@ -71,13 +71,13 @@ def linalg_vector_norm(
     ord = float(ord)
     if dim is not None and not isinstance(dim, int) and not len(dim):
         dim = None
-    axes = range(x.ndim) if dim is None else _axes(dim, x.ndim)
-    if (ord < 0 or ord == math.inf) and any(x.shape[d] == 0 for d in axes if x.ndim):
+    axes = range(input.ndim) if dim is None else _axes(dim, input.ndim)
+    if (ord < 0 or ord == math.inf) and any(input.shape[d] == 0 for d in axes if input.ndim):
         raise RuntimeError(
             f"linalg.vector_norm cannot compute the {ord} norm on an empty tensor of shape "
-            f"{list(x.shape)} because the operation does not have an identity"
+            f"{list(input.shape)} because the operation does not have an identity"
         )
-    result = vector_norm(x, ord, dim, keepdim)
+    result = vector_norm(input, ord, dim, keepdim)
     return result if out is None else _core.write_out("linalg_vector_norm", result, out)
 
 
@@ -101,13 +101,13 @@ def _of_singular_values(A: Tensor, axes: tuple[int, int], keepdim: bool, reduce:
 
 @composed(public=False)
 def linalg_matrix_norm(
-    A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None,
-    out: Any = None,
+    input: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *,
+    dtype: Any = None, out: Any = None,
 ) -> Tensor:  # fmt: skip
     """A norm of matrices.
 
     Args:
-        A: (*, m, n), or with the matrices in the dimensions `dim`.
+        input: (*, m, n), or with the matrices in the dimensions `dim`.
         ord: "fro" (root of the sum of squares), "nuc" (sum of the singular values), 2 and -2
             (largest and smallest singular value), 1 and -1 (largest and smallest sum of a column's
             absolute values), inf and -inf (of a row's).
@@ -119,29 +119,29 @@ def linalg_matrix_norm(
         RuntimeError: for another `ord`, fewer than 2 dimensions, or integers.
     """
     name = "linalg.matrix_norm"
-    if A.ndim < 2:
+    if input.ndim < 2:
         raise RuntimeError(
-            f"{name}: The input tensor A must have at least 2 dimensions, got {list(A.shape)}"
+            f"{name}: The input tensor A must have at least 2 dimensions, got {list(input.shape)}"
         )
-    axes = _two_axes(name, A, dim)
-    A = _typed(name, A, dtype)
+    axes = _two_axes(name, input, dim)
+    input = _typed(name, input, dtype)
     if isinstance(ord, str):
         if ord not in ("fro", "nuc"):
             raise RuntimeError(f"{name}: Order {ord} not supported.")
         if ord == "fro":
-            result = vector_norm(A, 2.0, axes, keepdim)
+            result = vector_norm(input, 2.0, axes, keepdim)
         else:
-            result = _of_singular_values(A, axes, keepdim, lambda S: S.sum(-1))
+            result = _of_singular_values(input, axes, keepdim, lambda S: S.sum(-1))
     else:
         size = abs(ord)
         if size not in (1, 2, math.inf):
             raise RuntimeError(f"{name}: Order {ord} not supported.")
         if size == 2:
             extreme = Tensor.amax if ord > 0 else Tensor.amin
-            result = _of_singular_values(A, axes, keepdim, lambda S: extreme(S, -1))
+            result = _of_singular_values(input, axes, keepdim, lambda S: extreme(S, -1))
         else:
             summed, kept = axes if size == 1 else axes[::-1]
-            sums = vector_norm(A, 1.0, summed, True)
+            sums = vector_norm(input, 1.0, summed, True)
             result = sums.amax(kept, True) if ord > 0 else sums.amin(kept, True)
             if not keepdim:
                 result = result.squeeze(axes)
@@ -150,13 +150,13 @@ def linalg_matrix_norm(
 
 @composed(public=False)
 def linalg_norm(
-    A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, out: Any = None,
+    input: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, out: Any = None,
     dtype: Any = None,
 ) -> Tensor:  # fmt: skip
     """`vector_norm` over one dimension, `matrix_norm` over two.
 
     Args:
-        A: of any shape; without `dim` but with `ord` a vector or a matrix.
+        input: of any shape; without `dim` but with `ord` a vector or a matrix.
         ord: None for the root of the sum of squares; else of `vector_norm` or `matrix_norm`.
         dim: one or two dimensions.
 
@@ -168,31 +168,31 @@ def linalg_norm(
             f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dim)}"
         )
     if ord is None:
-        return linalg_vector_norm(A, 2.0, dim, keepdim, dtype=dtype, out=out)
-    if dim is None and A.ndim not in (1, 2):
+        return linalg_vector_norm(input, 2.0, dim, keepdim, dtype=dtype, out=out)
+    if dim is None and input.ndim not in (1, 2):
         raise RuntimeError(
             "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
-            f"{A.ndim}D."
+            f"{input.ndim}D."
         )
-    two = A.ndim == 2 if dim is None else not isinstance(dim, int) and len(dim) == 2
+    two = input.ndim == 2 if dim is None else not isinstance(dim, int) and len(dim) == 2
     if two:
         axes = (0, 1) if dim is None else dim
-        return linalg_matrix_norm(A, ord, axes, keepdim, dtype=dtype, out=out)
+        return linalg_matrix_norm(input, ord, axes, keepdim, dtype=dtype, out=out)
     if isinstance(ord, str):
         if dim is None:
-            raise RuntimeError(f"linalg.norm: ord '{ord}' needs a matrix, got {list(A.shape)}")
+            raise RuntimeError(f"linalg.norm: ord '{ord}' needs a matrix, got {list(input.shape)}")
         raise RuntimeError(
             f"linalg.norm: ord '{ord}' needs two dimensions, got dim={dim}"
         )
-    return linalg_vector_norm(A, ord, dim, keepdim, dtype=dtype, out=out)
+    return linalg_vector_norm(input, ord, dim, keepdim, dtype=dtype, out=out)
 
 
 @composed(out=True, public=False, float32=True)
-def linalg_cond(A: Tensor, p: Any = None) -> Tensor:
-    """The condition number of matrices: norm(A) * norm(inverse of A).
+def linalg_cond(input: Tensor, p: Any = None) -> Tensor:
+    """The condition number of matrices: norm(input) * norm(inverse of input).
 
     Args:
-        A: (*, m, n); square unless p is None, 2 or -2.
+        input: (*, m, n); square unless p is None, 2 or -2.
         p: as `ord` of `matrix_norm`; None is 2.
 
     Returns:
@@ -201,24 +201,25 @@ def linalg_cond(A: Tensor, p: Any = None) -> Tensor:
     Raises:
         RuntimeError: what is not square, but for p None, 2 or -2.
     """
-    if A.ndim < 2:
+    if input.ndim < 2:
         raise RuntimeError(
-            f"linalg.cond: The input tensor A must have at least 2 dimensions, got {list(A.shape)}"
+            "linalg.cond: The input tensor A must have at least 2 dimensions, got "
+            f"{list(input.shape)}"
         )
     if p is None or p in (2, -2):
-        S = linalg_svdvals(A)
+        S = linalg_svdvals(input)
         if S.numel() == 0:
             return _core.full(tuple(S.shape[:-1]), 0, S.dtype)
         largest, least = S[..., 0], S[..., -1]
         return least / largest if p == -2 else largest / least
-    check_square("linalg.cond", A)
-    if A.numel() == 0:
-        real = A.dtype.to_real() if A.dtype.is_complex else A.dtype
-        return _core.full(tuple(A.shape[:-2]), 0, real)
-    inverse, info = linalg_inv_ex(A)
+    check_square("linalg.cond", input)
+    if input.numel() == 0:
+        real = input.dtype.to_real() if input.dtype.is_complex else input.dtype
+        return _core.full(tuple(input.shape[:-2]), 0, real)
+    inverse, info = linalg_inv_ex(input)
     singular = info > 0
     inverse = inverse.masked_fill(singular[..., None, None], 1.0)  # its norm does not count
-    result = linalg_matrix_norm(A, p) * linalg_matrix_norm(inverse, p)
+    result = linalg_matrix_norm(input, p) * linalg_matrix_norm(inverse, p)
     return where(singular, math.inf, result)
 
 

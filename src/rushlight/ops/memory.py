@@ -1,4 +1,4 @@
-"""Which memory a tensor lies in: set_, dim_order."""
+"""Which memory a tensor lies in, and in what order: memory formats, set_, dim_order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight.dtypes import memory_format
+from rushlight.dtypes import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    memory_format,
+    preserve_format,
+)
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -21,6 +27,70 @@ def _rows(size: Sequence[int]) -> list[int]:
     for length in reversed(size[1:]):
         steps.append(steps[-1] * max(length, 1))
     return steps[::-1] if size else []
+
+
+# The axes of formats with channels last, innermost first.
+_CHANNELS_LAST = {channels_last: (1, 3, 2, 0), channels_last_3d: (1, 4, 3, 2, 0)}
+
+
+def memory_in(name: str, size: Sequence[int], dtype: Any, format: Any) -> Tensor:
+    """Fresh memory for a result of `name`, in a format other than preserve_format.
+
+    Raises RuntimeError where the format is for tensors of another rank.
+    """
+    if format is contiguous_format:
+        return _core.empty(size, dtype)
+    if format not in _CHANNELS_LAST:
+        raise RuntimeError(f"{name}: unsupported memory format {format}; there is no input for it")
+    order = _CHANNELS_LAST[format]
+    if len(size) != len(order):
+        raise RuntimeError(
+            f"{name}: required rank {len(order)} tensor to use {format._name} format, got shape "
+            f"{list(size)}"
+        )
+    strides, step = [0] * len(order), 1
+    for axis in order:
+        strides[axis] = step
+        step *= size[axis]
+    return _core.as_strided(_core.empty(size, dtype), size, strides, 0)
+
+
+def memory_like(name: str, input: Tensor, dtype: Any, format: Any) -> Tensor:
+    """Fresh memory in the shape of input and, unless a format says else, in its order of axes."""
+    if format is None or format is preserve_format:
+        return _core.empty_like(input, dtype)
+    return memory_in(name, tuple(input.shape), dtype, format)
+
+
+def lies_in(tensor: Tensor, format: Any) -> bool:
+    """Whether the elements lie without gaps in the order of a format."""
+    if format not in _CHANNELS_LAST:
+        return tensor._is_contiguous()
+    shape, strides, step = tensor.shape, tensor.stride(), 1
+    if len(shape) != len(_CHANNELS_LAST[format]):
+        return False
+    for axis in _CHANNELS_LAST[format]:
+        if shape[axis] != 1 and strides[axis] != step:
+            return False
+        step *= shape[axis]
+    return True
+
+
+def format_of(tensor: Tensor) -> Any:
+    """The format that the strides look like, gaps allowed: with channels last, or row-major."""
+    shape, strides = tensor.shape, tensor.stride()
+    for format, order in _CHANNELS_LAST.items():
+        if len(shape) != len(order) or strides[1] == 0 or 0 in shape:
+            continue
+        least = 0
+        for axis in order:
+            # A lone element in every row says nothing: that is row-major.
+            if strides[axis] < least or (axis == 0 and least == strides[1]):
+                break
+            least = strides[axis] * shape[axis]
+        else:
+            return format
+    return contiguous_format
 
 
 def set_(

@@ -81,7 +81,7 @@ def multi_head_attention_forward(
     Returns:
         The result (L, N, E), and the weights (N, L, S), (N, num_heads, L, S) or None.
     """
-    batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
+    batched = check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:
         alone = query is key and key is value
         query = query.unsqueeze(1)
@@ -119,7 +119,7 @@ def multi_head_attention_forward(
         )
         if in_proj_weight is None:
             raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
-        q, k, v = _project(query, key, value, in_proj_weight, in_proj_bias)
+        q, k, v = project(query, key, value, in_proj_weight, in_proj_bias)
     if attn_mask is not None:
         attn_mask = _per_head(attn_mask, batch, num_heads, length, key.shape[0])
     if bias_k is not None and bias_v is not None:
@@ -163,7 +163,7 @@ def _expect(condition: bool, message: str) -> None:
         raise AssertionError(message)
 
 
-def _check_shapes(
+def check_shapes(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -230,8 +230,13 @@ def canonical_mask(
     return mask
 
 
-def _project(
-    query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Tensor | None
+def dtype_or_none(input: Tensor | None) -> DType | None:
+    """The dtype of a mask that is there."""
+    return None if input is None else input.dtype
+
+
+def project(
+    query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> tuple:
     """The three projections, in as few products as what is the same tensor allows."""
     if key is value and query is key:

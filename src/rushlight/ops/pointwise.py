@@ -11,6 +11,7 @@ from rushlight.dtypes import HALVES, finfo
 from rushlight.ops.compare import isfinite, isnan
 from rushlight.ops.complex import _c, view_as_complex, view_as_real
 from rushlight.ops.elementary import log
+from rushlight.ops.undefined import undefined
 from rushlight.tensor import Tensor
 
 
@@ -101,12 +102,18 @@ div.vjp(
 )
 
 
-@op(_core.floor_divide, inplace=True, out=True)
+@op(_core.floor_divide, inplace=True, out=True, node="NotImplemented")
 def floor_divide(input: Tensor | complex, other: Any) -> Tensor:
     """The quotient rounded towards negative infinity, as Python's //. Without a derivative.
 
     Shapes broadcast, dtypes promote. Raises RuntimeError where an integer is divided by 0.
     """
+
+
+floor_divide.vjp(
+    input=undefined("floor_divide", "for zeros use torch.floor(input / other)"),
+    other=undefined("floor_divide", "for zeros use torch.floor(input / other)"),
+)
 
 
 def _tensor_or_number(name: str) -> Any:
@@ -125,7 +132,7 @@ def remainder(input: Any, other: Any) -> Tensor:
 
 remainder.vjp(
     input=lambda grad: grad,
-    other=lambda grad, input, other: -grad * floor_divide(input, other),
+    other=lambda grad, input, other: -grad * div(input, other, rounding_mode="floor"),
 )
 
 
@@ -214,7 +221,7 @@ def positive(input: Tensor) -> Tensor:
 
 @op(_core.neg, inplace=True, out=True)
 def neg(input: Tensor) -> Tensor:
-    """-input. Raises NotImplementedError for bool: use `logical_not`."""
+    """-input. Raises RuntimeError for bool: use `logical_not`."""
 
 
 neg.vjp(input=lambda grad: neg(grad))
@@ -573,6 +580,10 @@ def nan_to_num(
             return _nan_to_num_complex(input, nan, posinf, neginf)
         return _core.clone(input)
     limits = finfo(input.dtype)
+    if posinf is None and neginf is None:  # what is finite lies between
+        result = _core.minimum(_core.maximum(input, -limits.max), limits.max)
+        result = _core.where(_core.isnan(input), 0.0 if nan is None else nan, result)
+        return _core.to_dtype(result, input.dtype)
     result = _core.where(_core.isnan(input), 0.0 if nan is None else nan, input)
     for bound, given in ((math.inf, posinf), (-math.inf, neginf)):
         limit = math.copysign(limits.max, bound) if given is None else given
@@ -676,9 +687,12 @@ def _copysign_gradient(grad: Tensor, input: Tensor, result: Tensor) -> Tensor:
 copysign.vjp(input=_copysign_gradient, other=lambda grad: _zeros(grad))
 
 
-@op(_core.heaviside, inplace=True, out=True)
+@op(_core.heaviside, inplace=True, out=True, node="NotImplemented")
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 below 0, 1 above, `values` at 0. Shapes broadcast; without a derivative."""
+
+
+heaviside.vjp(input=undefined("heaviside"), values=undefined("heaviside"))
 
 
 @op(_core.nextafter, inplace=True, out=True)
@@ -732,7 +746,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         )
     if isinstance(value, Tensor):
         value = _core.to_dtype(value, input.dtype)
-    return _core.to_dtype(_core.where(mask, value, input), input.dtype)
+    result = _core.to_dtype(_core.where(mask, value, input), input.dtype)
+    # Whatever the layout of the input: programs call view() on the result.
+    return result if result._is_contiguous() else _core.contiguous_clone(result)
 
 
 masked_fill.vjp(

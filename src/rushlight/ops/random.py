@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from rushlight import _core
 from rushlight.autograd.op import composed, op
 from rushlight.ops.create import _made, zeros_like
+from rushlight.ops.memory import memory_like
 from rushlight.ops.shape import _sizes
+from rushlight.ops.undefined import undefined
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from rushlight._core import Generator
 
@@ -30,15 +32,6 @@ _UNSET: Any = object()
 def _zero(grad: Tensor) -> Tensor:
     """The gradient of what a draw overwrites, and of parameters that it jumps with."""
     return zeros_like(grad)
-
-
-def _undefined(name: str, instead: str) -> Callable[[Tensor], Tensor]:
-    """A formula for samples that PyTorch refuses to differentiate."""
-
-    def formula(grad: Tensor) -> Tensor:
-        raise RuntimeError(f"derivative for {name} is not implemented; {instead}")
-
-    return formula
 
 
 # ---- draws in place: methods of Tensor
@@ -223,19 +216,14 @@ def _like(name: str, input: Tensor, dtype: Any, memory_format: Any) -> Tensor:
     dtype = input.dtype if dtype is None else dtype
     if _core.vmap_levels():
         return _memory(input.shape, dtype)
-    kind = "preserve_format" if memory_format is None else memory_format._name
-    if kind == "preserve_format":
-        return _core.empty_like(input, dtype)
-    shape = tuple(input.shape)
-    if kind == "contiguous_format":
-        return _core.empty(shape, dtype)
-    rank = {"channels_last": 4, "channels_last_3d": 5}[kind]
-    if len(shape) != rank:
-        raise RuntimeError(
-            f"{name}(): required rank {rank} tensor to use {kind} format, got shape {shape}"
-        )
-    memory = _core.empty((shape[0], *shape[2:], shape[1]), dtype)
-    return _core.permute(memory, (0, rank - 1, *range(1, rank - 1)))
+    return memory_like(name, input, dtype, memory_format)
+
+
+def _drawn(result: Tensor, out: Tensor | None, device: Any, requires_grad: bool) -> Tensor:
+    """The filled tensor; a new one counts the draw as no write."""
+    if out is None:
+        result._forget_writes()
+    return _made(result, device, requires_grad)
 
 
 # ---- new tensors
@@ -259,7 +247,7 @@ def rand(
     """
     result = _target("rand", _size("rand", args, size), dtype, out)
     uniform_(result, 0.0, 1.0, generator=generator)
-    return _made(result, device, requires_grad)
+    return _drawn(result, out, device, requires_grad)
 
 
 @composed()
@@ -275,7 +263,7 @@ def randn(
     """
     result = _target("randn", _size("randn", args, size), dtype, out)
     normal_(result, 0.0, 1.0, generator=generator)
-    return _made(result, device, requires_grad)
+    return _drawn(result, out, device, requires_grad)
 
 
 @composed()
@@ -304,7 +292,7 @@ def randint(
         dtype = _core.int64
     result = _target("randint", size, dtype, out)
     random_(result, low, high, generator=generator)
-    return _made(result, device, requires_grad)
+    return _drawn(result, out, device, requires_grad)
 
 
 def _bounds(name: str, args: Sequence[Any], low: Any, high: Any) -> tuple[int, int]:
@@ -357,7 +345,7 @@ def rand_like(
     """
     result = _like("rand_like", input, dtype, memory_format)
     uniform_(result, 0.0, 1.0, generator=generator)
-    return _made(result, device, requires_grad)
+    return _drawn(result, None, device, requires_grad)
 
 
 @composed()
@@ -372,7 +360,7 @@ def randn_like(
     """
     result = _like("randn_like", input, dtype, memory_format)
     normal_(result, 0.0, 1.0, generator=generator)
-    return _made(result, device, requires_grad)
+    return _drawn(result, None, device, requires_grad)
 
 
 @composed()
@@ -398,7 +386,7 @@ def randint_like(
     low, high = _bounds("randint_like", args, low, high)
     memory = _like("randint_like", input, dtype, memory_format)
     result = random_(memory, low, high, generator=generator)
-    return _made(result, device, requires_grad)
+    return _drawn(result, None, device, requires_grad)
 
 
 # ---- samples whose parameters are tensors
@@ -421,7 +409,7 @@ def normal(
     if size is not None:
         result = _target("normal", size, dtype, out)
         normal_(result, mean, std, generator=generator)
-        return _made(result, device, requires_grad)
+        return _drawn(result, out, device, requires_grad)
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         raise TypeError(
             f"normal(): with numbers for mean ({mean}) and std ({std}) it needs a size, as in "
@@ -511,7 +499,7 @@ def _bernoulli_number(input: Tensor, p: float, generator: Generator | None) -> T
 
 
 _bernoulli_number.vjp(
-    input=_undefined("bernoulli(input, p)", "the result does not depend on input: detach() it")
+    input=undefined("bernoulli(input, p)", "the result does not depend on input: detach() it")
 )
 
 
@@ -542,11 +530,17 @@ def multinomial(
         raise RuntimeError(f"multinomial(): expects an int64 tensor for out=, got {kind}")
     samples = _integer("multinomial", "num_samples", num_samples)
     _check_tensor("multinomial", input)
-    result = _core.multinomial(input, samples, replacement, generator)
+    result = _multinomial(input, samples, replacement, generator)
     if out is None:
         return result
     _core.copy_(_resized("multinomial", out, result.shape), result)
     return out
+
+
+@op(_core.multinomial, public=False, method=False)
+def _multinomial(
+    input: Tensor, num_samples: int, replacement: bool, generator: Generator | None
+) -> Tensor: ...
 
 
 @op(_core.poisson, method=False)
@@ -565,7 +559,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
     """Successes among `count` trials of chance `prob`; float32 or float64, which both share."""
 
 
-_binomial_undefined = _undefined("binomial", "detach() the count and the probability")
+_binomial_undefined = undefined("binomial", "detach() the count and the probability")
 binomial.vjp(count=_binomial_undefined, prob=_binomial_undefined)
 
 
@@ -583,7 +577,7 @@ def _standard_gamma_grad(input: Tensor, output: Tensor) -> Tensor:
 
 
 _standard_gamma.vjp(input=lambda grad, input, result: grad * _standard_gamma_grad(input, result))
-_once = _undefined("_standard_gamma_grad", "differentiate draws once")
+_once = undefined("_standard_gamma_grad", "differentiate draws once")
 _standard_gamma_grad.vjp(input=_once, output=_once)
 
 
@@ -604,7 +598,7 @@ def _sample_dirichlet_gradient(grad: Tensor, input: Tensor, result: Tensor) -> T
 
 
 _sample_dirichlet.vjp(input=_sample_dirichlet_gradient)
-_once = _undefined("_dirichlet_grad", "differentiate draws once")
+_once = undefined("_dirichlet_grad", "differentiate draws once")
 _dirichlet_grad.vjp(x=_once, alpha=_once, total=_once)
 
 __all__ += ["_sample_dirichlet", "_standard_gamma"]  # type: ignore[name-defined]  # noqa: F821

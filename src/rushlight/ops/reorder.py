@@ -6,6 +6,7 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
+from rushlight.dtypes import contiguous_format
 from rushlight.ops.shape import axis_of, expand, reshape, transpose, unsqueeze
 from rushlight.tensor import Tensor
 
@@ -81,7 +82,8 @@ def repeat_interleave(
         wide.insert(axis + 1, repeats)
         result = list(input.shape)
         result[axis] = length * repeats
-        return expand(unsqueeze(input, axis + 1), wide).clone().reshape(result)
+        copied = expand(unsqueeze(input, axis + 1), wide).clone(memory_format=contiguous_format)
+        return copied.reshape(result)
     if repeats.ndim != 1:
         raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
     if repeats.shape[0] != length:
@@ -167,4 +169,4 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
         return flip(input, (first, second))
     if k == 3:
         return transpose(flip(input, (first,)), first, second)
-    return input.clone()
+    return input.clone(memory_format=contiguous_format)

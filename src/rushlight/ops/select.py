@@ -154,13 +154,20 @@ def aminmax(
 ) -> return_types.aminmax:
     """(min, max) of all elements, or along `dim`, in one pass.
 
-    nan if one is nan; equal elements share the gradient. Raises RuntimeError where there are none.
+    nan if one is nan; equal elements share the gradient. Where there are none it raises
+    RuntimeError, or with `dim` IndexError.
     """
-    if input.numel() == 0 and (dim is None or input.shape[dim] == 0):
-        raise RuntimeError(
-            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
-            "identity."
-        )
+    if input.numel() == 0:
+        if dim is None:
+            raise RuntimeError(
+                "aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
+                "identity."
+            )
+        if input.ndim and input.shape[dim] == 0:
+            raise IndexError(
+                f"aminmax(): Expected reduction dim {dim} to have non-zero size; the input has "
+                f"shape {list(input.shape)}"
+            )
     dims = None if dim is None else [dim]
     low, high = _core.amin(input, dims, keepdim), _core.amax(input, dims, keepdim)
     return return_types.aminmax((low, high))
@@ -248,14 +255,17 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple:
 
 @composed()
 def isin(
-    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False,
-    out: Tensor | None = None,
+    elements: Any = None, test_elements: Any = None, *, assume_unique: bool = False,
+    invert: bool = False, out: Tensor | None = None, element: Any = None, test_element: Any = None,
 ) -> Tensor:  # fmt: skip
     """Whether each element is one of `test_elements` (or, with `invert`, is not).
 
     Either may be a number. The result is bool in the shape of `elements`; nan is never found.
-    `assume_unique` changes nothing. Raises TypeError if neither is a tensor.
+    `assume_unique` changes nothing. A number may be named `element` or `test_element`. Raises
+    TypeError if neither is a tensor.
     """
+    elements = element if elements is None else elements
+    test_elements = test_element if test_elements is None else test_elements
     like = elements if isinstance(elements, Tensor) else test_elements
     if not isinstance(like, Tensor):
         raise TypeError("isin() takes a Tensor as elements or as test_elements")

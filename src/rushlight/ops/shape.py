@@ -226,27 +226,6 @@ def adjoint(input: Tensor) -> Tensor:
 
 
 
-def _T(self: Tensor) -> Tensor:
-    """A view with the dimensions in reverse order."""
-    return permute(self, tuple(range(self.ndim - 1, -1, -1)))
-
-
-def _mT(self: Tensor) -> Tensor:
-    """A view with the last two dimensions exchanged: each matrix transposed.
-
-    Raises RuntimeError for a vector.
-    """
-    if self.ndim == 1:
-        raise RuntimeError(
-            "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor."
-        )
-    return transpose(self, -2, -1) if self.ndim else self
-
-
-Tensor.T = property(_T)  # type: ignore[assignment]
-Tensor.mT = property(_mT)  # type: ignore[assignment]
-Tensor.H = property(adjoint)  # type: ignore[assignment]
-Tensor.mH = property(adjoint)  # type: ignore[assignment]
 swapdims = Tensor.swapdims = transpose
 
 
@@ -784,5 +763,5 @@ def _diagonal_gradient(
 diagonal.vjp(input=_diagonal_gradient)
 
 
-_core.set_callbacks(as_strided=as_strided, sum_to=sum_to_size)
+_core.set_callbacks(sum_to=sum_to_size)
 __all__ += ["swapdims", "moveaxis"]  # type: ignore[name-defined]  # noqa: F821

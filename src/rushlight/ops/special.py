@@ -13,6 +13,7 @@ from rushlight.autograd.op import composed, op
 from rushlight.ops.complex import _c
 from rushlight.ops.elementary import exp, log, log1p, square
 from rushlight.ops.pointwise import where
+from rushlight.ops.undefined import undefined
 from rushlight.tensor import Tensor
 
 _TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
@@ -177,7 +178,7 @@ def _igamma_slope(grad: Tensor, input: Tensor, other: Tensor) -> Tensor:
     return grad * exp((input - 1) * log(other) - other - lgamma(input))
 
 
-igamma.vjp(input=lambda grad: _no_order("igamma"), other=_igamma_slope)
+igamma.vjp(input=undefined("'input' of igamma", error=NotImplementedError), other=_igamma_slope)
 
 
 @op(_core.igammac, inplace=True, out=True)
@@ -189,15 +190,9 @@ def igammac(input: Tensor, other: Tensor) -> Tensor:
 
 
 igammac.vjp(
-    input=lambda grad: _no_order("igammac"),
+    input=undefined("'input' of igammac", error=NotImplementedError),
     other=lambda grad, input, other: -_igamma_slope(grad, input, other),
 )
-
-
-def _no_order(name: str) -> Tensor:
-    raise NotImplementedError(
-        f"the derivative for 'input' of {name} is not implemented, as in PyTorch: detach it"
-    )
 
 
 @op(_core.zeta, method=False, public=False, out=True)
@@ -210,7 +205,7 @@ def zeta(input: Any, other: Any) -> Tensor:
 
 
 zeta.vjp(
-    input=lambda grad: _no_order("zeta"),
+    input=undefined("'input' of zeta", error=NotImplementedError),
     other=lambda grad, input, other: grad * (-input * zeta(input + 1, other)),
 )
 

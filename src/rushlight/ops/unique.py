@@ -5,8 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight import _core
-from rushlight.autograd.op import composed
+from rushlight.autograd.op import composed, op
+from rushlight.ops.undefined import undefined
 from rushlight.tensor import Tensor
+
+
+@op(_core.unique, method=False, public=False, node="Unique2Backward0")
+def _unique2(input: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Distinct elements, where each element of input is among them, and how often they occur."""
+
+
+@op(_core.unique_dim, method=False, public=False)
+def _unique_dim(input: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The same of slices."""
+
+
+@op(_core.unique_consecutive, method=False, public=False, node="UniqueConsecutiveBackward0")
+def _unique_consecutive(input: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Elements that differ from the one before."""
+
+
+@op(_core.unique_consecutive_dim, method=False, public=False, node="UniqueDimConsecutiveBackward0")
+def _unique_consecutive_dim(input: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The same of slices."""
+
+
+for _op in (_unique2, _unique_dim, _unique_consecutive, _unique_consecutive_dim):
+    _op.vjp_all(("input",), undefined(_op.__name__.strip("_"), error=NotImplementedError))
 
 
 def _chosen(parts: tuple, return_inverse: bool, return_counts: bool) -> Any:
@@ -29,7 +54,7 @@ def unique(
     The indices and counts are int64. Raises IndexError for a `dim` that is not there. Without a
     derivative.
     """
-    parts = _core.unique(input) if dim is None else _core.unique_dim(input, dim)
+    parts = _unique2(input) if dim is None else _unique_dim(input, dim)
     return _chosen(parts, return_inverse, return_counts)
 
 
@@ -43,7 +68,7 @@ def unique_consecutive(
     (int64).
     """
     if dim is None:
-        parts = _core.unique_consecutive(input)
+        parts = _unique_consecutive(input)
     else:
-        parts = _core.unique_consecutive_dim(input, dim)
+        parts = _unique_consecutive_dim(input, dim)
     return _chosen(parts, return_inverse, return_counts)

@@ -1,4 +1,4 @@
-"""Other forms of the views: copies (view_copy and its family) and in place (t_, squeeze_, ...)."""
+"""Other forms of the views: copies (view_copy, ...), in place (t_, ...), attributes (T, ...)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed
+from rushlight.dtypes import contiguous_format
 from rushlight.ops.complex import view_as_complex, view_as_real
 from rushlight.ops.index import alias
 from rushlight.ops.shape import (
-    as_strided, diagonal, expand, narrow, permute, select, slice, split, split_with_sizes, squeeze,
-    t, transpose, unbind, unfold, unsqueeze,
+    adjoint, as_strided, diagonal, expand, narrow, permute, reshape, select, slice, split,
+    split_with_sizes, squeeze, t, transpose, unbind, unfold, unsqueeze,
 )  # fmt: skip
 from rushlight.tensor import Tensor
 
@@ -36,7 +37,9 @@ def _copied(view: Callable[..., Any], name: str) -> None:
     def call(*args: Any, **kwargs: Any) -> Any:
         kwargs.pop("implicit", None)  # of expand_copy: says something to tracers
         result = view(*args, **kwargs)
-        return tuple(p.clone() for p in result) if isinstance(result, tuple) else result.clone()
+        if isinstance(result, tuple):
+            return tuple(part.clone(memory_format=contiguous_format) for part in result)
+        return result.clone(memory_format=contiguous_format)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"A copy of what :func:`{name.removesuffix('_copy')}` shows."
@@ -48,7 +51,10 @@ for _view in (
     squeeze, t, transpose, unbind, unfold, unsqueeze, view_as_complex, view_as_real, alias,
 ):  # fmt: skip
     _copied(_view, f"{_view.__name__}_copy")
-_copied(lambda input, *size, dtype=None: input.view(*size or (dtype,)), "view_copy")
+_copied(
+    lambda input, *size, dtype=None: reshape(input, *size) if size else input.view(dtype),
+    "view_copy",
+)
 
 
 def _in_place(view: Callable[..., Tensor], name: str) -> None:
@@ -83,3 +89,51 @@ def as_strided_(
 ) -> Tensor:
     """In-place form of :func:`as_strided`."""
     return Tensor.as_strided_(input, size, stride, storage_offset)
+
+
+# ---- attributes
+
+
+def _T(self: Tensor) -> Tensor:
+    """A view with the dimensions in reverse order."""
+    return permute(self, tuple(range(self.ndim - 1, -1, -1)))
+
+
+def _mT(self: Tensor) -> Tensor:
+    """A view with the last two dimensions exchanged: each matrix transposed.
+
+    Raises RuntimeError for a vector.
+    """
+    if self.ndim == 1:
+        raise RuntimeError(
+            "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor."
+        )
+    return transpose(self, -2, -1) if self.ndim else self
+
+
+def _mH(self: Tensor) -> Tensor:
+    """A view with the last two dimensions exchanged and conjugated: each matrix's adjoint.
+
+    Raises RuntimeError for a vector.
+    """
+    if self.ndim == 1:
+        raise RuntimeError(
+            "tensor.mH is only supported on matrices or batches of matrices. Got 1-D tensor."
+        )
+    return adjoint(self) if self.ndim else self.conj()
+
+
+def _H(self: Tensor) -> Tensor:
+    """The adjoint of one matrix. Raises RuntimeError for other dimensions than 2 or 0."""
+    if self.ndim not in (0, 2):
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor; use "
+            "mH for batches"
+        )
+    return _mH(self)
+
+
+Tensor.T = property(_T)  # type: ignore[assignment]
+Tensor.mT = property(_mT)  # type: ignore[assignment]
+Tensor.H = property(_H)  # type: ignore[assignment]
+Tensor.mH = property(_mH)  # type: ignore[assignment]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import rushlight
-from rushlight.optim.optimizer import Optimizer, _loss_of, _get_scalar_dtype, _with_hooks
+from rushlight.optim.optimizer import Optimizer, _get_scalar_dtype, _loss_of, _with_hooks
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:

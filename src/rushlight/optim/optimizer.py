@@ -164,7 +164,7 @@ def _step_between_hooks(step: Callable, optimizer: Optimizer, args: tuple, kwarg
 # ---------------------------------------------------------------------- helpers of the optimizers
 
 
-def _scalar_dtype(fused: bool | None = None):
+def _get_scalar_dtype(fused: bool | None = None):
     """The dtype of a `step` counter: float32, or float64 where that is the default dtype."""
     if not fused and rushlight.get_default_dtype() == rushlight.float64:
         return rushlight.float64
@@ -222,7 +222,7 @@ class Optimizer:
         self.defaults = defaults
         for name in _INSTANCE_HOOKS:
             setattr(self, name, OrderedDict())
-        type(self).step = _with_hooks(type(self).step)
+        self._patch_step_function()
 
         if isinstance(params, Tensor):
             raise TypeError(
@@ -426,20 +426,43 @@ class Optimizer:
             "param_groups": self.param_groups,
         }
 
+    def _patch_step_function(self) -> None:
+        """Has `step` run the hooks; for optimizers around another one, that skip `__init__`."""
+        type(self).step = _with_hooks(type(self).step)
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         for name in _INSTANCE_HOOKS:
             if name not in self.__dict__:
                 setattr(self, name, OrderedDict())
-        type(self).step = _with_hooks(type(self).step)
+        self._patch_step_function()
         self.defaults.setdefault("differentiable", False)
 
     def __repr__(self) -> str:
-        lines = [f"{type(self).__name__} ("]
+        text = ""
         for index, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {index}")
-            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
-        return "\n".join(lines) + "\n)"
+            shown = [f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params"]
+            text += f"\nParameter Group {index}\n" + "".join(shown)
+        return f"{type(self).__name__} ({text})"
+
+    # -------------------------------------- names that optimizers written for PyTorch look for
+
+    @staticmethod
+    def profile_hook_step(func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function `step` with the hooks of before and after it."""
+        return _with_hooks(func)
+
+    def _cuda_graph_capture_health_check(self) -> None:
+        """Nothing: there are no graphs of an accelerator."""
+
+    _accelerator_graph_capture_health_check = _cuda_graph_capture_health_check
+
+    def _optimizer_step_code(self) -> None:
+        """Nothing: what a compiler would replace."""
+
+    @property
+    def _zero_grad_profile_name(self) -> str:
+        return f"Optimizer.zero_grad#{type(self).__name__}.zero_grad"
 
     # --------------------------------------------------------------------------------- hooks
 
@@ -517,3 +540,11 @@ def _cast_state(param: Tensor, value: Any, keep_step: bool, key: Hashable = None
         items: Sequence = [_cast_state(param, v, keep_step) for v in value]
         return type(value)(items)  # type: ignore[call-arg]
     return value
+
+
+def __getattr__(name: str) -> Any:
+    from rushlight.optim import written_after
+
+    if name in vars(written_after):
+        return getattr(written_after, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -330,9 +330,9 @@ def narrow_copy(self: Tensor, dim: int, start: int, length: int) -> Tensor:
 # ---- products
 
 
-def smm(self: Tensor, mat: Tensor) -> Tensor:
+def smm(self: Tensor, mat2: Tensor) -> Tensor:
     """See `torch.smm`."""
-    return products.smm(self, mat)
+    return products.smm(self, mat2)
 
 
 def hspmm(self: Tensor, mat2: Tensor) -> Tensor:

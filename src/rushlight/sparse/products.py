@@ -300,12 +300,12 @@ def hspmm(mat1: Tensor, mat2: Tensor) -> Tensor:
     return make(Pattern(rows.unsqueeze(0), shape[:1], True), values, shape)
 
 
-def smm(input: Tensor, mat: Tensor) -> Tensor:
+def smm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of a sparse and a dense matrix as a sparse one: filled rows are stored whole.
 
     Without a derivative.
     """
-    rows, values = _filled_rows(input, mat)
+    rows, values = _filled_rows(input, mat2)
     width = values.shape[1]
     columns = _core.arange(0, width, 1, _core.int64).repeat(rows.shape[0])
     indices = _core.stack([rows.repeat_interleave(width), columns], 0)
@@ -331,5 +331,9 @@ def sspaddmm(
 
 
 def spmm(input: Tensor, mat2: Tensor) -> Tensor:
-    """Another name of :func:`mm`."""
+    """The product of two matrices, one or both sparse, or of a sparse matrix and a vector."""
     return input.mm(mat2) if input.ndim == mat2.ndim == 2 else input @ mat2
+
+
+# PyTorch's older names.
+dsmm, hsmm, saddmm = spmm, hspmm, sspaddmm

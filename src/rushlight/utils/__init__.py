@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 _LATER = (
-    "_device", "_python_dispatch", "_pytree", "benchmark", "checkpoint", "data", "dlpack",
-    "flop_counter", "hooks", "model_zoo", "module_tracker", "resume", "tensorboard", "weak",
+    "_device", "_foreach_utils", "_python_dispatch", "_pytree", "benchmark", "checkpoint",
+    "cpp_extension", "data", "dlpack", "flop_counter", "hooks", "model_zoo", "module_tracker",
+    "resume", "tensorboard", "weak",
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "tree_any_only",
     "tree_flatten",
     "tree_flatten_with_path",
+    "tree_is_leaf",
     "tree_iter",
     "tree_leaves",
     "tree_leaves_with_path",
@@ -130,6 +131,26 @@ def _dict_flatten_with_keys(d: Any) -> tuple[list[tuple[Any, Any]], Any]:
     return [(MappingKey(key), value) for key, value in d.items()], list(d)
 
 
+def _tuple_flatten(d: Any) -> tuple[list[Any], Any]:
+    """A tuple's children and context, as `register_pytree_node` takes it."""
+    return list(d), None
+
+
+def _tuple_unflatten(values: Iterable[Any], context: Any) -> tuple[Any, ...]:
+    """The tuple of some children."""
+    return tuple(values)
+
+
+def _namedtuple_flatten(d: Any) -> tuple[list[Any], Any]:
+    """A named tuple's children and context, its class."""
+    return list(d), type(d)
+
+
+def _namedtuple_unflatten(values: Iterable[Any], context: Any) -> Any:
+    """The named tuple of a class and some children."""
+    return context(*values)
+
+
 def _dict_parts(tree: Any) -> tuple[list[Any], Any]:
     return list(tree.values()), list(tree)
 
@@ -137,8 +158,8 @@ def _dict_parts(tree: Any) -> tuple[list[Any], Any]:
 SUPPORTED_NODES: dict[Any, NodeDef] = {
     kind: NodeDef(kind, parts, make)
     for kind, parts, make in (
-        (tuple, lambda t: (list(t), None), lambda values, _: tuple(values)),
-        (list, lambda t: (list(t), None), lambda values, _: list(values)),
+        (tuple, _tuple_flatten, _tuple_unflatten),
+        (list, _list_flatten, _list_unflatten),
         (dict, _dict_parts, lambda values, keys: dict(zip(keys, values, strict=True))),
         (OrderedDict, _dict_parts, lambda vs, keys: OrderedDict(zip(keys, vs, strict=True))),
         (
@@ -155,7 +176,7 @@ def _make_fields(values: Iterable[Any], kind: Any) -> Any:
     return kind._make(values) if hasattr(kind, "_make") else kind(list(values))
 
 
-_FIELDS = NodeDef(tuple, lambda t: (list(t), type(t)), _make_fields)
+_FIELDS = NodeDef(tuple, _namedtuple_flatten, _make_fields)
 
 
 def register_pytree_node(
@@ -356,6 +377,11 @@ def _unflatten(leaves: Iterator[Any], spec: TreeSpec) -> Any:
         return next(leaves)
     node = _node_of(spec.type)
     return node.unflatten_fn([_unflatten(leaves, c) for c in spec._children], spec._context)  # type: ignore[union-attr]
+
+
+def tree_is_leaf(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> bool:
+    """Whether `is_leaf` calls it a leaf, or it is no container."""
+    return (is_leaf is not None and is_leaf(tree)) or _node_of(type(tree)) is None
 
 
 def tree_iter(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Iterator[Any]:

@@ -2,7 +2,8 @@
 
 # ruff: noqa: F403
 
-from typing import Any as _Any
+import typing as _typing
+from types import ModuleType as _ModuleType
 
 from .activation import *
 from .adaptive import *
@@ -28,8 +29,13 @@ from .sparse import *
 from .transformer import *
 from .upsampling import *
 
+if not _typing.TYPE_CHECKING:  # not the files: `nn.attention` is another one
+    __all__ = [
+        name for name, it in vars().items() if name[0] != "_" and not isinstance(it, _ModuleType)
+    ]
 
-def __getattr__(name: str) -> _Any:
+
+def __getattr__(name: str) -> _typing.Any:
     if name == "utils":  # PyTorch's name of it
         from . import sizes
 

@@ -51,6 +51,9 @@ class HookTable(OrderedDict):
         if module is not None:
             object.__setattr__(module, self.flag, True)
 
+    def __repr__(self) -> str:
+        return repr(OrderedDict(self))
+
     def __reduce_ex__(self, protocol: Any) -> tuple:
         return OrderedDict, (), None, None, iter(self.items())  # Module.__setstate__ undoes it
 

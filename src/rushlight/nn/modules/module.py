@@ -32,7 +32,14 @@ from .hooks import (
     register_module_parameter_registration_hook,
     restore_tables,
 )
-from .registry import KINDS, Registry, missing_attribute, registry_of, replace_registry
+from .registry import (
+    KINDS,
+    Registry,
+    missing_attribute,
+    registry_of,
+    replace_registry,
+    show_again,
+)
 from .state_dict import EXTRA_STATE as _EXTRA_STATE_KEY_SUFFIX  # noqa: F401  libraries ask for it
 from .state_dict import StateDict
 from .state_dict import _IncompatibleKeys as _IncompatibleKeys
@@ -56,7 +63,7 @@ __all__ = [
 _core.set_callbacks(
     module_hooks=ACTIVE_GLOBALS, module_with_hooks=call_with_hooks, module_failed=locate
 )
-_SPECIAL = frozenset(KINDS) | FLAGS.keys()
+_SPECIAL = frozenset(KINDS) | FLAGS.keys() | {"__class__"}
 _set = object.__setattr__
 _get = object.__getattribute__
 
@@ -87,6 +94,7 @@ class Module(Conversion, StateDict, _core.ModuleCall):
     """
 
     dump_patches: bool = False
+    _compiled_call_impl: Any = None  # a compiled call, which there is none of
     call_super_init: bool = False
 
     training: bool
@@ -245,6 +253,8 @@ class Module(Conversion, StateDict, _core.ModuleCall):
             if name in FLAGS:
                 _set(self, FLAGS[name], True)
             super().__setattr__(name, value)
+            if name == "__class__":
+                show_again(self)
 
     def _make_room(self, name: str) -> None:
         """Before `name` becomes a new parameter or child: remove what has that name."""

@@ -10,7 +10,8 @@ first has to fail costs far more than the lookup itself. Measured with CPython 3
 
 So a Registry shows each entry in its module as a plain instance attribute and keeps that in step
 whoever changes the dict, and Module has no ``__getattr__`` until a subclass brings one of its own
-(see ``Module.__init_subclass__``).
+(see ``Module.__init_subclass__``). Such a class is asked for every entry, as PyTorch asks it: in
+its modules none is shown.
 """
 
 from __future__ import annotations
@@ -172,7 +173,17 @@ def _class_attribute(module: Module, name: str) -> Any:
     return _ABSENT
 
 
+def show_again(module: Module) -> None:
+    """After another class was given to a module: what that class has decides."""
+    for kind in KINDS:
+        for name, value in (registry_of(module, kind) or {}).items():
+            _show(module, name, value)
+
+
 def _show(module: Module, name: str, value: Any) -> None:
+    if getattr(type(module), "__getattr__", missing_attribute) is not missing_attribute:
+        module.__dict__.pop(name, None)
+        return
     if not hasattr(type(module), name):
         object.__setattr__(module, name, value)
         return
