@@ -66,16 +66,16 @@ _triangular.vjp_all(("A", "B"), _triangular_gradient)
 def linalg_solve_triangular(
     input: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Tensor:
-    """X with input X = B, or X input = B where not `left`, for triangular input.
+    """X with input @ X = B, or X @ input = B where not `left`, for triangular input.
 
     Args:
         input: (*, n, n); the other triangle is not read.
         B: (*, n, k), or (*, k, n) where not `left`.
-        upper: which triangle input has.
+        upper: which triangle the input has.
         unitriangular: take the diagonal for ones without reading it.
 
     Raises:
-        RuntimeError: shapes or dtypes do not fit. input singular input is not noticed: inf or nan.
+        RuntimeError: shapes or dtypes do not fit. A singular input is not noticed: inf or nan.
     """
     return _triangular(input, B, upper, left, unitriangular)
 

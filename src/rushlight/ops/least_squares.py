@@ -94,7 +94,7 @@ def linalg_pinv(
     Args:
         input: (*, m, n).
         rcond: the older name of rtol.
-        hermitian: input is, and is decomposed as such.
+        hermitian: the input is Hermitian, and is decomposed as such.
         atol, rtol: singular values up to max(atol, rtol * the largest) count as 0; numbers or
             tensors (*). By default rtol is max(m, n) times the epsilon of the dtype.
 
@@ -130,7 +130,7 @@ def linalg_matrix_rank(
     Args:
         input: (*, m, n).
         tol: the older name of atol (with rtol = 0).
-        hermitian: input is: its eigenvalues are taken.
+        hermitian: the input is Hermitian: its eigenvalues are taken.
         atol, rtol: as of `pinv`.
 
     Returns:
