@@ -55,6 +55,14 @@ def can_cast(from_: dtype, to: dtype) -> Any:
     return kind(from_) <= kind(to)
 
 
+# What `x.float()` and its like convert to, of tensors and of storages.
+REAL_CASTS = {
+    "float": _core.float32, "double": _core.float64, "half": _core.float16,
+    "bfloat16": _core.bfloat16, "int": _core.int32, "long": _core.int64, "short": _core.int16,
+    "char": _core.int8, "byte": _core.uint8, "bool": _core.bool,
+}  # fmt: skip
+
+
 class Size(tuple):
     """The sizes of a tensor: a tuple of ints that prints as torch.Size and counts elements.
 

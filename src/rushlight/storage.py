@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight.dtypes import CPU, check_device, type_name
+from rushlight.dtypes import CPU, REAL_CASTS, check_device, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,10 +174,7 @@ def _conversion(name: str, dtype: Any) -> None:
 
 
 for _name, _dtype in {
-    "float": _core.float32, "double": _core.float64, "half": _core.float16,
-    "bfloat16": _core.bfloat16, "int": _core.int32, "long": _core.int64, "short": _core.int16,
-    "char": _core.int8, "byte": _core.uint8, "bool": _core.bool,
-    "complex_float": _core.complex64, "complex_double": _core.complex128,
+    **REAL_CASTS, "complex_float": _core.complex64, "complex_double": _core.complex128
 }.items():  # fmt: skip
     _conversion(_name, _dtype)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import op
-from rushlight.dtypes import check_device, contiguous_format, preserve_format
+from rushlight.dtypes import REAL_CASTS, check_device, contiguous_format, preserve_format
 from rushlight.ops.memory import format_of, lies_in, memory_in
 from rushlight.tensor import Tensor
 
@@ -133,10 +133,7 @@ def _cast(name: str, dtype: Any) -> None:
 
 
 for _name, _dtype in {
-    "float": _core.float32, "double": _core.float64, "half": _core.float16,
-    "bfloat16": _core.bfloat16, "int": _core.int32, "long": _core.int64, "short": _core.int16,
-    "char": _core.int8, "byte": _core.uint8, "bool": _core.bool, "cfloat": _core.complex64,
-    "cdouble": _core.complex128,
+    **REAL_CASTS, "cfloat": _core.complex64, "cdouble": _core.complex128
 }.items():  # fmt: skip
     _cast(_name, _dtype)
 
