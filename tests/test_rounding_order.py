@@ -1,4 +1,4 @@
-"""Small results whose rounding shows: the order of a dot product's and of a small QR's sums."""
+"""Small results whose rounding shows: the order of short sums, of a dot product's and a small QR's."""
 
 import numpy as np
 import pytest
@@ -62,6 +62,39 @@ def test_dot_reads_strided_and_broken_numbers():
     assert abs(rl.dot(a, b).item()) == float("inf")
     b[7] = 0
     assert rl.dot(a, b).isnan()
+
+
+def sum_by_hand(a):
+    """Vectors of 32 bytes to four sums in turn, the rest of them to the first; then the end of the
+    row and to it the lanes, one by one. Fewer values than a vector has go to the four singly."""
+    lanes = 32 // a.itemsize
+    if len(a) < lanes:
+        return in_turn(a[:, None])[0]
+    whole = len(a) // lanes * lanes
+    total = a.dtype.type(0)
+    for value in [*a[whole:], *in_turn(a[:whole].reshape(-1, lanes))]:
+        total += value
+    return total
+
+
+def in_turn(vectors):
+    sums = np.zeros((4, vectors.shape[1]), vectors.dtype)
+    whole = len(vectors) // 4 * 4
+    for i, vector in enumerate(vectors):
+        sums[i % 4 if i < whole else 0] += vector
+    return ((sums[0] + sums[1]) + sums[2]) + sums[3]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 22, 31, 32, 33, 40, 64, 100, 127])
+def test_short_rows_are_added_up_in_this_order(n, dtype):
+    rows = np.random.default_rng(n).standard_normal((19, n)).astype(dtype)
+    wanted = np.array([sum_by_hand(row) for row in rows])
+    assert np.array_equal(rl.tensor(rows).sum(1).numpy(), wanted)
+    assert np.array_equal((rl.tensor(rows) * 2).sum(1).numpy(), wanted * 2)
+    assert np.array_equal(rl.tensor(rows).mean(1).numpy(), (wanted / n).astype(dtype))
+    for row, total in zip(rows[:3], wanted):
+        assert rl.tensor(row).sum().item() == total
 
 
 def householder_by_hand(matrix):

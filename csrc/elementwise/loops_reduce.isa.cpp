@@ -29,8 +29,8 @@ struct Types {
         std::conditional_t<kHalf, float, Value>>;
     static constexpr bool kVectors = std::is_arithmetic_v<Lane>;
     // Sums of floats: in long rows some are added up as floats before they go to double.
-    static constexpr bool kNear = Kind == Reduction::Sum && std::is_same_v<Total, double> &&
-                                  (kHalf || std::is_same_v<Value, float>);
+    static constexpr bool kFloats = Kind == Reduction::Sum && std::is_same_v<Total, double>;
+    static constexpr bool kNear = kFloats && !std::is_same_v<Value, double>;
 };
 
 template <Reduction Kind, class T>
@@ -99,6 +99,49 @@ template <Reduction Kind, class L, int W, class T>
     return place < L(W - count) ? fill : load_as<L, W>(end - W);
 }
 
+// ---- sums of a few floats
+
+// Up to so many are added up in the order that PyTorch has on x86-64, for the same bits: vectors of
+// 32 bytes go to four sums in turn, those that do not make a whole turn to the first; the end of the
+// row that does not fill a vector is added up, and to it the lanes, one after the other.
+constexpr Index kNearRun = 128;
+template <class R>
+using NearSum = std::conditional_t<R::kNear, float, double>;
+template <class R>
+constexpr int kSumLanes = 32 / int(sizeof(NearSum<R>));
+
+// The sums of the four, and of single values just so.
+template <class V, class Load>
+[[gnu::always_inline]] inline V add_in_turn(Index count, const Load& value) {
+    V sums[4] = {};
+    Index i = 0;
+    for (; i + 4 <= count; i += 4) {
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; ++v) sums[v] += value(i + v);
+    }
+    for (; i < count; ++i) sums[0] += value(i);
+    return sums[0] + sums[1] + sums[2] + sums[3];
+}
+
+template <class R>
+[[gnu::always_inline]] inline auto add_vectors(const typename R::Value* s, Index n) {
+    using S = NearSum<R>;
+    constexpr int W = kSumLanes<R>;
+    return add_in_turn<Lanes<S, W>>(n / W, [s](Index i) { return load_as<S, W>(s + i * W); });
+}
+
+template <class R>
+[[gnu::always_inline]] inline NearSum<R> add_few(const typename R::Value* s, Index n) {
+    using S = NearSum<R>;
+    constexpr int W = kSumLanes<R>;
+    if (n < W) return add_in_turn<S>(n, [s](Index i) { return convert<S>(s[i]); });
+    S lanes[W], sum = 0;
+    store<32>(lanes, add_vectors<R>(s, n));
+    for (Index i = n / W * W; i < n; ++i) sum += convert<S>(s[i]);
+    for (const S lane : lanes) sum += lane;
+    return sum;
+}
+
 // ---- one row
 
 // A few vectors' worth. More than one such row at once: reduce_short_rows(), with the same bits.
@@ -122,8 +165,6 @@ template <class R, class L, int W>
         lanes = combine_lanes<Kind, L>(lanes, last_lanes<Kind, L, W>(s + n, int(n - whole)));
     return fold<Kind, L, 1>(&lanes);
 }
-
-constexpr Index kNearRun = 128;  // so many floats are added up, pair by pair, before double
 
 template <int vectors, class T>
 [[gnu::always_inline]] inline Lanes<float, kWidth<float>> add_near(const T* s) {
@@ -154,11 +195,17 @@ void reduce_row(typename R::Total* acc, const typename R::Value* s, Index n) {
     using L = typename R::Lane;
     A total = *acc;
     Index i = 0;
+    if constexpr (R::kFloats) {
+        if (n < kNearRun) {
+            *acc = total + A(add_few<R>(s, n));
+            return;
+        }
+    }
     if constexpr (R::kNear) {
         Lanes<double, kWidth<double>> lanes[2] = {};
         i = add_runs(lanes, s, n);
         if (i > 0) total += fold<Kind, double, 2>(lanes);
-        if (i < n) total += reduce_short_row<R, double, kWidth<double>>(s + i, n - i);
+        if (i < n) total += A(add_few<R>(s + i, n - i));
     } else if constexpr (R::kVectors) {
         constexpr int kVectors = kVectorBytes < 32 ? 4 : 8, W = kWidth<L>;
         Lanes<L, W> lanes[kVectors];
@@ -209,11 +256,16 @@ void reduce_shortest_rows(typename R::Total* a, Index step, const typename R::Va
                           Index rows) {
     using A = typename R::Total;
     const auto row = [s](Index r) {
-        using L = typename R::Lane;
-        L value = convert<L>(s[r * n]);
+        if constexpr (R::kFloats) {
+            return A(add_few<R>(s + r * n, n));
+        } else {
+            using L = typename R::Lane;
+            L value = convert<L>(s[r * n]);
 #pragma GCC unroll 4
-        for (int k = 1; k < n; ++k) value = combine<R::Kind, L>(value, convert<L>(s[r * n + k]));
-        return A(value);
+            for (int k = 1; k < n; ++k)
+                value = combine<R::Kind, L>(value, convert<L>(s[r * n + k]));
+            return A(value);
+        }
     };
     if (step == 1) {
 #pragma GCC ivdep
@@ -277,6 +329,51 @@ void reduce_short_rows(typename R::Total* a, Index step, const typename R::Value
     }
 }
 
+// The same for sums of floats, in the order of add_few(): in the end vector k holds lane k of all.
+template <class R>
+void add_short_rows(typename R::Total* a, Index step, const typename R::Value* s, Index rows,
+                    Index n) {
+    using A = typename R::Total;
+    using S = NearSum<R>;
+    constexpr int W = kSumLanes<R>;
+    const Index vectors = n / W;
+    const int rest = int(n % W);
+    for (Index first = 0; first < rows; first += W) {
+        const Index count = std::min<Index>(W, rows - first);
+        const typename R::Value* row[W];
+        for (int r = 0; r < W; ++r) row[r] = s + (first + std::min<Index>(r, count - 1)) * n;
+        Lanes<S, W> sum = {}, lanes[W];
+        if (rest > 0) {  // the last vectors, of which the end was in no other
+#pragma GCC unroll 8
+            for (int r = 0; r < W; ++r) lanes[r] = load_as<S, W>(row[r] + n - W);
+            transpose<W>(lanes);
+#pragma GCC unroll 8
+            for (int k = 1; k < W; ++k)
+                if (k >= W - rest) sum += lanes[k];
+        }
+        if (vectors < 4) {  // not a whole turn
+#pragma GCC unroll 8
+            for (int r = 0; r < W; ++r) lanes[r] = load_as<S, W>(row[r]);
+            for (Index i = 1; i < vectors; ++i) {
+#pragma GCC unroll 8
+                for (int r = 0; r < W; ++r) lanes[r] += load_as<S, W>(row[r] + i * W);
+            }
+        } else {
+            for (int r = 0; r < W; ++r) lanes[r] = add_vectors<R>(row[r], n);
+        }
+        transpose<W>(lanes);
+#pragma GCC unroll 8
+        for (int k = 0; k < W; ++k) sum += lanes[k];
+        S sums[W];
+        store<32>(sums, sum);
+        if (step == 1 && count == W) {
+            for (int r = 0; r < W; ++r) a[first + r] += A(sums[r]);
+        } else {
+            for (Index r = 0; r < count; ++r) a[(first + r) * step] += A(sums[r]);
+        }
+    }
+}
+
 template <class R, int W>
 bool reduce_by_width(typename R::Total* a, Index step, const typename R::Value* s, Index rows,
                      Index n) {
@@ -294,15 +391,28 @@ void reduce_rows(void* acc, Index step, const void* src, Index rows, Index n) {
     auto* a = static_cast<typename R::Total*>(acc);
     auto* s = static_cast<const typename R::Value*>(src);
     if constexpr (R::kVectors && R::Kind != Reduction::Prod) {
-        constexpr Index kLongest = kNearRun - 1;  // up to which several rows are read at once
-        if (step != 0 && rows > 1 && n < 4) {
+        if constexpr (R::kFloats) {
+            if (step != 0 && rows > 1 && n < kNearRun) {
+                if (n >= kSumLanes<R>) return add_short_rows<R>(a, step, s, rows, n);
+                switch (n) {
+                    case 1: return reduce_shortest_rows<R, 1>(a, step, s, rows);
+                    case 2: return reduce_shortest_rows<R, 2>(a, step, s, rows);
+                    case 3: return reduce_shortest_rows<R, 3>(a, step, s, rows);
+                    case 4: return reduce_shortest_rows<R, 4>(a, step, s, rows);
+                    case 5: return reduce_shortest_rows<R, 5>(a, step, s, rows);
+                    case 6: return reduce_shortest_rows<R, 6>(a, step, s, rows);
+                    case 7: return reduce_shortest_rows<R, 7>(a, step, s, rows);
+                    default: break;
+                }
+            }
+        } else if (step != 0 && rows > 1 && n < 4) {
             if (n == 1) return reduce_shortest_rows<R, 1>(a, step, s, rows);
             if (n == 2) return reduce_shortest_rows<R, 2>(a, step, s, rows);
             return reduce_shortest_rows<R, 3>(a, step, s, rows);
         }
         constexpr int W = kWidth<typename R::Lane>;
         if constexpr (W <= 16)
-            if (step != 0 && rows > 1 && n <= kLongest &&
+            if (!R::kFloats && step != 0 && rows > 1 && n < kNearRun &&
                 reduce_by_width<R, W>(a, step, s, rows, n))
                 return;
     }

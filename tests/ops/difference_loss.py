@@ -45,7 +45,7 @@ def difference(name, ref, widths=({},), weighted=True, **more):
         return [case(make(2, 3), make(2, 3), reduction=r, **w) for r in REDUCTIONS for w in widths]
 
     Row(
-        f"nn.functional.{name}", samples, loss, grad_samples=grad_samples, tol=3,
+        f"nn.functional.{name}", samples, loss, grad_samples=grad_samples, tol=3, exact=False,
         dtypes=("float32", "float64", "bfloat16"),
         large=lambda make: [case(make(*LARGE), make(*LARGE), reduction=r) for r in REDUCTIONS],
         errors=(

@@ -37,7 +37,7 @@ def _bce_samples(make):
 
 
 Row(
-    "nn.functional.binary_cross_entropy", _bce_samples, binary_cross_entropy, dtypes=FLOATS, tol=3,
+    "nn.functional.binary_cross_entropy", _bce_samples, binary_cross_entropy, dtypes=FLOATS, tol=3, exact=False,
     covers=("_binary_cross_entropy",),
     grad_samples=lambda make: [case(_probability(make, 2, 2), _probability(make, 2, 2), reduction=r)
                                for r in REDUCTIONS],
@@ -69,7 +69,7 @@ def _logits_samples(make):
 
 Row(
     "nn.functional.binary_cross_entropy_with_logits", _logits_samples, with_logits, dtypes=FLOATS,
-    tol=5, covers=("_logits_loss", "_weighted_logits_loss"),
+    tol=5, exact=False, covers=("_logits_loss", "_weighted_logits_loss"),
     grad_samples=lambda make: [case(make(2, 2), _probability(make, 2, 2), reduction=r)
                                for r in REDUCTIONS]
     + [case(make(2, 2), _probability(make, 2, 2), _probability(make, 2),
@@ -93,7 +93,7 @@ Row(
     lambda make: [case(make(3, 4), _probability(make, 3, 4), reduction=r) for r in ALL]
     + [case(make(3, 4), make(3, 4), reduction=r, log_target=True) for r in ALL]
     + [case(make(3), _probability(make, 3) * 0, reduction="sum")],
-    kl_div, dtypes=FLOATS, tol=5, covers=("_kl_div",),
+    kl_div, dtypes=FLOATS, tol=5, exact=False, covers=("_kl_div",),
     grad_samples=lambda make: [case(make(2, 3), _probability(make, 2, 3), reduction=r) for r in ALL]
     + [case(make(2, 3), make(2, 3), log_target=True)],
 )  # fmt: skip
@@ -115,7 +115,7 @@ def _counts(make):
 
 
 Row(
-    "nn.functional.poisson_nll_loss", _counts, poisson_nll_loss, dtypes=FLOATS, tol=10,
+    "nn.functional.poisson_nll_loss", _counts, poisson_nll_loss, dtypes=FLOATS, tol=10, exact=False,
     grad_samples=lambda make: [case(make(2, 2), make(2, 2, low=1.5, high=9), full=True),
                                case(_probability(make, 3), make(3), log_input=False)],
 )  # fmt: skip
@@ -133,7 +133,7 @@ Row(
                   for r in REDUCTIONS for s in ((3, 4), (3, 1), (3,))]
     + [case(make(3, 4), make(3, 4), 2.0, full=True),
        case(make(3), make(3), _probability(make, 3), eps=0.5)],
-    gaussian_nll_loss, dtypes=FLOATS, tol=10,
+    gaussian_nll_loss, dtypes=FLOATS, tol=10, exact=False,
     grad_samples=lambda make: [case(make(2, 2), make(2, 2), _probability(make, 2, 2), reduction=r)
                                for r in REDUCTIONS],
     errors=(

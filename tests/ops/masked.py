@@ -65,6 +65,7 @@ Row(
 )  # fmt: skip
 Row(
     "masked.mean", _samples, _reduction(lambda m, a, k: m.mean(a, keepdims=k), 0, True),
+    exact=False,
     grad_samples=_without_empty(_samples),
     errors=((ValueError, "integer dtype", lambda rl: rl.masked.mean(rl.ones(3).long())),),
 )  # fmt: skip

@@ -109,7 +109,8 @@ class Row:
     method: whether the Tensor method of the same name, where there is one, takes the same.
     layouts: whether it takes tensors of any strides.
     in_place: whether its in-place form takes whatever the op does.
-    exact: whether the same values in another layout give the same bits.
+    exact: whether the same values in another layout give the same bits. Sums of floats follow the
+        order in memory.
     out_cast: whether out= must have a dtype that the result can be cast to.
     """
 
