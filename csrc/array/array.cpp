@@ -11,19 +11,54 @@ constinit FreeList<sizeof(ArrayBody)> body_list;
 
 }  // namespace
 
-ArrayBody::ArrayBody(Dims shape_, DType dtype_)
-    : shape(std::move(shape_)),
-      strides(contiguous_strides(shape)),
-      numel(shape.product()),
-      dtype(dtype_) {}
+ArrayBody::ArrayBody(const Dims& shape, DType dtype_)
+    : dtype(dtype_), shape_(shape), strides_(shape) {
+    Index step = 1;
+    bool overflow = false, empty = false;
+    Index* strides = strides_.begin();
+    for (int i = shape.size() - 1; i >= 0; --i) {
+        Index size = strides[i];
+        strides[i] = step;
+        if (size <= 0) [[unlikely]] {
+            empty = true;
+            overflow |= size < 0;
+            size = 1;
+        }
+        overflow |= __builtin_mul_overflow(step, size, &step);
+    }
+    numel_ = empty ? 0 : step;
+    Index bytes;
+    overflow |= __builtin_mul_overflow(step, Index(size_of(dtype)), &bytes);
+    if (overflow) [[unlikely]] checked_numel(shape, size_of(dtype));  // says which
+}
 
-ArrayBody::ArrayBody(Ref<Storage> storage_, Index offset_, Dims shape_, Dims strides_, DType dtype_)
-    : shape(std::move(shape_)),
-      strides(std::move(strides_)),
-      offset(offset_),
-      numel(shape.product()),
+ArrayBody::ArrayBody(Ref<Storage> storage_, Index offset_, const Dims& shape, const Dims& strides,
+                     DType dtype_)
+    : offset(offset_),
       dtype(dtype_),
-      storage(std::move(storage_)) {}
+      storage(std::move(storage_)),
+      shape_(shape),
+      strides_(strides) {
+    measure();
+}
+
+void ArrayBody::lay_out(const Dims& shape, const Dims& strides) {
+    shape_ = shape;
+    strides_ = strides;
+    measure();
+}
+
+void ArrayBody::measure() noexcept {
+    const Index *sizes = shape_.begin(), *strides = strides_.begin();
+    Index count = 1;
+    bool dense = true;
+    for (int i = shape_.size() - 1; i >= 0; --i) {
+        dense &= sizes[i] == 1 || strides[i] == count;
+        count *= sizes[i];
+    }
+    numel_ = count;
+    contiguous_ = dense || count == 0;
+}
 
 ArrayBody::~ArrayBody() = default;
 
@@ -31,9 +66,9 @@ void* ArrayBody::operator new(std::size_t) { return body_list.take(); }
 void ArrayBody::operator delete(void* memory) noexcept { body_list.give(memory); }
 
 Array Array::empty(const Dims& shape, DType dtype) {
-    const Index numel = checked_numel(shape, size_of(dtype));
-    Ref<Storage> storage(new Storage(std::size_t(numel) * size_of(dtype)));
-    return Array(std::move(storage), 0, shape, contiguous_strides(shape), dtype);
+    Ref<ArrayBody> body(new ArrayBody(shape, dtype));
+    body->storage = Ref<Storage>(new Storage(std::size_t(body->numel()) * size_of(dtype)));
+    return Array(std::move(body));
 }
 
 Array Array::scalar(const Scalar& value, DType dtype) {
@@ -58,17 +93,6 @@ Scalar value_of(const Array& array) {
     });
 }
 
-bool Array::is_contiguous() const noexcept {
-    if (body_->numel == 0) return true;
-    Index expected = 1;
-    for (int i = ndim() - 1; i >= 0; --i) {
-        if (size(i) == 1) continue;
-        if (stride(i) != expected) return false;
-        expected *= size(i);
-    }
-    return true;
-}
-
 bool Array::same_geometry(const Array& other) const noexcept {
     if (body_ == other.body_) return true;
     return body_->storage && body_->storage == other.body_->storage &&
@@ -76,12 +100,10 @@ bool Array::same_geometry(const Array& other) const noexcept {
 }
 
 Storage& Array::storage() const {
-    if (body_->pending) run_pending(*body_);
+    if (body_->pending) run_pending();
     return *body_->storage;
 }
 
-std::byte* Array::bytes() const {
-    return storage().data() + std::size_t(body_->offset) * itemsize();
-}
+void Array::run_pending() const { rushlight::run_pending(*body_); }
 
 }  // namespace rushlight

@@ -16,22 +16,36 @@ struct Pending;
 
 class ArrayBody : public RefCounted {
 public:
-    ArrayBody(Dims shape, DType dtype);  // pending: storage comes later
-    ArrayBody(Ref<Storage> storage, Index offset, Dims shape, Dims strides, DType dtype);
+    // Row-major; storage comes later. Throws where sizes are negative or their bytes overflow.
+    ArrayBody(const Dims& shape, DType dtype);
+    ArrayBody(Ref<Storage> storage, Index offset, const Dims& shape, const Dims& strides,
+              DType dtype);
     ~ArrayBody();
 
     static void* operator new(std::size_t bytes);
     static void operator delete(void* memory) noexcept;
 
-    Dims shape;
-    Dims strides;  // in elements
+    const Dims& shape() const noexcept { return shape_; }
+    const Dims& strides() const noexcept { return strides_; }  // in elements
+    Index numel() const noexcept { return numel_; }
+    bool is_contiguous() const noexcept { return contiguous_; }
+    // Another shape for the same number of elements, or other strides.
+    void lay_out(const Dims& shape, const Dims& strides);
+
     Index offset = 0;
-    Index numel = 0;
     DType dtype;
     Ref<Storage> storage;
     Ref<Pending> pending;
     bool unversioned = false;  // writes through it do not count (Tensor.data)
     std::uint32_t pending_uses = 0;  // as an operand of pending expressions
+
+private:
+    void measure() noexcept;  // the members that follow from shape and strides
+
+    Dims shape_;
+    Dims strides_;
+    Index numel_ = 0;
+    bool contiguous_ = true;
 };
 
 class Array {
@@ -39,9 +53,8 @@ public:
     Array() = default;
     explicit Array(Ref<ArrayBody> body) : body_(std::move(body)) {}
     // A view of existing storage. Geometry is trusted; see as_strided for checked views.
-    Array(Ref<Storage> storage, Index offset, Dims shape, Dims strides, DType dtype)
-        : body_(new ArrayBody(std::move(storage), offset, std::move(shape), std::move(strides),
-                              dtype)) {}
+    Array(Ref<Storage> storage, Index offset, const Dims& shape, const Dims& strides, DType dtype)
+        : body_(new ArrayBody(std::move(storage), offset, shape, strides, dtype)) {}
 
     // Fresh contiguous memory.
     static Array empty(const Dims& shape, DType dtype);
@@ -53,22 +66,25 @@ public:
     ArrayBody* body() const noexcept { return body_.get(); }
     const Ref<ArrayBody>& ref() const noexcept { return body_; }
 
-    const Dims& shape() const noexcept { return body_->shape; }
-    const Dims& strides() const noexcept { return body_->strides; }
-    Index size(int axis) const noexcept { return body_->shape[axis]; }
-    Index stride(int axis) const noexcept { return body_->strides[axis]; }
+    const Dims& shape() const noexcept { return body_->shape(); }
+    const Dims& strides() const noexcept { return body_->strides(); }
+    Index size(int axis) const noexcept { return body_->shape()[axis]; }
+    Index stride(int axis) const noexcept { return body_->strides()[axis]; }
     Index offset() const noexcept { return body_->offset; }
-    int ndim() const noexcept { return body_->shape.size(); }
-    Index numel() const noexcept { return body_->numel; }
+    int ndim() const noexcept { return body_->shape().size(); }
+    Index numel() const noexcept { return body_->numel(); }
     DType dtype() const noexcept { return body_->dtype; }
     std::size_t itemsize() const noexcept { return size_of(dtype()); }
     bool is_pending() const noexcept { return bool(body_->pending); }
-    bool is_contiguous() const noexcept;
+    bool is_contiguous() const noexcept { return body_->is_contiguous(); }
     bool same_geometry(const Array& other) const noexcept;  // storage, offset, shape, strides
 
     // These run a pending expression first.
     Storage& storage() const;
-    std::byte* bytes() const;  // address of the first element
+    std::byte* bytes() const {  // address of the first element
+        if (body_->pending) [[unlikely]] run_pending();
+        return body_->storage->data() + std::size_t(body_->offset) * itemsize();
+    }
     template <class T>
     T* data() const {
         return reinterpret_cast<T*>(bytes());
@@ -90,6 +106,8 @@ public:
     Array reshape(const Dims& shape) const;  // a view where possible, else a copy
 
 private:
+    void run_pending() const;
+
     Ref<ArrayBody> body_;
 };
 

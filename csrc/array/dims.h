@@ -31,14 +31,9 @@ public:
             std::copy(values.begin(), values.end(), begin());
         }
     }
-    Dims(const Dims& other) {
-        if (other.heap_) {
-            resize(other.size_);
-            std::copy(other.begin(), other.end(), begin());
-        } else {  // a copy of fixed length is cheaper than one of the right length
-            size_ = other.size_;
-            inline_ = other.inline_;
-        }
+    // A copy of fixed length is cheaper than one of the right length.
+    Dims(const Dims& other) : size_(other.size_), inline_(other.inline_) {
+        if (other.heap_) [[unlikely]] copy_long(other);
     }
     Dims(Dims&& other) noexcept
         : size_(std::exchange(other.size_, 0)),
@@ -114,6 +109,12 @@ public:
     }
 
 private:
+    [[gnu::noinline]] void copy_long(const Dims& other) {
+        size_ = 0;
+        resize(other.size_);
+        std::copy(other.begin(), other.end(), begin());
+    }
+
     static constexpr int kInline = 5;
     int size_ = 0;
     int capacity_ = kInline;

@@ -96,14 +96,14 @@ public:
             Pending& node = *entry.node;
             Array out;
             if (node.kind == Pending::Kind::Reduce) {
-                out = Array::empty(node.owner->shape, node.owner->dtype);
+                out = Array::empty(node.owner->shape(), node.owner->dtype);
                 pass.reduce(operand(pass, node, 0, node.calc), node.reduction, node.axes, node.mean,
                             out);
             } else {
                 compute(pass, node);
                 if (!node.output) continue;
                 out = into ? *into
-                           : empty_with_layout(node.owner->shape, node.owner->strides,
+                           : empty_with_layout(node.owner->shape(), node.owner->strides(),
                                                node.owner->dtype);
                 pass.keep(pass.convert(node.slot, node.owner->dtype, out.dtype()), out);
             }
@@ -116,7 +116,7 @@ public:
             if (!body.pending) continue;  // another thread was faster
             body.storage = out.body()->storage;
             body.offset = 0;
-            body.strides = out.strides();
+            body.lay_out(body.shape(), out.strides());
             body.pending = {};
         }
     }
@@ -309,7 +309,7 @@ void run_readers(const Storage& storage) {
 bool run_into(ArrayBody& body, const Array& out) {
     const Ref<ArrayBody> keep_alive(&body);
     while (body.pending) {
-        if (body.pending->kind == Pending::Kind::Reduce || !(body.shape == out.shape())) break;
+        if (body.pending->kind == Pending::Kind::Reduce || !(body.shape() == out.shape())) break;
         Plan plan(*body.pending);
         if (Pending* other = reader_of(out.storage(), &plan)) {
             run_pending(*other->owner);

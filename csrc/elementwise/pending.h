@@ -43,7 +43,7 @@ struct Pending final : RefCounted {
 
     // The iteration space of the loop that computes it.
     const Dims& space() const noexcept {
-        return kind == Kind::Reduce ? inputs[0].array.shape() : owner->shape;
+        return kind == Kind::Reduce ? inputs[0].array.shape() : owner->shape();
     }
 };
 

@@ -52,9 +52,9 @@ bool waits(Index numel, std::span<const Operand> operands) {
     return wait;
 }
 
-Array make_pending(Dims shape, DType dtype, Pending::Kind kind, std::span<const Operand> operands,
+Array make_pending(const Dims& shape, DType dtype, Pending::Kind kind, std::span<const Operand> operands,
                    DType calc) {
-    Array result(Ref<ArrayBody>(new ArrayBody(std::move(shape), dtype)));
+    Array result(Ref<ArrayBody>(new ArrayBody(shape, dtype)));
     Ref<Pending> node(new Pending(*result.body(), kind, operands));
     node->calc = calc;
     result.body()->pending = std::move(node);
@@ -230,10 +230,8 @@ Array pointwise(int row, std::span<const Operand> operands) {
     Index numel = shape.product();
     if (operands.size() == 2) check_divisor(row, calc, operands[1], numel);
     if (waits(numel, operands)) {
-        checked_numel(shape, size_of(dtype));
-        Array result =
-            make_pending(std::move(shape), dtype, Pending::Kind::Pointwise, operands, calc);
-        result.body()->strides = layout_of(result.shape(), operands);
+        Array result = make_pending(shape, dtype, Pending::Kind::Pointwise, operands, calc);
+        result.body()->lay_out(shape, layout_of(shape, operands));
         result.body()->pending->row = row;
         return result;
     }
@@ -326,7 +324,7 @@ Array cast(const Array& array, DType dtype) {
     const Dims layout = dense_strides(array);
     if (waits(array.numel(), operands)) {
         Array result = make_pending(array.shape(), dtype, Pending::Kind::Cast, operands, dtype);
-        result.body()->strides = layout;
+        result.body()->lay_out(result.shape(), layout);
         return result;
     }
     Array out = empty_with_layout(array.shape(), layout, dtype);
@@ -341,7 +339,7 @@ Array clone(const Array& array, const Dims& strides) {
         const Operand operands[1] = {{array, Scalar()}};
         Array result = make_pending(array.shape(), array.dtype(), Pending::Kind::Cast, operands,
                                     array.dtype());
-        result.body()->strides = strides;
+        result.body()->lay_out(result.shape(), strides);
         return result;
     }
     Array out = empty_with_layout(array.shape(), strides, array.dtype());

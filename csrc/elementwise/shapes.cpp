@@ -26,8 +26,7 @@ Array sum_to(const Array& array, const Dims& shape) {
     Array sum = reduce(Reduction::Sum, array, axes, false, false, dtype);
     if (sum.shape() == shape) return sum;
     if (sum.is_pending()) {
-        sum.body()->shape = shape;
-        sum.body()->strides = contiguous_strides(shape);
+        sum.body()->lay_out(shape, contiguous_strides(shape));
         return sum;
     }
     return sum.view(shape);

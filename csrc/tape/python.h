@@ -70,6 +70,11 @@ struct Modes {
     std::uint32_t muted = 0;            // bit i: the tape of level i does not record
     bool refused = false;               // a kernel was given an item of a batch
 };
+// Read many times in each operation, so its place is fixed when the library is loaded, where the C
+// library has room for that.
+#if defined(__GLIBC__)
+[[gnu::tls_model("initial-exec")]]
+#endif
 extern constinit thread_local Modes modes;
 
 class GradModeGuard {
