@@ -1,4 +1,7 @@
-"""Helpers of torch._utils that libraries call: tensors joined to one buffer and taken apart."""
+"""Helpers of torch._utils that libraries call: tensors joined to one buffer and taken apart.
+
+Also what PyTorch's plain pickles (of `pickle`, not of `torch.save`) call to make tensors again.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,76 @@ def _take_tensors(tensors: Sequence[Tensor], size_limit: int) -> Iterator[list[T
         groups.setdefault(dtype, []).append(tensor)
         sizes[dtype] = sizes.get(dtype, 0) + size
     yield from groups.values()
+
+
+def _rebuild_tensor(storage: Any, storage_offset: int, size: Any, stride: Any) -> Tensor:
+    """A tensor on a storage."""
+    made = rushlight.empty(0, dtype=storage.dtype)
+    return made.set_(storage, storage_offset, tuple(size), tuple(stride))
+
+
+def _rebuild_tensor_v2(
+    storage: Any,
+    storage_offset: int,
+    size: Any,
+    stride: Any,
+    requires_grad: bool,
+    backward_hooks: Any,
+    metadata: dict[str, bool] | None = None,
+) -> Tensor:
+    """A tensor on a storage, conjugated or negated if `metadata` says so; hooks are not saved."""
+    made = _rebuild_tensor(storage, storage_offset, size, stride)
+    if metadata and metadata.get("conj"):
+        made = made.conj()
+    if metadata and metadata.get("neg"):
+        made = made.neg()
+    return made.detach().requires_grad_(requires_grad)
+
+
+def _rebuild_tensor_v3(
+    storage: Any,
+    storage_offset: int,
+    size: Any,
+    stride: Any,
+    requires_grad: bool,
+    backward_hooks: Any,
+    dtype: Any,
+    metadata: dict[str, bool] | None = None,
+) -> Tensor:
+    """A tensor of a dtype on a storage of bytes."""
+    made = rushlight.empty(0, dtype=dtype)
+    made.set_(storage.untyped(), storage_offset, tuple(size), tuple(stride))
+    return made.requires_grad_(requires_grad)
+
+
+def _rebuild_sparse_tensor(layout: Any, data: tuple[Any, ...]) -> Tensor:
+    """A sparse tensor of its parts: of COO indices, values, size, and whether it is coalesced."""
+    if layout is rushlight.sparse_coo:
+        indices, values, size, *coalesced = data
+        return rushlight.sparse_coo_tensor(
+            indices, values, tuple(size), is_coalesced=coalesced[0] if coalesced else None
+        )
+    return rushlight.sparse_compressed_tensor(*data, layout=layout)
+
+
+def _rebuild_parameter(data: Tensor, requires_grad: bool, backward_hooks: Any) -> Tensor:
+    """A parameter."""
+    return rushlight.nn.Parameter(data, requires_grad)
+
+
+def _rebuild_parameter_with_state(
+    data: Tensor, requires_grad: bool, backward_hooks: Any, state: Any
+) -> Tensor:
+    """A parameter that had attributes of its own."""
+    return _set_obj_state(rushlight.nn.Parameter(data, requires_grad), state)
+
+
+def _set_obj_state(obj: Any, state: Any) -> Any:
+    """Sets attributes: a dict of them, or a pair of it and those of the slots."""
+    for part in state if isinstance(state, tuple) else (state,):
+        for name, value in (part or {}).items():
+            setattr(obj, name, value)
+    return obj
 
 
 def _get_device_index(

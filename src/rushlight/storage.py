@@ -277,6 +277,9 @@ class UntypedStorage(_Storage):
         return self._text("torch.storage.UntypedStorage(device=cpu)")
 
 
+StorageBase = UntypedStorage  # PyTorch's base class of it alone
+
+
 class TypedStorage(_Storage):
     """The memory of a tensor, and of all views of it, as elements of one dtype.
 
@@ -347,3 +350,12 @@ class TypedStorage(_Storage):
 
     def __repr__(self) -> str:
         return self._text(f"torch.storage.TypedStorage(dtype={self.dtype}, device=cpu)")
+
+
+def _load_from_bytes(b: bytes) -> TypedStorage:
+    """The storage in a plain pickle that PyTorch wrote, where it is a file in a file."""
+    import io
+
+    from rushlight.io import load
+
+    return TypedStorage(load(io.BytesIO(b)))

@@ -444,9 +444,6 @@ def test_files_of_another_kind(tmp_path):
         rl.load(io.BytesIO(b""))
     with pytest.raises(pickle.UnpicklingError, match="not a file that save wrote"):
         rl.load(io.BytesIO(b"hello, world"))
-    legacy = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
-    with pytest.raises(pickle.UnpicklingError, match=r"before 1\.6"):
-        rl.load(io.BytesIO(legacy))
     for name, message in [("a/other", r"no record data\.pkl"), ("a/constants.pkl", "TorchScript")]:
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w") as content:

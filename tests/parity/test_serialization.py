@@ -87,6 +87,26 @@ def test_buffers_are_exchanged():
         assert plain(reader.load(file), reader) == plain(contents(reader), reader)
 
 
+@pytest.mark.parametrize("weights_only", [True, False])
+@pytest.mark.filterwarnings("ignore")
+def test_files_before_1_6_are_exchanged(weights_only):
+    def without_unsigned(lib):  # PyTorch does not read what it writes of these
+        made = contents(lib)
+        made["dtypes"] = [t for t in made["dtypes"] if not str(t.dtype).startswith("torch.uint")]
+        return made
+
+    for writer, reader in ((torch, rl), (rl, torch)):
+        file = io.BytesIO()
+        writer.save(without_unsigned(writer), file, _use_new_zipfile_serialization=False)
+        file.seek(0)
+        loaded = reader.load(file, weights_only=weights_only)
+        assert plain(loaded, reader) == plain(without_unsigned(reader), reader)
+        file = io.BytesIO()
+        writer.save(writer.nn.Linear(2, 3), file, _use_new_zipfile_serialization=False)
+        file.seek(0)
+        assert reader.load(file, weights_only=False).weight.shape == (3, 2)
+
+
 def test_pickles_are_the_same_bytes():
     pickles = []
     for lib in (torch, rl):

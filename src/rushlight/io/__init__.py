@@ -80,12 +80,13 @@ def save(
         raise NotImplementedError(
             f"save: pickle_module={pickle_module!r} is not supported; leave it out"
         )
-    if not _use_new_zipfile_serialization:
-        raise NotImplementedError(
-            "save: the format before PyTorch 1.6 (_use_new_zipfile_serialization=False) is not "
-            "written; leave it out for the zip format"
-        )
-    save_object(obj, f, pickle_protocol, byteorder_record=not _disable_byteorder_record)
+    save_object(
+        obj,
+        f,
+        pickle_protocol,
+        byteorder_record=not _disable_byteorder_record,
+        legacy=not _use_new_zipfile_serialization,
+    )
 
 
 def load(
@@ -166,6 +167,16 @@ def verify(f: Readable) -> None:
     from rushlight.io.loading import verify_file
 
     verify_file(f)
+
+
+def _get_layout(name: str) -> Any:
+    """The layout that prints as `name`, for pickles. Raises KeyError if it is not there."""
+    import rushlight
+
+    layouts = (
+        rushlight.strided, rushlight.sparse_coo, rushlight.sparse_csr, rushlight.sparse_csc
+    )  # fmt: skip
+    return {str(layout): layout for layout in layouts}[name]
 
 
 def default_restore_location(storage: Any, location: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import mmap as memory_map
 import os
 import pickle
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import rushlight
 from rushlight.io.archive import ArchiveReader
 from rushlight.io.class_names import find
+from rushlight.io.legacy import is_legacy, load_legacy
 from rushlight.io.rebuild import Rebuilder
 from rushlight.io.storages import (
     UNTYPED_STORAGE,
@@ -35,8 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load_object"]
 
-# how a file of PyTorch before 1.6 begins: a pickle of this number
-_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+_HEAD = 32  # bytes that tell what a file is
 
 
 # ---- devices -------------------------------------------------------------------------------------
@@ -142,10 +143,8 @@ class _Loader:
 class _TrustingUnpickler(pickle.Unpickler):
     """Runs whatever the pickle says; PyTorch's names lead to this package's objects."""
 
-    def __init__(self, data: bytes, rebuilder: Rebuilder, arguments: dict[str, Any]) -> None:
-        import io
-
-        super().__init__(io.BytesIO(data), **arguments)
+    def __init__(self, stream: Any, rebuilder: Rebuilder, arguments: dict[str, Any]) -> None:
+        super().__init__(stream, **arguments)
         self._rebuilder = rebuilder
         self._names = rebuilder.names()
 
@@ -170,10 +169,9 @@ def _check_kind(head: bytes, name: str) -> None:
         return
     if not head:
         raise EOFError(f"load: {name} is empty")
-    if head.startswith(_LEGACY):
+    if is_legacy(head):
         raise pickle.UnpicklingError(
-            f"load: {name} is in the format that PyTorch wrote before 1.6, which is not read; load "
-            "and save it once with a newer PyTorch"
+            f"verify: {name} is in the format that PyTorch wrote before 1.6, which has no checksums"
         )
     raise pickle.UnpicklingError(
         f"load: {name} is not a file that save wrote: it begins with {head[:8]!r} instead of the "
@@ -181,13 +179,18 @@ def _check_kind(head: bytes, name: str) -> None:
     )
 
 
-def _open_archive(file: Any, name: str) -> ArchiveReader:
-    """The directory of a file, if save or PyTorch wrote it."""
+def _head(file: Any, name: str) -> bytes:
+    """How a file begins."""
     file.seek(0)
-    head = file.read(len(_LEGACY))
+    head = file.read(_HEAD)
     if not isinstance(head, bytes):
         raise TypeError(f"load: {name} gives {type(head).__name__}; open it in binary mode ('rb')")
-    _check_kind(head, name)
+    return head
+
+
+def _open_archive(file: Any, name: str) -> ArchiveReader:
+    """The directory of a file, if save or PyTorch wrote it."""
+    _check_kind(_head(file, name), name)
     archive = ArchiveReader(file)
     if "constants.pkl" in archive:
         raise RuntimeError(
@@ -209,6 +212,16 @@ def _load_opened(
     mmap: bool,
     pickle_load_args: dict[str, Any],
 ) -> Any:
+    def trusting(stream: Any, rebuilder: Rebuilder) -> _TrustingUnpickler:
+        return _TrustingUnpickler(stream, rebuilder, pickle_load_args)
+
+    if is_legacy(_head(file, name)):
+        if mmap:
+            raise RuntimeError(
+                f"load: {name} is in the format that PyTorch wrote before 1.6, whose storages are "
+                "not aligned: load it without mmap, and save it for a file that can be mapped"
+            )
+        return load_legacy(file, _placer(map_location), None if weights_only else trusting)
     archive = _open_archive(file, name)
     mapping = None
     if mmap:
@@ -217,7 +230,7 @@ def _load_opened(
     rebuilder = Rebuilder(loader.read_storage)
     data = archive.read("data.pkl")
     if not weights_only:
-        return _TrustingUnpickler(data, rebuilder, pickle_load_args).load()
+        return trusting(io.BytesIO(data), rebuilder).load()
     machine = RestrictedUnpickler(data, rebuilder.names(), rebuilder.storage)
     loader.where = machine.path
     return machine.load()

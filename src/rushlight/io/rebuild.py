@@ -8,6 +8,7 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import rushlight
+from rushlight.io import _get_layout
 from rushlight.io.storages import (
     STORAGE_NAMES,
     UNTYPED,
@@ -124,15 +125,10 @@ def _device(*arguments: Any) -> Any:
 
 
 def _layout(name: Any) -> Any:
-    known = {
-        str(kind): kind
-        for kind in (
-            rushlight.strided, rushlight.sparse_coo, rushlight.sparse_csr, rushlight.sparse_csc
-        )
-    }  # fmt: skip
-    if type(name) is not str or name not in known:
-        raise UnpicklingError(f"a tensor has the layout {name!r}, which is not there")
-    return known[name]
+    try:
+        return _get_layout(_only((str,), name, "a layout"))
+    except KeyError:
+        raise UnpicklingError(f"a tensor has the layout {name!r}, which is not there") from None
 
 
 def _checked_flag(requires_grad: Any, tensor: Tensor) -> bool:

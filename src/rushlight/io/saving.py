@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import rushlight
 from rushlight.io.archive import ALIGNMENT, ArchiveWriter
 from rushlight.io.class_names import module_state, name_in_torch
+from rushlight.io.legacy import write_legacy
 from rushlight.io.storages import (
     STORAGE_NAMES,
     UNTYPED_STORAGE,
@@ -76,7 +77,7 @@ _PythonPickler: Any = pickle._Pickler
 class _Pickler(_PythonPickler):
     """Pickles tensors the way PyTorch does and collects their storages on the way."""
 
-    def __init__(self, file: Any, protocol: int) -> None:
+    def __init__(self, file: Any, protocol: int, identity_end: tuple[None, ...] = ()) -> None:
         super().__init__(file, protocol)
         # key of the storage: (a tensor that keeps it alive, its bytes)
         self.storages: dict[str, tuple[Tensor, memoryview]] = {}
@@ -89,7 +90,7 @@ class _Pickler(_PythonPickler):
             rushlight.dtype: self._save_dtype,
             rushlight.layout: lambda kind: self._save_made(_GET_LAYOUT, (str(kind),), kind),
             _Global: self._save_name,
-            _Storage: lambda storage: self.save_pers(storage.identity),
+            _Storage: lambda storage: self.save_pers((*storage.identity, *identity_end)),
         }
         self._classes = {
             Tensor: _Global("torch", "Tensor"),
@@ -241,6 +242,18 @@ def _write_archive(
     archive.close()
 
 
+def _write_legacy(write: Callable[[Any], Any], obj: Any, protocol: int) -> None:
+    """The whole file, in the format before PyTorch 1.6."""
+    stream = io.BytesIO()
+    pickler = _Pickler(stream, protocol, identity_end=(None,))  # it is part of no other storage
+    pickler.dump(obj)
+    storages = {
+        key: (tensor.element_size() if tensor.dtype.name in STORAGE_NAMES else 1, data)
+        for key, (tensor, data) in pickler.storages.items()
+    }
+    write_legacy(write, stream.getbuffer(), storages, protocol)
+
+
 # ---- file ----------------------------------------------------------------------------------------
 
 
@@ -287,17 +300,23 @@ def _root_name(path: str) -> str:
     return stem if stem.isascii() and "\\" not in stem else "archive"
 
 
-def save_object(obj: Any, f: Writable, protocol: int, byteorder_record: bool) -> None:
+def save_object(
+    obj: Any, f: Writable, protocol: int, byteorder_record: bool, legacy: bool = False
+) -> None:
     """``rushlight.save`` behind its checks of options."""
+
+    def fill(write: Callable[[Any], Any]) -> None:
+        if legacy:
+            _write_legacy(write, obj, protocol)
+        else:
+            _write_archive(write, root, obj, protocol, byteorder_record)
+
+    root = "archive"
     if not 2 <= protocol <= pickle.HIGHEST_PROTOCOL:
         raise ValueError(f"save: pickle_protocol must be 2 to 5, not {protocol}")
     if isinstance(f, (str, os.PathLike)):
         path = os.path.realpath(os.fspath(f))  # a link stays; what it points to is replaced
         root = _root_name(path)
-
-        def fill(write: Callable[[Any], Any]) -> None:
-            _write_archive(write, root, obj, protocol, byteorder_record)
-
         if os.path.exists(path) and not os.path.isfile(path):
             with open(path, "wb") as file:  # a device or a pipe cannot be replaced
                 fill(file.write)
@@ -310,7 +329,7 @@ def save_object(obj: Any, f: Writable, protocol: int, byteorder_record: bool) ->
             f"save: f must be a path or have a 'write' method, but is {type(f).__name__}; save "
             "takes the object first and the file second"
         )
-    _write_archive(write, "archive", obj, protocol, byteorder_record)
+    fill(write)
     flush = getattr(f, "flush", None)
     if flush is not None:
         flush()

@@ -20,6 +20,7 @@ from rushlight.io.allowlist import BLOCKED_MODULES, allowed_by_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from mmap import mmap
 
 __all__ = ["RestrictedUnpickler", "check_key"]
 
@@ -59,16 +60,18 @@ class RestrictedUnpickler:
         names: what a file may refer to: full name -> (value, constructor). The constructor is
             called where the file calls the value; None if it may not be called.
         persistent_load: makes a storage from what the file says about it.
+        position: where in the data the pickle begins.
     """
 
     def __init__(
         self,
-        data: bytes,
+        data: bytes | mmap,
         names: dict[str, tuple[Any, Callable[..., Any] | None]],
         persistent_load: Callable[[Any], Any],
+        position: int = 0,
     ) -> None:
         self._data = data
-        self._position = 0
+        self._position = position
         self._names = names
         # By identity: a value on the stack may be unhashable, or have a hash that runs code.
         self._constructors = {id(value): make for value, make in names.values() if make is not None}
@@ -131,7 +134,9 @@ class RestrictedUnpickler:
         return struct.unpack(layout, self._take(struct.calcsize(layout)))[0]
 
     def _line(self) -> str:
-        end = self._data.index(b"\n", self._position)
+        end = self._data.find(b"\n", self._position)
+        if end < 0:
+            self._refuse("it ends too early: a line is to follow")
         line = self._data[self._position : end]
         self._position = end + 1
         return line.decode()
