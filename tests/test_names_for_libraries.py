@@ -385,3 +385,15 @@ def test_a_pickle_module_asks_for_everything(tmp_path):
         torch.load(path, pickle_module=pickle, weights_only=True)
     with pytest.raises(pickle.UnpicklingError, match="Fraction"):
         torch.load(path)
+
+
+def test_what_tensordict_asks_for():
+    from rushlight import _C, _guards
+    from rushlight.nn.modules import hooks, module
+
+    assert module._global_parameter_registration_hooks is hooks._global_parameter_registration_hooks
+    assert isinstance(torch.ones(2).untyped_storage(), torch.StorageBase)
+    assert _guards.active_fake_mode() is None
+    assert not _C._is_torch_function_mode_enabled()
+    with torch.overrides.BaseTorchFunctionMode():
+        assert _C._is_torch_function_mode_enabled()

@@ -28,7 +28,6 @@ __all__ = ["TorchFinder", "install_as_torch", "is_installed_as_torch"]
 _ELSEWHERE = {
     "functorch": "rushlight.func.functorch",
     "torch._dynamo.utils": "rushlight._dynamo.support",
-    "torch._functorch": "rushlight.func",
     "torch._functorch.eager_transforms": "rushlight.func",
     "torch._tensor": "rushlight.tensor",
     "torch._tensor_str": "rushlight.printing",

@@ -176,3 +176,27 @@ print(torch.load('x.pt')[1:])
     found = run(code).splitlines()
     assert found[0] == shown and found[1] == "cpu False"
     assert found[2] == "[torch.Size([2]), device(type='cpu')]"
+
+
+def test_the_folder_of_func_leaves_its_functions_alone(run):
+    code = """
+import torch, torch._functorch.vmap
+from torch._functorch.vmap import _maybe_remove_batch_dim, tree_flatten
+from torch._functorch import vjp, vmap
+from torch._functorch.eager_transforms import grad
+print(torch.vmap is torch.func.vmap, vmap.vmap is torch.vmap, grad is torch.func.grad)
+"""
+    assert run(code) == "True True True\n"
+
+
+def test_a_method_that_a_library_puts_on_tensor_ends_quietly(tmp_path):
+    (tmp_path / "patching.py").write_text(
+        "from torch import *\nfrom torch import Tensor\n"
+        "def twice(self):\n    return 2 * self\nTensor.twice = twice\n"
+    )
+    path = tmp_path / "script.py"
+    path.write_text("import torch, patching\nprint(torch.ones(1).twice().item())\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "rushlight", "run", str(path)], capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("2.0\n", "")

@@ -19,6 +19,11 @@ from rushlight.utils.data import (
     get_worker_info,
     random_split,
 )
+from rushlight.utils.data.dataloader import (
+    _DatasetKind,
+    _MultiProcessingDataLoaderIter,
+    _SingleProcessDataLoaderIter,
+)
 
 
 class Rows(Dataset):
@@ -337,3 +342,43 @@ def test_stream_option_errors(options):
 def test_timeout_needs_workers():
     with pytest.raises(AssertionError, match="timeout"):
         iter(DataLoader([1], timeout=3))
+
+
+def test_a_class_in_the_place_of_a_dataset_has_no_state():
+    """accelerate makes such a loader for a moment when it is unpickled."""
+
+    class Counting:
+        def state_dict(self):
+            return {"at": 3}
+
+        def load_state_dict(self, state):
+            pass
+
+        def __len__(self):
+            return 4
+
+    assert DataLoader(Counting()).state_dict()["dataset"] == {"at": 3}
+    assert DataLoader(Counting, sampler=[0]).state_dict()["dataset"] is None
+
+
+class StandIn:
+    """What fastai hands to an iterator: no DataLoader, only what PyTorch's iterators ask for."""
+
+    _dataset_kind = _DatasetKind.Iterable
+    _auto_collation = drop_last = pin_memory = persistent_workers = False
+    _IterableDataset_len_called = generator = worker_init_fn = multiprocessing_context = None
+    _index_sampler = range(100)
+    in_order, timeout, prefetch_factor = True, 0, 2
+
+    def __init__(self, num_workers):
+        self.dataset, self.num_workers = Stream(6), num_workers
+
+    def collate_fn(self, sample):
+        return sample
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_an_iterator_takes_a_stand_in_for_a_loader(num_workers):
+    several, one = _MultiProcessingDataLoaderIter, _SingleProcessDataLoaderIter
+    batches = list((several if num_workers else one)(StandIn(num_workers)))
+    assert sorted(map(int, batches)) == sorted([*range(6)] * max(num_workers, 1))

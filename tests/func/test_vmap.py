@@ -10,6 +10,7 @@ import pytest
 
 import rushlight as torch
 from rushlight.func import debug_unwrap, grad, vmap
+from rushlight.utils import _pytree as pytree
 
 
 def looped(f: Any, *args: Any) -> torch.Tensor:
@@ -305,3 +306,31 @@ def test_ctc_loss_and_its_derivatives() -> None:
         twice = vmap(vmap(loss))(torch.stack([logits, -logits]), torch.stack([labels, labels]))
         same(twice[1], looped(loss, -logits, labels))
         assert vmap(loss)(logits[:0], labels[:0]).shape == (0,)
+
+
+class _Pair:
+    def __init__(self, left: Any, right: Any, scale: float) -> None:
+        self.left, self.right, self.scale = left, right, scale
+
+
+def test_classes_that_were_registered_are_containers() -> None:
+    pytree.register_pytree_node(
+        _Pair, lambda p: ([p.left, p.right], p.scale), lambda parts, scale: _Pair(*parts, scale)
+    )
+    try:
+        pair = _Pair(torch.arange(3.0), torch.ones(3, 2), 10)
+
+        def swap(p: Any) -> _Pair:
+            assert p.left.shape == () and p.right.shape == (2,)
+            return _Pair(p.right * p.scale, p.left + 1, p.scale)
+
+        swapped = vmap(swap)(pair)
+        assert swapped.scale == 10
+        assert swapped.left.tolist() == [[10.0, 10.0]] * 3
+        assert swapped.right.tolist() == [1.0, 2.0, 3.0]
+        slopes = grad(lambda p: (p.left.sum() * p.right).sum() * p.scale)(pair)
+        assert slopes.left.tolist() == [60.0] * 3 and slopes.right.tolist() == [[30.0] * 2] * 3
+    finally:
+        del pytree.SUPPORTED_NODES[_Pair]
+    with pytest.raises(ValueError, match="non-Tensor"):
+        vmap(swap)(pair)

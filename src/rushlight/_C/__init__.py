@@ -27,6 +27,13 @@ def _are_functorch_transforms_active() -> bool:
     return bool(_core.vmap_levels())
 
 
+def _is_torch_function_mode_enabled() -> bool:
+    """Whether a TorchFunctionMode is on, which is asked before functions run."""
+    from rushlight.overrides import _LOCAL
+
+    return bool(_LOCAL.modes)
+
+
 def _get_tracing_state() -> None:
     """None: nothing is traced."""
 

@@ -1,11 +1,13 @@
 """Nested containers of tensors as a flat list, and back: tuples, lists, dicts and their kin.
 
 A structure is described by a `Shape`. Containers are tuple, list, dict, OrderedDict, defaultdict,
-deque, named tuples and the result tuples of ops; everything else, None included, is a leaf.
+deque, named tuples, the result tuples of ops and the classes that were registered with
+`utils._pytree`; everything else, None included, is a leaf.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict, defaultdict, deque
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +38,7 @@ class Shape:
         if self.kind is None:
             return "*"
         inner = ", ".join(map(repr, self.parts))
-        keys = f" of {list(_keys(self))}" if isinstance(self.context, tuple) else ""
+        keys = f" of {_keys(self)}" if isinstance(self.context, tuple) else ""
         return f"{self.kind.__name__}{keys}({inner})"
 
 
@@ -45,6 +47,12 @@ LEAF = Shape(None, None, ())
 
 def _keys(shape: Shape) -> Any:
     return shape.context[-1] if isinstance(shape.context, tuple) else None
+
+
+def _registered(kind: Any) -> Any:
+    """How a class that somebody registered is taken apart and made again; None for others."""
+    pytree = sys.modules.get("rushlight.utils._pytree")  # not loaded: nobody did
+    return None if pytree is None else pytree.SUPPORTED_NODES.get(kind)
 
 
 def _parts(tree: Any) -> tuple[Any, Any, Any] | None:
@@ -60,7 +68,11 @@ def _parts(tree: Any) -> tuple[Any, Any, Any] | None:
         return kind, tree.maxlen, list(tree)
     if isinstance(tree, tuple) and hasattr(kind, "_fields"):
         return kind, None, tree
-    return None
+    node = _registered(kind)
+    if node is None:
+        return None
+    children, context = node.flatten_fn(tree)
+    return kind, (node, context), children
 
 
 def tree_flatten(tree: Any) -> tuple[list[Any], Shape]:
@@ -94,9 +106,13 @@ def _unflatten(leaves: Any, shape: Shape) -> Any:
         return tuple(children)
     if kind is deque:
         return deque(children, shape.context)
-    if isinstance(shape.context, tuple):
-        pairs = zip(shape.context[-1], children, strict=True)
-        return defaultdict(shape.context[0], pairs) if kind is defaultdict else kind(pairs)
+    if kind is defaultdict:
+        return defaultdict(shape.context[0], zip(shape.context[1], children, strict=True))
+    if kind is dict or kind is OrderedDict:
+        return kind(zip(shape.context[0], children, strict=True))
+    if shape.context is not None:  # of a registered class
+        node, context = shape.context
+        return node.unflatten_fn(children, context)
     # Result tuples of ops are made from one sequence, named tuples from their fields.
     return kind._make(children) if hasattr(kind, "_make") else kind(children)
 

@@ -19,9 +19,12 @@ from . import hooks as _tables
 from .conversion import Conversion
 from .failure import locate
 from .hooked_call import call_with_hooks
-from .hooks import (
+from .hooks import (  # noqa: F401  libraries look into the tables
     ACTIVE_GLOBALS,
     FLAGS,
+    _global_buffer_registration_hooks,
+    _global_module_registration_hooks,
+    _global_parameter_registration_hooks,
     register_module_backward_hook,
     register_module_buffer_registration_hook,
     register_module_forward_hook,

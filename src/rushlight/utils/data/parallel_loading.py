@@ -91,7 +91,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
             init_fn=loader.worker_init_fn,
             num_workers=loader.num_workers,
             kept_states=self._prefetch + 1,
-            batch_size=loader.batch_size,
+            batch_size=getattr(loader, "batch_size", None),  # for loaders that go on alone
             resumed=resumed,
         )
         forks = context.get_start_method() == "fork"

@@ -30,14 +30,15 @@ _VERSION = 1
 
 
 def _samplers(loader: DataLoader) -> list[Any]:
-    """The samplers of a loader, from the outermost inwards."""
+    """The samplers of a loader, from the outermost inwards.
+
+    An iterator may be made of a stand-in for a loader, as fastai makes it, which has none.
+    """
     found: list[Any] = []
-    sampler = loader._index_sampler
-    while sampler is not None and not any(sampler is known for known in found):
-        found.append(sampler)
-        sampler = getattr(sampler, "sampler", None)
-    if not any(loader.sampler is known for known in found):
-        found.append(loader.sampler)
+    for sampler in (loader._index_sampler, getattr(loader, "sampler", None)):
+        while sampler is not None and not any(sampler is known for known in found):
+            found.append(sampler)
+            sampler = getattr(sampler, "sampler", None)
     return found
 
 
@@ -46,7 +47,12 @@ def _generators(loader: DataLoader) -> list[Any]:
 
 
 def _is_stateful(part: Any) -> bool:
-    return hasattr(part, "state_dict") and hasattr(part, "load_state_dict")
+    """Whether this object has a state of its own; a class, which is no object yet, has none."""
+    return (
+        hasattr(part, "state_dict")
+        and hasattr(part, "load_state_dict")
+        and not isinstance(part, type)
+    )
 
 
 def own_state(part: Any) -> Any:
