@@ -37,6 +37,9 @@ void bind_optim(nb::module_& m);
 void bind_clip(nb::module_& m);
 void bind_histogram(nb::module_& m);
 void bind_unique(nb::module_& m);
+void bind_compare(nb::module_& m);
+void bind_parts(nb::module_& m);
+void bind_shuffle(nb::module_& m);
 void bind_variance(nb::module_& m);
 void bind_special(nb::module_& m);
 void bind_ctc(nb::module_& m);
@@ -58,6 +61,10 @@ void bind_runtime(nb::module_& m);
 namespace {
 
 NB_MODULE(_core, m) {
+#ifdef NDEBUG
+    // A library that puts a method on Tensor keeps all that its module names, past our end.
+    nb::set_leak_warnings(false);
+#endif
     nb::register_exception_translator([](const std::exception_ptr& error, void*) {
         try {
             std::rethrow_exception(error);
@@ -95,6 +102,9 @@ NB_MODULE(_core, m) {
     bind_clip(m);
     bind_histogram(m);
     bind_unique(m);
+    bind_compare(m);
+    bind_parts(m);
+    bind_shuffle(m);
     bind_variance(m);
     bind_special(m);
     bind_ctc(m);

@@ -185,3 +185,19 @@ def test_same_bits_for_any_number_of_threads():
 def test_eager_and_deferred_agree():
     deferred, eager = run(2), run(2, RUSHLIGHT_EAGER="1")
     assert float(deferred[1]) == pytest.approx(float(eager[1]), rel=1e-6)
+
+
+def test_writes_in_place_reach_memory_that_others_see_at_once() -> None:
+    x, y = torch.ones(100_000), torch.ones(100_000)
+    seen, other = x.numpy(), y.numpy()
+    x.add_(y)
+    other[:] = 5  # too late for what has been added
+    assert seen[0] == seen[-1] == 2
+    x.mul_(x.flip(0)).sub_(y)
+    seen[:] += 1
+    assert (x == 0).all()
+    with pytest.raises(RuntimeError, match="shape"):
+        x[:50_000].add_(y)
+    later = y + 1
+    other[:] = 7
+    assert later.max() == 6

@@ -26,7 +26,7 @@ TABLES = ("csrc/elementwise/table.h", "tests/ops/")
 # A layer imports what stands before it; within a layer there is no order.
 LAYERS = (
     ("_core", "_stub"),
-    ("dtypes", "return_types", "version"),
+    ("dtypes", "return_types", "version", "warned"),
     ("tensor", "tensor_types", "printing", "storage", "types"),
     ("autograd",),
     ("ops", "random", "settings", "absent_dtypes", "checks", "symbolic"),
@@ -36,10 +36,11 @@ LAYERS = (
     ("multiprocessing", "amp", "backends", "cpu", "cuda"),
     ("accelerator", "compiler", "functional", "futures", "hub", "jit", "mps"),
     ("onnx", "profiler", "xpu"),
-    ("_C", "_VF", "_jit_internal", "_subclasses", "_utils", "export",
+    ("_C", "_VF", "_guards", "_jit_internal", "_subclasses", "_utils", "export",
      "__config__", "_dynamo", "_inductor", "fx"),
     ("_custom_ops", "_ops", "_schema", "ao", "library", "quasirandom"),
     ("optim", "io", "overrides", "utils", "testing", "func", "distributed", "distributions"),
+    ("_functorch",),
     ("as_torch", "cli", "__main__"),
 )
 
@@ -148,7 +149,7 @@ ROWS = load_rows()
 NOT_DIFFERENTIABLE = {
     "comparison and logic": """eq ne lt le gt ge logical_and logical_or logical_xor logical_not
         bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift isnan
-        isinf isfinite signbit isposinf isneginf isclose any all""",
+        isinf isfinite signbit isposinf isneginf isclose any all equal""",
     "results are integers": "gcd lcm argmax argmin _nonzero hash_tensor _multinomial",
     "flat, without a gradient in PyTorch": "histc",
     "special functions": """bessel_j0 bessel_j1 bessel_y0 bessel_y1 modified_bessel_i0

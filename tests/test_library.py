@@ -169,6 +169,10 @@ def test_opcheck(doubled):
         library.opcheck(doubled, (x,))
     results = library.opcheck(doubled, (x,), raise_exception=False)
     assert results["test_schema"] == "SUCCESS" != results["test_faketensor"]
+    doubled.register_fake(lambda x, factor=2, shift=0.0: torch.empty(x.shape[::-1]).t())
+    with pytest.raises(AssertionError, match="fake kernel gives strides"):
+        library.opcheck(doubled, (torch.ones(2, 3),))
+    assert library.opcheck(doubled, (torch.ones(2, 1),))["test_faketensor"] == "SUCCESS"
 
 
 def test_signatures_from_annotations():

@@ -1,4 +1,4 @@
-"""Small results whose rounding shows: the order of short sums, of a dot product's and a small QR's."""
+"""Small results whose rounding shows: the order of short sums, of dot products and of small QRs."""
 
 import numpy as np
 import pytest
@@ -86,7 +86,7 @@ def in_turn(vectors):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 22, 31, 32, 33, 40, 64, 100, 127])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 9, 15, 17, 22, 31, 32, 33, 40, 64, 100, 127])
 def test_short_rows_are_added_up_in_this_order(n, dtype):
     rows = np.random.default_rng(n).standard_normal((19, n)).astype(dtype)
     wanted = np.array([sum_by_hand(row) for row in rows])

@@ -1,9 +1,12 @@
 """The old names of tensor types, typename, and tensors of subclasses."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 import rushlight as rl
+from rushlight import warned
 
 NAMES = {
     "float32": "Float",
@@ -216,3 +219,17 @@ def test_python_numbers():
         int(rl.tensor(float("inf")))
     with pytest.raises(RuntimeError, match="ambiguous"):
         bool(rl.ones(2))
+
+
+def test_numbers_of_tensors_with_history_warn_once(monkeypatch):
+    monkeypatch.setattr(warned, "_said", set())
+    wanted = rl.tensor(2.0, requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert int(wanted) == 2 and wanted.item() == 2 and f"{wanted:.1f}" == "2.0"
+        assert float(wanted.detach()) == 2
+        with rl.no_grad():
+            assert float(wanted) == 2
+        with pytest.raises(UserWarning, match=r"requires_grad=True to a scalar"):
+            float(wanted)
+        assert float(wanted) == 2 and complex(wanted * 2) == 4

@@ -66,8 +66,10 @@ Array extreme(std::string_view what, Reduction kind, const Array& x, const std::
 
 Array truth(std::string_view what, Reduction kind, const Array& x, const std::optional<Dims>& dim,
             bool keepdim) {
-    const Array found = reduce(kind, x, axes_of(what, x, dim), keepdim, false, DType::Bool);
-    return x.dtype() == DType::U8 ? cast(found, DType::U8) : found;
+    // Bytes are compared as they are: nothing is cast but the result.
+    const DType by = x.dtype() == DType::U8 ? DType::U8 : DType::Bool;
+    const Array found = reduce(kind, x, axes_of(what, x, dim), keepdim, false, by);
+    return cast(cast(found, DType::Bool), by);
 }
 
 // What minus means for truth values is left to the user.
@@ -146,11 +148,17 @@ void bind_elementwise(nb::module_& m) {
                 const Operand operands[2] = {std::move(a), std::move(b)};
                 return pointwise(row, operands);
             }, "input"_a, "other"_a);
-        } else {
+        } else if (info.arity == 3) {
             m.def(name.c_str(), [row](Operand a, Operand b, Operand c) {
                 const Operand operands[3] = {std::move(a), std::move(b), std::move(c)};
                 return pointwise(row, operands);
             }, "a"_a, "b"_a, "c"_a);
+        } else {
+            m.def(name.c_str(), [row](Operand a, Operand b, Operand c, Operand d) {
+                const Operand operands[4] = {std::move(a), std::move(b), std::move(c),
+                                             std::move(d)};
+                return pointwise(row, operands);
+            }, "a"_a, "b"_a, "c"_a, "d"_a);
         }
     }
     m.def("add_scaled", [](const Operand& a, const Operand& b, const Scalar& alpha) {

@@ -77,15 +77,14 @@ void bind_tape(nb::module_& m) {
                                       list.is_none() ? nullptr : Py_NewRef(list.ptr()));
         Py_XDECREF(old);
     }, "hooks"_a.none());
-    m.def("write_out", [](const std::string& name, nb::handle result, nb::handle out) {
-        return nb::steal(write_out(name, PyRef::borrow(result.ptr()), out.ptr()).release());
-    }, "name"_a, "result"_a, "out"_a);
+    m.def("write_out", [](const std::string& name, nb::handle result, nb::handle out, bool exact) {
+        return nb::steal(write_out(name, PyRef::borrow(result.ptr()), out.ptr(), exact).release());
+    }, "name"_a, "result"_a, "out"_a, "exact"_a = false);
     m.def("backward_of_loss", [](nb::handle loss) {
         check_as(ErrorKind::Type, is_tensor(loss.ptr()), "backward_of_loss: takes a Tensor");
         return backward_of_loss(loss.ptr());
     },
           "loss"_a);
-    m.def("set_exact_out", [](nb::handle names) { set_exact_out(names.ptr()); }, "names"_a);
     m.def("current_backward", &current_backward);
     m.def("backward_reaches", [](nb::handle target) { return backward_reaches(target.ptr()); },
           "target"_a);

@@ -202,7 +202,7 @@ private:
             return;
         }
         const RowInfo& info = row_info(node.row);
-        int sources[3];
+        int sources[kMostOperands];
         for (int i = 0; i < node.arity; ++i) {
             const DType dtype = operand_dtype(node.row, i, node.inputs[i], node.calc);
             sources[i] = operand(pass, node, i, dtype);
@@ -223,13 +223,9 @@ DType loop_dtype(int row, int i, DType calc) {
 }
 
 DType operand_dtype(int row, int i, const Operand& operand, DType calc) {
-    // A number keeps its digits as the second factor of half types, as in PyTorch.
-    const bool factor = i == 1 && (row == row_of<rows::Mul> || row == row_of<rows::Div> ||
-                                   row == row_of<rows::FloorDivide>);
-    const bool weight = i == 2 && row == row_of<rows::Lerp>;
     const bool number = !operand.array ||
                         (operand.array.ndim() == 0 && !is_half(operand.array.dtype()));
-    return (factor || weight) && number && is_half(calc) ? DType::F32 : loop_dtype(row, i, calc);
+    return i >= row_info(row).number && number && is_half(calc) ? DType::F32 : loop_dtype(row, i, calc);
 }
 
 int apply_row(Pass& pass, int row, const RowInfo& info, DType calc, std::span<const int> sources) {

@@ -2,6 +2,7 @@
 // that the compiler vectorises them. Products and quotients are the plain formulas; infinite
 // operands give what these give, as in PyTorch.
 #include "elementwise/pointwise_loops.h"
+#include "runtime/vectors.h"
 
 namespace rushlight::RUSHLIGHT_ISA {
 namespace {
@@ -36,10 +37,6 @@ template <class F>
         d[2 * i] = r.re;
         d[2 * i + 1] = r.im;
     }
-}
-
-inline Parts product(Parts a, Parts b) {
-    return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
 }
 
 // Smith's division (1962): by the larger part first, so that nothing overflows on the way.
@@ -82,7 +79,20 @@ void add(void* d, const void* const* s, Index n) {
 void sub(void* d, const void* const* s, Index n) {
     each_pair(d, s, n, [](Parts a, Parts b) { return Parts{a.re - b.re, a.im - b.im}; });
 }
-void mul(void* d, const void* const* s, Index n) { each_pair(d, s, n, product); }
+void mul(void* dst, const void* const* src, Index n) {
+    constexpr Index W = Vector<double>::lanes;
+    auto* d = static_cast<double*>(dst);
+    auto* a = static_cast<const double*>(src[0]);
+    auto* b = static_cast<const double*>(src[1]);
+    Index i = 0;
+    for (; i + W <= 2 * n; i += W) {
+        const auto left = rushlight::load<double>(a + i), right = rushlight::load<double>(b + i);
+        store(d + i, complex_product(left, right));
+    }
+    const int rest = int(2 * n - i);
+    if (rest > 0)
+        store_part(d + i, complex_product(load_part(a + i, rest), load_part(b + i, rest)), rest);
+}
 void div(void* d, const void* const* s, Index n) { each_pair(d, s, n, quotient); }
 void neg(void* d, const void* const* s, Index n) {
     each(d, s, n, [](Parts a) { return Parts{-a.re, -a.im}; });
@@ -94,7 +104,8 @@ void imag(void* d, const void* const* s, Index n) {
     each(d, s, n, [](Parts a) { return Parts{a.im, 0.0}; });
 }
 void square(void* d, const void* const* s, Index n) {
-    each(d, s, n, [](Parts a) { return product(a, a); });
+    const void* const both[2] = {s[0], s[0]};
+    mul(d, both, n);
 }
 void reciprocal(void* d, const void* const* s, Index n) {
     each(d, s, n, [](Parts a) { return quotient({1.0, 0.0}, a); });

@@ -35,8 +35,14 @@ void complex_loop(void* dst, const void* const* src, Index n) {
     auto* a = static_cast<const float*>(src[0]);
     auto* b = static_cast<const float*>(src[1]);
     if constexpr (std::is_same_v<Row, rows::Mul>) {
-#pragma GCC ivdep
-        for (Index i = 0; i < 2 * n; i += 2) {
+        constexpr int W = Vector<double>::lanes;
+        Index i = 0;
+        for (; i + W <= 2 * n; i += W) {
+            const auto left = load_as<double, W>(a + i), right = load_as<double, W>(b + i);
+            const auto found = complex_product(left, right);
+            store<W * 4>(d + i, __builtin_convertvector(found, Lanes<float, W>));
+        }
+        for (; i < 2 * n; i += 2) {
             const double are = a[i], aim = a[i + 1], bre = b[i], bim = b[i + 1];
             d[i] = float(are * bre - aim * bim);
             d[i + 1] = float(are * bim + aim * bre);

@@ -115,17 +115,44 @@ inline float fmod(float a, float b) {
     return copysign(static_cast<float>(rest), a);
 }
 
-// Python's %: the sign of the result is the sign of the divisor.
+// fmod without a branch, for operands that are not `far` apart.
+[[gnu::always_inline]] inline float fmod_near(float a, float b) {
+    const double dividend = __builtin_fabs(static_cast<double>(a));
+    const double divisor = __builtin_fabs(static_cast<double>(b));
+    double rest = dividend - __builtin_trunc(dividend / divisor) * divisor;
+    rest = rest < 0 ? rest + divisor : rest;  // the rounded quotient was the integer above
+    const bool whole = (abs(b) == kInfinity<float>) & (abs(a) < kInfinity<float>);
+    return whole ? a : copysign(static_cast<float>(rest), a);
+}
+[[gnu::always_inline]] inline bool far(float a, float b) {
+    return (abs(a) >= abs(b) * 0x1p28F) & (abs(a) < kInfinity<float>) & (b != 0);
+}
+#if defined(__FMA__)
+[[gnu::always_inline]] inline double fmod_near(double a, double b) {
+    const double dividend = abs(a), divisor = abs(b);
+    // The remainder, or what is missing to it, is a number without rounding.
+    double rest = mad(-__builtin_trunc(dividend / divisor), divisor, dividend);
+    rest = rest < 0 ? rest + divisor : rest;
+    const bool whole = (divisor == kInfinity<double>) & (dividend < kInfinity<double>);
+    return whole ? a : copysign(rest, a);
+}
+[[gnu::always_inline]] inline bool far(double a, double b) {
+    return (abs(a) >= abs(b) * 0x1p51) & (abs(a) < kInfinity<double>) & (b != 0);
+}
+#else
+[[gnu::always_inline]] inline double fmod_near(double a, double b) { return fmod(a, b); }
+[[gnu::always_inline]] inline bool far(double, double) { return false; }
+#endif
+
+// Python's %, by way of the exact remainder: the sign of the result is the sign of the divisor.
 template <class T>
-[[gnu::always_inline]] inline T remainder(T a, T b) {
-    const T rest = fmod(a, b);
+[[gnu::always_inline]] inline T remainder(T b, T rest) {
     return rest != 0 && (b < 0) != (rest < 0) ? rest + b : rest;
 }
 
 // Python's //, by way of the exact remainder, as PyTorch's floor_divide defines it.
 template <class T>
-[[gnu::always_inline]] inline T floor_divide(T a, T b) {
-    const T rest = fmod(a, b);
+[[gnu::always_inline]] inline T floor_divide(T a, T b, T rest) {
     T quotient = (a - rest) / b;
     quotient = rest != 0 && (b < 0) != (rest < 0) ? quotient - 1 : quotient;
     T whole = floor(quotient);

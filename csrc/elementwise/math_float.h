@@ -245,8 +245,9 @@ struct LogReduced {
 
 // tanh(x), within 3 ulp: e^-2|x| = s (1 - t) / (1 + t) for s = 2^n and t = tanh(r), where |r| is at
 // most ln(2) / 4; so ((1 - s) + t (1 + s)) / ((1 + s) + t (1 - s)). For n = 0 that is t itself,
-// down to the least denormal; for s < 2^-25 it is 1. A NaN comes by way of n. t = r + r^3 P(r^2) is
-// fitted as the polynomial of exp is, within 0.93 * 2^-24 of itself.
+// down to the least denormal. From s = 1/8 on it is 1 less a small quotient: that keeps what is left
+// of 1, 1 - tanh(x)^2, as exact as a float can hold it. A NaN comes by way of n. t = r + r^3 P(r^2)
+// is fitted as the polynomial of exp is, within 0.93 * 2^-24 of itself.
 [[gnu::always_inline]] inline float tanh(float x) {
     constexpr float magic = 0x1.8p23F + 127.0F;  // the exponent of 2^n in the low bits
     const float a = abs(x);
@@ -258,7 +259,11 @@ struct LogReduced {
     const float s = from_bits(bits_of(shifted) << 23);
     const float above = 1.0F + s;
     const float below = 1.0F - s;
-    return copysign(mad(t, above, below) / mad(t, below, above), x);
+    const float twice = s + s;
+    const bool near_one = n < -2.5F;
+    const float numerator = mad(t, near_one ? twice : above, near_one ? -twice : below);
+    const float quotient = numerator / mad(t, below, above);
+    return copysign(near_one ? 1.0F + quotient : quotient, x);
 }
 
 // erf(x), within 2 ulp: x + x P(x^2) below 0.85, 1 - 2^-Q(|x|) above.

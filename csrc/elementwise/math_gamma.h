@@ -1,5 +1,5 @@
 // The family of the gamma function: lgamma, digamma, polygamma, Hurwitz's zeta and the incomplete
-// gamma functions. Computed one element at a time, in double whatever the type.
+// gamma functions. In double whatever the type, and but for lgamma of floats element by element.
 #pragma once
 
 #include <cmath>
@@ -15,9 +15,31 @@ inline double lgamma(double x) {
     int sign = 0;
     return ::lgamma_r(x, &sign);
 }
-inline float lgamma(float x) {
-    int sign = 0;
-    return static_cast<float>(::lgamma_r(static_cast<double>(x), &sign));
+// Without a branch: reflection below 1/2, eight steps of the recurrence below 8 and the asymptotic
+// series (DLMF 5.5.3, 5.5.1, 5.11.1) in double, which keeps a float's digits at the zeros too.
+inline float lgamma(float value) {
+    const double x = value;
+    const bool reflect = x < 0.5;
+    const double y = reflect ? 1 - x : x;
+    const bool small = y < 8;
+    const double product =
+        y * (y + 1) * (y + 2) * (y + 3) * ((y + 4) * (y + 5) * (y + 6) * (y + 7));
+    const double z = small ? y + 8 : y;
+    const double w = 1 / (z * z);
+    const double series = polynomial(w, 1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188,
+                                     -691.0 / 360360, 1.0 / 156) / z;
+    constexpr double kHalfLog2Pi = 0.91893853320467274178;
+    const double large = (z - 0.5) * log(z) - z + kHalfLog2Pi + series;
+    // |sin(pi x)| by the distance to the nearest integer.
+    const double turn = kPi<double> * abs(x - round(x)), square = turn * turn;
+    const double sine = turn * polynomial(square, 1.0, -1.0 / 6, 1.0 / 120, -1.0 / 5040,
+                                          1.0 / 362880, -1.0 / 39916800, 1.0 / 6227020800.0,
+                                          -1.0 / 1307674368000.0, 1.0 / 355687428096000.0,
+                                          -1.0 / 121645100408832000.0);
+    const double steps = small ? product : 1.0;
+    const double logarithm = log(reflect ? kPi<double> * steps / sine : steps);
+    const double result = reflect ? logarithm - large : large - logarithm;
+    return static_cast<float>(abs(x) == kInfinity<double> ? kInfinity<double> : result);
 }
 
 // Reflection below 0, recurrence up to 10, then the asymptotic series (DLMF 5.5.4, 5.5.2, 5.11.2).

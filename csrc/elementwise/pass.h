@@ -44,7 +44,7 @@ private:
     };
     struct Instruction {
         PointwiseLoop loop;
-        int dst, src[3], arity;
+        int dst, src[kMostOperands], arity;
         double cost;
         int row = -1;  // of the table, for float arithmetic that may pair up
         int rounds_to = -1;  // the dtype whose rounding this is
@@ -130,6 +130,7 @@ private:
     std::vector<bool> single_;  // slots of which a row's one value is read where it is
     std::vector<int> moving_;  // slots that lie elsewhere in memory for every block
     int physical_ = 0;
+    bool ahead_ = false;  // memory is read from beyond the caches, while blocks are computed
     std::vector<std::size_t> offsets_;  // of the registers in a thread's scratch memory
     std::size_t scratch_bytes_ = 0;
 };

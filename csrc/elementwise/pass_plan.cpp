@@ -19,6 +19,7 @@ constexpr std::size_t kRegisterBudget = 26 * 1024;  // bytes of first-level cach
 constexpr Index kLongRow = 192;  // columns from which a row may be a block of its own
 constexpr Index kColumnFrom = 8;  // columns from which the one value of a row is read where it is
 constexpr Index kReorderFrom = 256;  // elements from which the order of the axes counts
+constexpr Index kFarFrom = 1 << 19;  // elements that no cache of a core holds
 constexpr Index kTransposeFrom = 1024;  // and from which it pays to transpose what is read
 
 }  // namespace
@@ -453,6 +454,8 @@ void Pass::plan() {
         block_ = cols_;
         allocate_again();
     }
+    // Where something is stored, or loops read memory themselves, fetching ahead is in the way.
+    ahead_ = outputs_.empty() && !program_.empty() && rows_ == 1 && cols_ >= kFarFrom;
 }
 
 }  // namespace rushlight

@@ -202,7 +202,10 @@ private:
             if (slot.kind != Slot::Leaf) continue;
             const Access& access = pass_.leaves_[slot.index].access;
             if (slot.direct) {
-                pointers_[i] = address(access, row, col, at);
+                auto* here = address(access, row, col, at);
+                pointers_[i] = here;
+                const Index bytes = n * Index(size_of(access.dtype));
+                if (pass_.ahead_ && access.linear) fetch(here + bytes, bytes);
                 continue;
             }
             auto* dst = static_cast<std::byte*>(pointers_[i]);
@@ -222,7 +225,7 @@ private:
                 with_column(instruction, rows, cols, at);
                 continue;
             }
-            const void* sources[3];
+            const void* sources[kMostOperands];
             for (int s = 0; s < instruction.arity; ++s)
                 sources[s] = pointers_[instruction.src[s]];
             instruction.loop(pointers_[instruction.dst], sources, n);
@@ -245,6 +248,10 @@ private:
         }
         for (std::size_t k = 0; k < pass_.reductions_.size(); ++k)
             accumulate(k, accumulators[k], row, rows, col, cols, at);
+    }
+
+    static void fetch(const std::byte* from, Index bytes) {
+        for (Index line = 0; line < bytes; line += 64) __builtin_prefetch(from + line, 0, 2);
     }
 
     // An instruction on rows of which each has one value as its operand number `column`.

@@ -21,7 +21,7 @@ struct Pending final : RefCounted {
     int arity;
     int row = -1;       // Pointwise: its row of the table
     DType calc{};       // the dtype that operands are converted to
-    Operand inputs[3];
+    Operand inputs[kMostOperands];
     // Reduce: over `axes` (a bit per axis of the input)
     Reduction reduction{};
     bool mean = false;
@@ -74,5 +74,18 @@ void run_readers(const Storage& storage);
 // Whether operations run when they are called, whatever their size (RUSHLIGHT_EAGER=1).
 bool eager() noexcept;
 void set_eager(bool on) noexcept;
+
+// While one lives, memory that others can see may be read late, too: the caller runs what it made
+// before anybody can have written there.
+class ReadSoon {
+public:
+    explicit ReadSoon(bool on) noexcept;
+    ~ReadSoon();
+    ReadSoon(const ReadSoon&) = delete;
+    ReadSoon& operator=(const ReadSoon&) = delete;
+
+private:
+    bool before_;
+};
 
 }  // namespace rushlight

@@ -27,6 +27,8 @@ bool g_eager = [] {
     return value && *value && *value != '0';
 }();
 
+bool g_read_soon = false;
+
 template <class... Row>
 constexpr std::array<RowInfo, sizeof...(Row)> infos(std::tuple<Row...>*) {
     return {Row::info...};
@@ -45,7 +47,7 @@ bool waits(Index numel, std::span<const Operand> operands) {
                 run_pending(*operand.array.body());
             else
                 wait = true;
-        } else if (operand.array.body()->storage->exported()) {
+        } else if (!g_read_soon && operand.array.body()->storage->exported()) {
             return false;
         }
     }
@@ -92,8 +94,8 @@ Array run_direct(int row, std::span<const Operand> operands, DType calc, const D
                  Index n, DType result) {
     if (n > kDirectUpTo || !plain_layout(calc)) return {};
     constexpr Index kBlock = 256;
-    const void* sources[3];
-    Index steps[3];
+    const void* sources[kMostOperands];
+    Index steps[kMostOperands];
     bool blocks = false;
     for (std::size_t i = 0; i < operands.size(); ++i) {
         const Array& array = operands[i].array;
@@ -115,7 +117,7 @@ Array run_direct(int row, std::span<const Operand> operands, DType calc, const D
         loop(out.bytes(), sources, n);
         return out;
     }
-    alignas(64) std::byte constants[3][kBlock * 16];
+    alignas(64) std::byte constants[kMostOperands][kBlock * 16];
     for (std::size_t i = 0; i < operands.size(); ++i)
         if (steps[i] == 0) {
             fill_register(constants[i], std::min(n, kBlock), operands[i],
@@ -124,7 +126,7 @@ Array run_direct(int row, std::span<const Operand> operands, DType calc, const D
         }
     std::byte* dst = out.bytes();
     for (Index at = 0; at < n; at += kBlock) {
-        const void* here[3];
+        const void* here[kMostOperands];
         for (std::size_t i = 0; i < operands.size(); ++i)
             here[i] = static_cast<const std::byte*>(sources[i]) + at * steps[i];
         loop(dst + at * Index(out.itemsize()), here, std::min(kBlock, n - at));
@@ -211,6 +213,9 @@ int row_named(std::string_view name) {
 bool eager() noexcept { return g_eager; }
 void set_eager(bool on) noexcept { g_eager = on; }
 
+ReadSoon::ReadSoon(bool on) noexcept : before_(std::exchange(g_read_soon, on)) {}
+ReadSoon::~ReadSoon() { g_read_soon = before_; }
+
 Array pointwise(int row, std::span<const Operand> operands) {
     if (row == row_of<rows::Pow>)
         if (Array power = simple_power(operands)) return power;
@@ -239,7 +244,7 @@ Array pointwise(int row, std::span<const Operand> operands) {
     if (Array direct = run_direct(row, operands, calc, shape, numel, dtype)) return direct;
     const Array out = empty_with_layout(shape, layout_of(shape, operands), dtype);
     Pass pass(shape);
-    int sources[3];
+    int sources[kMostOperands];
     for (std::size_t i = 0; i < operands.size(); ++i) {
         const Operand& operand = operands[i];
         const DType wanted = operand_dtype(row, int(i), operand, calc);

@@ -45,12 +45,16 @@ inline constexpr unsigned kB = 1, kI = 2 | 32, kF = 4, kD = 8, kZ = 16;
 inline constexpr unsigned kReal = kI | kF | kD, kFloats = kF | kD, kNumber = kReal | kZ;
 inline constexpr unsigned kAll = kB | kNumber;
 
+inline constexpr int kMostOperands = 4;  // of a row
+
 struct RowInfo {
     std::string_view name;
     int arity;
     Rule rule;
     unsigned regs;           // on which registers it exists
     bool expensive = false;  // a transcendental: kept for backward rather than computed again
+    // From this operand on, a number keeps its digits beside half types.
+    int number = kMostOperands;
 };
 
 int row_count();

@@ -61,7 +61,7 @@ struct Sub {
     }
 };
 struct Mul {
-    static constexpr RowInfo info{"mul", 2, Rule::Promote, kAll};
+    static constexpr RowInfo info{"mul", 2, Rule::Promote, kAll, false, 1};
     template <class T>
     static T call(T a, T b) {
         if constexpr (is_bool<T>) return a & b;
@@ -70,12 +70,12 @@ struct Mul {
     }
 };
 struct Div {
-    static constexpr RowInfo info{"div", 2, Rule::Float, kFloats | kZ};
+    static constexpr RowInfo info{"div", 2, Rule::Float, kFloats | kZ, false, 1};
     template <class T>
     static T call(T a, T b) { return a / b; }
 };
 struct FloorDivide {
-    static constexpr RowInfo info{"floor_divide", 2, Rule::Promote, kReal};
+    static constexpr RowInfo info{"floor_divide", 2, Rule::Promote, kReal, false, 1};
     template <class T>
     static T call(T a, T b) {
         if constexpr (is_int<T>) {
@@ -84,9 +84,11 @@ struct FloorDivide {
             const T q = a / b;
             return q - ((a % b != 0) && (negative(a) != negative(b)));
         } else {
-            return math::floor_divide(a, b);
+            return math::floor_divide(a, b, math::fmod(a, b));
         }
     }
+    template <class T>
+    static T near(T a, T b) { return math::floor_divide(a, b, math::fmod_near(a, b)); }
 };
 struct TruncDivide {
     static constexpr RowInfo info{"trunc_divide", 2, Rule::Promote, kReal};
@@ -105,9 +107,11 @@ struct Remainder {
             const T r = a % b;
             return r != 0 && (negative(r) != negative(b)) ? r + b : r;
         } else {
-            return math::remainder(a, b);
+            return math::remainder(b, math::fmod(a, b));
         }
     }
+    template <class T>
+    static T near(T a, T b) { return math::remainder(b, math::fmod_near(a, b)); }
 };
 struct Fmod {
     static constexpr RowInfo info{"fmod", 2, Rule::Promote, kReal};
@@ -116,6 +120,8 @@ struct Fmod {
         if constexpr (is_int<T>) return b == 0 || minus_one(b) ? 0 : a % b;
         else return math::fmod(a, b);
     }
+    template <class T>
+    static T near(T a, T b) { return math::fmod_near(a, b); }
 };
 struct Pow {
     static constexpr RowInfo info{"pow", 2, Rule::Promote, kNumber, true};
@@ -553,6 +559,62 @@ struct GeluTanh {
     }
 };
 
+// From 0 for -3 to 6 for 3; nan stays.
+template <class T>
+T ramp(T a) {
+    const T shifted = a + T(3), above = !(shifted <= 0) ? shifted : T(0);
+    return !(above >= 6) ? above : T(6);
+}
+struct Hardsigmoid {
+    static constexpr RowInfo info{"hardsigmoid", 1, Rule::Float, kFloats};
+    template <class T>
+    static T call(T a) { return ramp(a) / T(6); }
+};
+struct Hardswish {
+    static constexpr RowInfo info{"hardswish", 1, Rule::Float, kFloats};
+    template <class T>
+    static T call(T a) { return a * ramp(a) / T(6); }
+};
+struct LeakyRelu {
+    static constexpr RowInfo info{"leaky_relu", 2, Rule::Float, kFloats, false, 1};
+    template <class T>
+    static T call(T a, T slope) { return a > T(0) ? a : a * slope; }
+};
+struct Hardshrink {
+    static constexpr RowInfo info{"hardshrink", 2, Rule::Float, kFloats, false, 1};
+    template <class T>
+    static T call(T a, T size) { return (a >= -size) & (a <= size) ? T(0) : a; }
+};
+struct Softshrink {
+    static constexpr RowInfo info{"softshrink", 2, Rule::Float, kFloats, false, 1};
+    template <class T>
+    static T call(T a, T size) { return a > size ? a - size : a < -size ? a + size : a * T(0); }
+};
+struct Softplus {
+    static constexpr RowInfo info{"softplus", 3, Rule::Float, kFloats, true, 1};
+    template <class T>
+    static T call(T a, T beta, T threshold) {
+        const T scaled = a * beta;
+        return scaled > threshold ? a : math::log1p(math::exp(scaled)) / beta;
+    }
+};
+struct Elu {  // the factors of what is above 0 and of what is below, and the one inside of that
+    static constexpr RowInfo info{"elu", 4, Rule::Float, kFloats, true, 1};
+    template <class T>
+    static T call(T a, T above, T below, T inside) {
+        return a > T(0) ? a * above : math::expm1(a * inside) * below;
+    }
+};
+struct ReplaceNonfinite {
+    static constexpr RowInfo info{"replace_nonfinite", 4, Rule::Float, kFloats, false, 1};
+    template <class T>
+    static T call(T a, T nan, T infinity, T negative) {
+        constexpr T kInfinity = std::numeric_limits<T>::infinity();
+        const T number = a == kInfinity ? infinity : a == -kInfinity ? negative : a;
+        return a == a ? number : nan;
+    }
+};
+
 // Products that backward passes make of a gradient (a) and a value (b).
 struct SigmoidGrad {
     static constexpr RowInfo info{"sigmoid_grad", 2, Rule::Float, kFloats | kZ};
@@ -602,7 +664,36 @@ struct GeluTanhGrad {
     }
 };
 
-// ---- three operands
+struct HardsigmoidGrad {
+    static constexpr RowInfo info{"hardsigmoid_grad", 2, Rule::Float, kFloats};
+    template <class T>
+    static T call(T a, T b) { return (b > T(-3)) & (b < T(3)) ? a / T(6) : T(0); }
+};
+struct HardswishGrad {
+    static constexpr RowInfo info{"hardswish_grad", 2, Rule::Float, kFloats};
+    template <class T>
+    static T call(T a, T b) {
+        const T inside = a * (b / T(3) + T(0.5));
+        return b <= T(-3) ? T(0) : b < T(3) ? inside : a;
+    }
+};
+struct LeakyReluGrad {
+    static constexpr RowInfo info{"leaky_relu_grad", 3, Rule::Float, kFloats, false, 2};
+    template <class T>
+    static T call(T a, T b, T slope) { return b > T(0) ? a : a * slope; }
+};
+struct ShrinkGrad {
+    static constexpr RowInfo info{"shrink_grad", 3, Rule::Float, kFloats, false, 2};
+    template <class T>
+    static T call(T a, T b, T size) { return (b >= -size) & (b <= size) ? T(0) : a; }
+};
+struct HardtanhGrad {
+    static constexpr RowInfo info{"hardtanh_grad", 4, Rule::Float, kFloats, false, 2};
+    template <class T>
+    static T call(T a, T b, T low, T high) { return (b <= low) | (b >= high) ? T(0) : a; }
+};
+
+// ---- several operands
 
 struct Where {  // the condition is a Reg::Bool block
     static constexpr RowInfo info{"where", 3, Rule::Promote, kAll};
@@ -610,7 +701,7 @@ struct Where {  // the condition is a Reg::Bool block
     static T call(Bool condition, T a, T b) { return condition ? a : b; }
 };
 struct Lerp {
-    static constexpr RowInfo info{"lerp", 3, Rule::Promote, kFloats | kZ};
+    static constexpr RowInfo info{"lerp", 3, Rule::Promote, kFloats | kZ, false, 2};
     template <class T>
     static T call(T a, T b, T w) {
         return std::abs(w) < 0.5 ? a + w * (b - a) : b - (b - a) * (T(1) - w);
@@ -623,6 +714,18 @@ struct Muladd {  // a + b * c, rounded once where the instruction set can
         if constexpr (std::is_floating_point_v<T>) return math::mad(b, c, a);
         else return Add::call(a, Mul::call(b, c));
     }
+};
+struct Addcmul {
+    static constexpr RowInfo info{"addcmul", 4, Rule::Promote, kReal, false, 3};
+    template <class T>
+    static T call(T a, T b, T c, T value) {
+        return Add::call(a, Mul::call(Mul::call(b, c), value));
+    }
+};
+struct Addcdiv {
+    static constexpr RowInfo info{"addcdiv", 4, Rule::Float, kFloats, false, 3};
+    template <class T>
+    static T call(T a, T b, T c, T value) { return a + b / c * value; }
 };
 
 }  // namespace rows
@@ -642,8 +745,12 @@ using Rows = std::tuple<
     rows::Atanh, rows::Erf, rows::Erfc, rows::Erfinv, rows::Lgamma, rows::Digamma, rows::Sinc,
     rows::I0, rows::I0e, rows::I1, rows::I1e, rows::Ndtri, rows::Exp2, rows::Expm1, rows::Log2,
     rows::Log1p, rows::Rsqrt, rows::Sigmoid, rows::Floor, rows::Ceil, rows::Trunc, rows::Round,
-    rows::Silu, rows::Gelu, rows::GeluTanh, rows::SigmoidGrad, rows::TanhGrad, rows::ReluGrad,
-    rows::SiluGrad, rows::GeluGrad, rows::GeluTanhGrad, rows::Where, rows::Lerp, rows::Muladd>;
+    rows::Silu, rows::Gelu, rows::GeluTanh, rows::Hardsigmoid, rows::Hardswish, rows::LeakyRelu,
+    rows::Hardshrink, rows::Softshrink, rows::Softplus, rows::Elu, rows::ReplaceNonfinite,
+    rows::SigmoidGrad, rows::TanhGrad, rows::ReluGrad, rows::SiluGrad, rows::GeluGrad,
+    rows::GeluTanhGrad, rows::HardsigmoidGrad, rows::HardswishGrad, rows::LeakyReluGrad,
+    rows::ShrinkGrad, rows::HardtanhGrad, rows::Where, rows::Lerp, rows::Muladd, rows::Addcmul,
+    rows::Addcdiv>;
 
 template <class Row, class Tuple>
 struct RowIndex;

@@ -237,20 +237,46 @@ void turn(const TurnArgs<T>& g) {
     }
 }
 
-// Whole rows of C at a time, in vectors where B's rows are contiguous.
+// A panel of B's columns is multiplied with four rows of A at a time, in vectors; columns that are
+// none are copied side by side.
 template <class T>
 void integer_product(const GemmArgs<T>& g) {
-    for (Index i = 0; i < g.m; ++i) {
-        T* c = g.c + i * g.c_row;
-        const T* from = g.from ? g.from + i * g.from_row : nullptr;
-        for (Index j = 0; j < g.n; ++j) c[j] = from ? from[j] : T(0);
-        for (Index p = 0; p < g.k; ++p) {
-            const auto left = 1u * g.a[i * g.a_row + p * g.a_col] * g.alpha;  // never a signed int
-            const T* b = g.b + p * g.b_row;
-            if (g.b_col == 1) {
-                for (Index j = 0; j < g.n; ++j) c[j] = T(c[j] + left * b[j]);
-            } else {
-                for (Index j = 0; j < g.n; ++j) c[j] = T(c[j] + left * b[j * g.b_col]);
+    using Vec = typename Vector<T>::type;
+    constexpr int kRows = 4, kVectors = 2;
+    constexpr Index W = Vector<T>::lanes, kCols = kVectors * W, kDepth = 256;
+    T panel[kDepth * kCols];
+    for (Index j = 0; j < g.n; j += kCols) {
+        const Index cols = g.n - j < kCols ? g.n - j : kCols;
+        for (Index p0 = 0; p0 == 0 || p0 < g.k; p0 += kDepth) {
+            const Index depth = g.k - p0 < kDepth ? g.k - p0 : kDepth;
+            const T* right = g.b + p0 * g.b_row + j * g.b_col;
+            Index right_row = g.b_row;
+            if (g.b_col != 1 || cols < kCols) {
+                for (Index p = 0; p < depth; ++p)
+                    for (Index l = 0; l < kCols; ++l)
+                        panel[p * kCols + l] = l < cols ? right[p * g.b_row + l * g.b_col] : T(0);
+                right = panel;
+                right_row = kCols;
+            }
+            for (Index i = 0; i < g.m; i += kRows) {
+                const Index rows = g.m - i < kRows ? g.m - i : kRows;
+                const T* left[kRows];
+                for (Index r = 0; r < kRows; ++r)  // the last row again for those that are missing
+                    left[r] = g.a + (i + (r < rows ? r : rows - 1)) * g.a_row + p0 * g.a_col;
+                Vec sums[kRows][kVectors] = {};
+                for (Index p = 0; p < depth; ++p)
+                    for (int r = 0; r < kRows; ++r)
+                        for (int v = 0; v < kVectors; ++v)
+                            sums[r][v] += left[r][p * g.a_col] *
+                                          load<T>(right + p * right_row + v * W);
+                for (Index r = 0; r < rows; ++r) {
+                    T* c = g.c + (i + r) * g.c_row + j;
+                    const T* start = p0 > 0   ? c
+                                     : g.from ? g.from + (i + r) * g.from_row + j
+                                              : nullptr;
+                    for (Index l = 0; l < cols; ++l)  // never a signed int
+                        c[l] = T((start ? start[l] : T(0)) + 1u * sums[r][l / W][l % W] * g.alpha);
+                }
             }
         }
     }

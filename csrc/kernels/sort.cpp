@@ -160,6 +160,18 @@ ArrayPair sort(const Array& x, Index dim, bool descending, bool stable) {
     return {unrow(result.values, axis), unrow(result.indices, axis)};
 }
 
+// Whether some of `kGroup` values may come before `last`, without branches.
+constexpr Index kGroup = 32;
+template <class T>
+bool some_before(const T* values, T last, bool descending) {
+    KeyOf<T> some = 0;  // as wide as a value, so that most types become vectors
+    if (descending)
+        for (Index i = 0; i < kGroup; ++i) some |= values[i] <= last ? 0u : 1u;
+    else
+        for (Index i = 0; i < kGroup; ++i) some |= values[i] >= last ? 0u : 1u;
+    return some;
+}
+
 // The k first entries of a row, in order, at the front of `entries`. `entries` has room for
 // max(length, 2 k).
 template <class T>
@@ -176,20 +188,22 @@ void first_entries(EntryOf<T>* entries, EntryOf<T>* spare, const T* values, Inde
     const KeyOf<T> flip = descending ? ~KeyOf<T>(0) : KeyOf<T>(0);
     Index held = 0;
     E bound{};
+    T last{};  // the value of the bound
     bool bounded = false;
-    constexpr Index kBlock = 128;
-    E block[kBlock];
-    for (Index begin = 0; begin < length; begin += kBlock) {
-        const Index size = std::min(kBlock, length - begin);
-        for (Index i = 0; i < size; ++i) {
-            block[i] = E::make(key_of(values[begin + i], flip), begin + i);
-        }
-        for (Index i = 0; i < size; ++i) {
-            if (bounded && !(block[i] < bound)) continue;
-            entries[held++] = block[i];
+    for (Index begin = 0; begin < length; begin += kGroup) {
+        if constexpr (!is_half_type<T>)
+            if (bounded && begin + kGroup <= length &&
+                !some_before(values + begin, last, descending))
+                continue;
+        const Index end = std::min(length, begin + kGroup);
+        for (Index i = begin; i < end; ++i) {
+            const E entry = E::make(key_of(values[i], flip), i);
+            if (bounded && !(entry < bound)) continue;
+            entries[held++] = entry;
             if (held < 2 * k) continue;
             std::nth_element(entries, entries + (k - 1), entries + held);
             bound = entries[k - 1];
+            last = values[bound.position()];
             bounded = true;
             held = k;
         }

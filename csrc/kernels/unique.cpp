@@ -58,14 +58,45 @@ void dispatch_comparable(std::string_view what, DType dtype, F&& f) {
     dispatch_ordered(what, dtype, f);
 }
 
-// (values in rising order, group of each element, sizes of the groups)
-Triple unique(const Array& x) {
+// Integers that lie close together are counted, not sorted. Empty: they do not.
+template <class T>
+std::optional<Triple> unique_in_range(const Array& x, const T* in, bool inverse) {
+    const Index count = x.numel();
+    if (count == 0) return {};
+    const auto [least, most] = std::minmax_element(in, in + count);
+    const std::uint64_t range = std::uint64_t(*most) - std::uint64_t(*least);
+    if (range >= std::uint64_t(count) * 2 + 256) return {};
+    const std::uint64_t first = std::uint64_t(*least);
+    std::vector<Index> sizes(range + 1), rank(inverse ? range + 1 : 0);
+    for (Index i = 0; i < count; ++i) ++sizes[std::uint64_t(in[i]) - first];
+    const Dims shape{Index(sizes.size()) - std::ranges::count(sizes, Index(0))};
+    const Array values = Array::empty(shape, x.dtype()), counts = Array::empty(shape, DType::I64);
+    Index found = 0;
+    for (std::uint64_t at = 0; at <= range; ++at) {
+        if (inverse) rank[at] = found;
+        if (sizes[at] == 0) continue;
+        values.data<T>()[found] = T(first + at);
+        counts.data<Index>()[found++] = sizes[at];
+    }
+    const Array groups = Array::empty(inverse ? x.shape() : Dims{0}, DType::I64);
+    if (inverse)
+        for (Index i = 0; i < count; ++i)
+            groups.data<Index>()[i] = rank[std::uint64_t(in[i]) - first];
+    return Triple{values, groups, counts};
+}
+
+// (values in rising order, group of each element, sizes of the groups); without `inverse` the
+// groups may be missing.
+Triple unique(const Array& x, bool inverse) {
     const Array source = contiguous(x);
     const Index count = x.numel();
     check(count < Index(0xffffffff), "unique: ", count, " elements are too many");
+    std::optional<Triple> counted;
     Groups groups(count);
     dispatch_comparable("unique", x.dtype(), [&]<class T>() {
         const T* in = source.data<T>();
+        if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+            if ((counted = unique_in_range(x, in, inverse))) return;
         const auto entries = std::make_unique_for_overwrite<EntryOf<T>[]>(std::size_t(2 * count));
         fill_entries(entries.get(), in, count, false);
         sort_entries(entries.get(), entries.get() + count, count, count > (1 << 17));
@@ -75,6 +106,7 @@ Triple unique(const Array& x) {
             groups.add(place);
         }
     });
+    if (counted) return *counted;
     const Dims shape{Index(groups.sizes.size())};
     return {representatives_of(source, groups, 1).view(shape),
             from_vector(groups.group_of, x.shape()), from_vector(groups.sizes, shape)};
@@ -165,7 +197,7 @@ Triple unique_consecutive_dim(const Array& x, Index dim) {
 
 void bind_unique(nanobind::module_& m) {
     using namespace nanobind::literals;
-    m.def("unique", &unique, "x"_a);
+    m.def("unique", &unique, "x"_a, "inverse"_a = true);
     m.def("unique_consecutive", &unique_consecutive, "x"_a);
     m.def("unique_dim", &unique_dim, "x"_a, "dim"_a);
     m.def("unique_consecutive_dim", &unique_consecutive_dim, "x"_a, "dim"_a);

@@ -103,6 +103,21 @@ inline Vec fma(Vec a, Vec b, Vec c) {
     return c + a * b;
 }
 
+// Products of complex numbers, whose parts lie side by side.
+template <class Vec, int... i>
+inline Vec complex_product(Vec a, Vec b, std::integer_sequence<int, i...>) {
+    constexpr int W = int(sizeof...(i));
+    const Vec real = __builtin_shufflevector(a, a, (i & ~1)...);
+    const Vec imag = __builtin_shufflevector(a, a, (i | 1)...);
+    const Vec straight = real * b, across = imag * __builtin_shufflevector(b, b, (i ^ 1)...);
+    return __builtin_shufflevector(straight - across, straight + across, (i & 1 ? i + W : i)...);
+}
+template <class Vec>
+inline Vec complex_product(Vec a, Vec b) {
+    constexpr int W = int(sizeof(Vec) / sizeof(a[0]));
+    return complex_product(a, b, std::make_integer_sequence<int, W>());
+}
+
 // One step of a transposition: in each group of 2 * `Run` lanes, the second half of a changes places
 // with the first half of b.
 template <int Run, class Vec, int... i>

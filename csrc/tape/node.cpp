@@ -157,7 +157,7 @@ void give_history(TensorObject* copy, Edge edge) {
     copy->output_nr = edge.output_nr;
 }
 
-Saved save_value(PyObject* value) {
+Saved save_value(PyObject* value, bool own_result) {
     Saved saved;
     saved.value = PyRef::borrow(value);
     if (!is_tensor(value)) return saved;
@@ -174,9 +174,12 @@ Saved save_value(PyObject* value) {
         saved.output_nr = origin.output_nr;
         GradModeGuard guard(false);
         const TensorObject* tensor = as_tensor(value);
-        const PyRef bare = PyRef::check(
-            tensor->level || !is_strided(tensor) ? detach_item(tensor) : wrap(array));
-        saved.value = PyRef::check(PyObject_CallOneArg(PyTuple_GET_ITEM(pair, 0), bare.get()));
+        // The hook sees the tensor itself, but of a result the values alone: what a hook keeps of
+        // it would otherwise hold the node that holds what the hook keeps.
+        const PyRef given = tensor->level ? PyRef::check(detach_item(tensor))
+                            : own_result  ? PyRef::check(wrap(array))
+                                          : PyRef::borrow(value);
+        saved.value = PyRef::check(PyObject_CallOneArg(PyTuple_GET_ITEM(pair, 0), given.get()));
         saved.unpack = PyRef::borrow(PyTuple_GET_ITEM(pair, 1));
         saved.is_tensor = false;
     }

@@ -91,7 +91,7 @@ void rebase_history(TensorObject* tensor, PyRef node);
 
 // The saved value as a Python object; raises if the tensor was changed since.
 PyRef unpack(NodeObject* node, const Saved& saved);
-Saved save_value(PyObject* value);
+Saved save_value(PyObject* value, bool own_result = false);
 
 // The gradients of the inputs from those of the outputs.
 Gradients apply_node(NodeObject* node, Gradients gradients, const Flags& needed);

@@ -31,6 +31,7 @@ struct Bound {
     PyObject* values[kMaxArguments] = {};
     PyObject* out = nullptr;
     PyRef held;
+    PyRef dtype;  // of `out`, where the op computes in it
 };
 
 int position_of(const OpSpec& spec, PyObject* keyword) {
@@ -56,7 +57,9 @@ int position_of(const OpSpec& spec, PyObject* keyword) {
 [[noreturn]] void wrong_arguments(const OpObject* op, const std::string& what) {
     std::string signature = "(";
     for (int i = 0; i < op->spec->count; ++i)
-        signature += (i ? ", " : "") + text(PyTuple_GET_ITEM(op->spec->arguments.get(), i));
+        signature += std::string(i ? ", " : "") +
+                     (op->spec->by_name && i == op->spec->count - op->spec->by_name ? "*, " : "") +
+                     text(PyTuple_GET_ITEM(op->spec->arguments.get(), i));
     fail(ErrorKind::Type, name_of(op), "(): ", what, "; it takes ", signature, ")");
 }
 
@@ -73,7 +76,7 @@ void bind(const OpObject* op, PyObject* const* args, Py_ssize_t given, PyObject*
         positional = spec.variadic;
         bound.values[spec.variadic] = bound.held.get();
     }
-    if (positional > spec.count)
+    if (positional > spec.count - spec.by_name)
         wrong_arguments(op, std::to_string(given) + " positional arguments are too many");
     for (Py_ssize_t i = 0; i < positional; ++i) bound.values[i] = args[i];
     const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
@@ -83,7 +86,7 @@ void bind(const OpObject* op, PyObject* const* args, Py_ssize_t given, PyObject*
         if (at >= 0) {
             if (bound.values[at]) wrong_arguments(op, "argument '" + text(keyword) + "' given twice");
             bound.values[at] = args[given + k];
-        } else if (spec.takes_out && !op->inplace &&
+        } else if (spec.out != OutDtype::NoOut && !op->inplace &&
                    PyUnicode_CompareWithASCIIString(keyword, "out") == 0) {
             if (args[given + k] != Py_None) bound.out = args[given + k];
         } else {
@@ -98,6 +101,11 @@ void bind(const OpObject* op, PyObject* const* args, Py_ssize_t given, PyObject*
             wrong_arguments(op, "missing argument '" +
                                     text(PyTuple_GET_ITEM(spec.arguments.get(), i)) + "'");
         bound.values[i] = PyTuple_GET_ITEM(spec.defaults.get(), d);
+    }
+    if (bound.out && spec.out == OutDtype::Computed && is_tensor(bound.out) &&
+        bound.values[spec.dtype_argument] == Py_None) {
+        bound.dtype = PyRef::check(dtype_to_python(as_tensor(bound.out)->array.dtype()));
+        bound.values[spec.dtype_argument] = bound.dtype.get();
     }
 }
 
@@ -206,6 +214,11 @@ Saved saved_argument(PyObject* value, Kept::What what, bool used) {
         saved.value = PyRef::check(dims_to_python(array.shape()));
     } else if (what == Kept::Type) {
         saved.value = PyRef::check(dtype_to_python(array.dtype()));
+    } else if (what == Kept::Place) {
+        const PyRef shape = PyRef::check(dims_to_python(array.shape()));
+        const PyRef strides = PyRef::check(dims_to_python(array.strides()));
+        saved.value = PyRef::check(Py_BuildValue("OOn", shape.get(), strides.get(),
+                                                 Py_ssize_t(array.offset())));
     } else {
         saved.output = without_data(array.shape(), array.dtype());
         saved.hollow = true;
@@ -289,7 +302,7 @@ void save_results(NodeObject* node, PyObject* result) {
                 continue;
             }
             if (modes.saved_tensor_hooks && PyList_GET_SIZE(modes.saved_tensor_hooks)) {
-                saved = save_value(result);
+                saved = save_value(result, true);
                 saved.own_item = true;  // no reference to the node from itself
                 saved.history = PyRef();
                 continue;
@@ -450,7 +463,11 @@ PyRef call_inplace(OpObject* op, PyObject* const* values) {
         }
         node = record(spec, values, before.get());
     }
-    PyRef result = call_kernel(op, values);
+    PyRef result;
+    {
+        const ReadSoon soon(!spec->python_body);
+        result = call_kernel(op, values);
+    }
     if (!is_tensor(result.get()))
         fail(ErrorKind::Type, name_of(op), ": has no in-place form");
     const Array& made = as_tensor(result.get())->array;
@@ -526,19 +543,23 @@ PyRef call_sparse(OpObject* op, PyObject* const* values) {
 
 // ---- out=
 
-static PyObject* exact_out = nullptr;
-
-void set_exact_out(PyObject* names) { Py_XSETREF(exact_out, Py_NewRef(names)); }
+static void warn_of_resize(const std::string& name, const Dims& shape, const Dims& wanted) {
+    const std::string message = concat(
+        name, ": the tensor given as out= has shape ", shape, ", which does not match the required "
+        "output shape ", wanted, ", and is resized. This behavior is deprecated: give it no "
+        "elements before, with out.resize_(0)");
+    if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1) < 0) throw PythonError();
+}
 
 // The result written to `out`, which takes its shape; several results go to a sequence of tensors.
-PyRef write_out(const std::string& name, PyRef result, PyObject* out) {
+PyRef write_out(const std::string& name, PyRef result, PyObject* out, bool exact) {
     if (PyTuple_Check(out) || PyList_Check(out)) {
         const Py_ssize_t n = PySequence_Fast_GET_SIZE(out);
         if (!PyTuple_Check(result.get()) || PyTuple_GET_SIZE(result.get()) != n)
             fail(ErrorKind::Type, name, "(): out= needs one tensor per result");
         for (Py_ssize_t i = 0; i < n; ++i)
             write_out(name, PyRef::borrow(PyTuple_GET_ITEM(result.get(), i)),
-                      PySequence_Fast_GET_ITEM(out, i));
+                      PySequence_Fast_GET_ITEM(out, i), exact);
         return PyRef::borrow(out);
     }
     if (is_tensor(out) && is_tensor(result.get()) &&
@@ -558,12 +579,9 @@ PyRef write_out(const std::string& name, PyRef result, PyObject* out) {
     check(category_of(made.dtype()) <= category_of(target->array.dtype()), name, ": result type ",
           rushlight::name_of(made.dtype()), " can't be cast to the desired output type ",
           rushlight::name_of(target->array.dtype()));
-    if (made.dtype() != target->array.dtype() && exact_out) {
-        const PyRef asked = PyRef::check(PyUnicode_FromString(name.c_str()));
-        check(PySet_Contains(exact_out, asked.get()) != 1, name, ": Expected out tensor to have ",
-              "dtype ", rushlight::name_of(made.dtype()), ", but got ",
-              rushlight::name_of(target->array.dtype()), " instead");
-    }
+    check(!exact || made.dtype() == target->array.dtype(), name, ": Expected out tensor to have ",
+          "dtype ", rushlight::name_of(made.dtype()), ", but got ",
+          rushlight::name_of(target->array.dtype()), " instead");
     if (!is_strided(target)) {
         check(made.dtype() == target->array.dtype(), name, ": result type ",
               rushlight::name_of(made.dtype()), ", but the sparse tensor given as out= is of ",
@@ -574,6 +592,7 @@ PyRef write_out(const std::string& name, PyRef result, PyObject* out) {
     }
     if (!(target->array.shape() == made.shape())) {
         // resized like PyTorch's out=: the tensor gets memory of its own in the new shape
+        if (target->array.numel() > 0) warn_of_resize(name, target->array.shape(), made.shape());
         target->array = Array::empty(made.shape(), target->array.dtype());
     } else if (shares_elements(target->array)) {
         refuse_shared(name, target->array);
@@ -636,7 +655,7 @@ PyObject* op_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargs
                 if (!is_operand(args[i])) return with_foreign(op, args, given);
         Bound bound;
         PyObject* const* values = args;
-        if (given != op->spec->count || keywords || op->spec->variadic >= 0) {
+        if (given != op->spec->count || keywords || op->spec->variadic >= 0 || op->spec->by_name) {
             bind(op, args, given, keywords, bound);
             values = bound.values;
         }
@@ -645,7 +664,9 @@ PyObject* op_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargs
                        : modes.levels                              ? call_in_levels(op, values)
                        : op->inplace ? call_inplace(op, values)
                                      : call_out_of_place(op, values);
-        if (bound.out) result = write_out(name_of(op), std::move(result), bound.out);
+        if (bound.out)
+            result = write_out(name_of(op), std::move(result), bound.out,
+                               op->spec->out != OutDtype::Castable);
         return result.release();
     });
     if (!result && PyErr_ExceptionMatches(PyExc_TypeError)) [[unlikely]]

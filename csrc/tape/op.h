@@ -18,10 +18,11 @@ struct Source {
     int index;  // position in OpSpec::saves
 };
 
-// What a node keeps of an argument (-1: of the result): itself, or only its shape or dtype.
+// What a node keeps of an argument (-1: of the result): itself, or only its shape,
+// its dtype or its place in memory (shape, strides and offset).
 struct Kept {
     int argument;
-    enum What : std::uint8_t { Value, Shape, Type } what = Value;
+    enum What : std::uint8_t { Value, Shape, Type, Place } what = Value;
     bool operator==(const Kept&) const = default;
 };
 
@@ -38,6 +39,14 @@ struct Fact {
     int index = 0;  // position in OpSpec::saves
 };
 
+// What the tensor given as out= may be of.
+enum class OutDtype : std::uint8_t {
+    NoOut,
+    Castable,  // any dtype that the result casts to
+    Exact,     // the result's alone
+    Computed,  // any: without another dtype given, the op computes in it
+};
+
 struct OpSpec {
     PyRef name;           // "mul"
     PyRef backward_name;  // "MulBackward0"; or (function, its arguments), called when asked for
@@ -46,10 +55,12 @@ struct OpSpec {
     PyRef defaults;       // tuple, for the last arguments
     PyRef kernel;         // callable(*arguments)
     int count = 0;        // of arguments
+    int by_name = 0;      // how many of them, the last ones, a call gives by name only
     int variadic = -1;    // the argument that takes the remaining positional integers
     bool python_body = false;  // the kernel is Python: run it without recording
     bool view = false;         // the result shares the storage of the first argument
-    bool takes_out = false;
+    OutDtype out = OutDtype::NoOut;
+    int dtype_argument = -1;   // of an op that computes in the dtype of out=
     bool any_layout = false;   // takes tensors that are not strided as they are
     std::uint32_t tensors = 0;  // bit i: argument i must be a tensor, not a number
     bool one_tensor = false;    // one of the first two must be
@@ -77,8 +88,7 @@ struct OpObject {
 extern PyTypeObject* op_type;
 
 // Writes what the op `name` returned to the tensor (or tensors) given as out=, and returns that.
-PyRef write_out(const std::string& name, PyRef result, PyObject* out);
-// A set of names: of the ops that write to no other dtype than that of their result.
-void set_exact_out(PyObject* names);
+// `exact`: to no other dtype than that of the result.
+PyRef write_out(const std::string& name, PyRef result, PyObject* out, bool exact);
 
 }  // namespace rushlight

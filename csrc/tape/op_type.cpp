@@ -13,22 +13,31 @@ PyTypeObject* op_type = nullptr;
 
 namespace {
 
+constexpr int kUnknown = -2;
+
+int argument_named(const OpSpec& spec, const std::string& name) {
+    for (int i = 0; i < spec.count; ++i)
+        if (text(PyTuple_GET_ITEM(spec.arguments.get(), i)) == name) return i;
+    return name == "result" ? -1 : kUnknown;
+}
+
 // Op(name, kernel, arguments, defaults, variadic, python_body, view, out, backward_name, tensors,
-//    one_tensor, any_layout)
+//    one_tensor, any_layout, by_name); `out` is an OutDtype
 PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
     return guarded([&]() -> PyObject* {
         static const char* names[] = {"name",        "kernel", "arguments", "defaults",
                                       "variadic",    "python_body", "view", "out",
                                       "backward_name", "tensors", "one_tensor", "any_layout",
-                                      nullptr};
+                                      "by_name",     nullptr};
         PyObject *name, *kernel, *arguments, *defaults, *backward_name;
         int variadic = -1, python_body = 0, view = 0, out = 0, one_tensor = 0, any_layout = 0;
+        int by_name = 0;
         unsigned tensors = 0;
-        if (!PyArg_ParseTupleAndKeywords(args, keywords, "UOO!O!ipppO|Ipp",
+        if (!PyArg_ParseTupleAndKeywords(args, keywords, "UOO!O!ippiO|Ippi",
                                          const_cast<char**>(names), &name, &kernel, &PyTuple_Type,
                                          &arguments, &PyTuple_Type, &defaults, &variadic,
                                          &python_body, &view, &out, &backward_name, &tensors,
-                                         &one_tensor, &any_layout))
+                                         &one_tensor, &any_layout, &by_name))
             throw PythonError();
         check_as(ErrorKind::Type,
                  PyUnicode_Check(backward_name) ||
@@ -51,20 +60,18 @@ PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
         spec.variadic = variadic;
         spec.python_body = python_body;
         spec.view = view;
-        spec.takes_out = out;
+        spec.by_name = by_name;
+        spec.out = OutDtype(out);
         spec.tensors = tensors;
         spec.one_tensor = one_tensor;
         spec.any_layout = any_layout;
+        if (spec.out == OutDtype::Computed) {
+            spec.dtype_argument = argument_named(spec, "dtype");
+            check_as(ErrorKind::Value, spec.dtype_argument >= 0, text(name), ": computes in the ",
+                     "dtype of out=, but has no argument dtype");
+        }
         return made.release();
     });
-}
-
-constexpr int kUnknown = -2;
-
-int argument_named(const OpSpec& spec, const std::string& name) {
-    for (int i = 0; i < spec.count; ++i)
-        if (text(PyTuple_GET_ITEM(spec.arguments.get(), i)) == name) return i;
-    return name == "result" ? -1 : kUnknown;
 }
 
 constexpr std::uint32_t kAllGradients = ~std::uint32_t(0);
@@ -95,7 +102,8 @@ Formula make_formula(OpSpec& spec, PyObject* call, PyObject* names,
         }
         const std::string asked = text(name);
         Kept kept{argument_named(spec, asked)};
-        for (auto [suffix, what] : {std::pair{"_shape", Kept::Shape}, {"_dtype", Kept::Type}})
+        for (auto [suffix, what] :
+             {std::pair{"_shape", Kept::Shape}, {"_dtype", Kept::Type}, {"_place", Kept::Place}})
             if (kept.argument == kUnknown && asked.ends_with(suffix))
                 kept = {argument_named(spec, asked.substr(0, asked.size() - 6)), what};
         if (kept.argument == kUnknown)
@@ -262,10 +270,13 @@ PyObject* op_is_differentiable(PyObject* self, void*) {
     return PyBool_FromLong(!as_op(self)->spec->differentiable.empty());
 }
 PyObject* op_takes_out(PyObject* self, void*) {
-    return PyBool_FromLong(as_op(self)->spec->takes_out && !as_op(self)->inplace);
+    return PyBool_FromLong(as_op(self)->spec->out != OutDtype::NoOut && !as_op(self)->inplace);
 }
 PyObject* op_arguments(PyObject* self, void*) {
     return Py_NewRef(as_op(self)->spec->arguments.get());
+}
+PyObject* op_by_name(PyObject* self, void*) {
+    return PyLong_FromLong(as_op(self)->spec->by_name);
 }
 PyObject* op_form_of(PyObject* self, void*) {
     PyObject* origin = as_op(self)->origin;
@@ -296,6 +307,7 @@ PyGetSetDef op_getset[] = {
     {"is_inplace", op_is_inplace, nullptr, "Whether it writes to its first argument.", nullptr},
     {"form_of", op_form_of, nullptr, "The op that it is another form of, or None.", nullptr},
     {"arguments", op_arguments, nullptr, "The names of its arguments.", nullptr},
+    {"by_name", op_by_name, nullptr, "How many of the last ones are given by name only.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyType_Slot op_slots[] = {{Py_tp_new, reinterpret_cast<void*>(op_new)},

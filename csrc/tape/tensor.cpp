@@ -282,9 +282,21 @@ int set_requires_grad(PyObject* self, PyObject* value, void*) {
     });
 }
 
-PyObject* get_grad(PyObject* self, void*) {
+PyObject* get_own_grad(PyObject* self, void*) {
     PyObject* grad = as_tensor(self)->grad;
     return Py_NewRef(grad ? grad : Py_None);
+}
+
+PyObject* get_grad(PyObject* self, void*) {
+    const TensorObject* tensor = as_tensor(self);
+    if (!tensor->grad && tensor->node && !tensor->retains_grad &&
+        PyErr_WarnEx(PyExc_UserWarning,
+                     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. "
+                     "backward() does not fill it: call retain_grad() on the tensor before, or "
+                     "look at the leaf that it was computed from",
+                     1) < 0)
+        return nullptr;
+    return get_own_grad(self, nullptr);
 }
 
 int set_grad(PyObject* self, PyObject* value, void*) {
@@ -528,6 +540,7 @@ PyGetSetDef tensor_getset[] = {
      nullptr},
     {"grad", get_grad, set_grad,
      "The gradient that backward() accumulated, of the same shape and dtype, or None.", nullptr},
+    {"_grad", get_own_grad, set_grad, "`grad`, without a warning where it stays None.", nullptr},
     {"grad_fn", get_grad_fn, nullptr, "The node that made it, or None.", nullptr},
     {"_grad_fn", get_grad_fn, set_grad_fn, "The node that made it; assignable.", nullptr},
     {"is_leaf", get_is_leaf, nullptr, "Whether no recorded operation made it.", nullptr},

@@ -133,7 +133,6 @@ from rushlight.ops.memory import *
 from rushlight.ops.apply import *
 from rushlight.ops.layouts import *
 from rushlight.ops.rare_methods import *
-from rushlight.ops.out_dtypes import *
 from rushlight.random import (
     Generator as Generator,
     default_generator as default_generator,
@@ -290,15 +289,17 @@ if TYPE_CHECKING:  # what `_LATER` loads, for editors and type checkers
         get_float32_matmul_precision as get_float32_matmul_precision,
         get_num_interop_threads as get_num_interop_threads,
         is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,  # noqa: E501
-        is_warn_always_enabled as is_warn_always_enabled,
         set_default_device as set_default_device,
         set_default_tensor_type as set_default_tensor_type,
         set_deterministic_debug_mode as set_deterministic_debug_mode,
         set_float32_matmul_precision as set_float32_matmul_precision,
         set_flush_denormal as set_flush_denormal,
         set_num_interop_threads as set_num_interop_threads,
-        set_warn_always as set_warn_always,
         use_deterministic_algorithms as use_deterministic_algorithms,
+    )
+    from rushlight.warned import (
+        is_warn_always_enabled as is_warn_always_enabled,
+        set_warn_always as set_warn_always,
     )
     from rushlight.sparse.construct import (
         sparse_bsc_tensor as sparse_bsc_tensor,
@@ -317,7 +318,11 @@ if TYPE_CHECKING:  # what `_LATER` loads, for editors and type checkers
         spmm as spmm,
         sspaddmm as sspaddmm,
     )
-    from rushlight.storage import UntypedStorage as UntypedStorage, from_file as from_file
+    from rushlight.storage import (
+        StorageBase as StorageBase,
+        UntypedStorage as UntypedStorage,
+        from_file as from_file,
+    )
     from rushlight.tensor_types import (
         BFloat16Tensor as BFloat16Tensor,
         BoolTensor as BoolTensor,
@@ -439,6 +444,7 @@ _LATER = {
     "export": "",
 
     "_jit_internal": "",
+    "_guards": "",
     "_subclasses": "",
     "PyTorchFileReader": "_C",
     "_utils": "",
@@ -448,6 +454,7 @@ _LATER = {
     "from_file": "storage",
     "Future": "futures",
     "OutOfMemoryError": "cuda.streams",
+    "StorageBase": "storage",
     "TypedStorage": "storage",
     "UntypedStorage": "storage",
     "storage": "",
@@ -478,8 +485,8 @@ _LATER = {
     "set_default_device": "settings",
     "get_default_device": "settings",
     "set_default_tensor_type": "settings",
-    "set_warn_always": "settings",
-    "is_warn_always_enabled": "settings",
+    "set_warn_always": "warned",
+    "is_warn_always_enabled": "warned",
     "save": "io",
     "load": "io",
     "serialization": "io",

@@ -188,6 +188,11 @@ def check_device(where: device | str | None) -> None:
     if where is None or where is CPU or where == "cpu":
         return
     wanted = where if isinstance(where, device) else device(where)
+    if wanted.type == "meta":
+        raise RuntimeError(
+            "rushlight has no device 'meta': every tensor has memory. Make the module on the CPU, "
+            "as without device=; load_state_dict(..., assign=True) replaces what it was filled with"
+        )
     if wanted.type != "cpu":
         raise RuntimeError(
             f"rushlight runs on the CPU alone: there is no device '{wanted}'. Use device='cpu', or "

@@ -492,7 +492,7 @@ def opcheck(
     atol: float | None = None,
     rtol: float | None = None,
 ) -> dict[str, str]:
-    """Checks an operator on sample arguments: what it writes to, its fake kernel's shapes.
+    """Checks an operator on sample arguments: what it writes to, its fake kernel's layouts.
 
     Args:
         op: the operator.
@@ -511,7 +511,7 @@ def opcheck(
             if test == "test_schema":
                 _check_writes(found, args, kwargs or {})
             elif test == "test_faketensor":
-                _check_shapes(found, args, kwargs or {})
+                _check_layouts(found, args, kwargs or {})
             else:
                 continue
             results[test] = "SUCCESS"
@@ -537,14 +537,28 @@ def _check_writes(op: _ops.Registered, args: tuple, kwargs: dict[str, Any]) -> N
             )
 
 
-def _check_shapes(op: _ops.Registered, args: tuple, kwargs: dict[str, Any]) -> None:
+def _check_layouts(op: _ops.Registered, args: tuple, kwargs: dict[str, Any]) -> None:
     if op.fake is None:
         return
     real, fake = op(*args, **kwargs), op.fake(*args, **kwargs)
     pairs = zip(real, fake, strict=True) if isinstance(real, (tuple, list)) else ((real, fake),)
     for one, other in pairs:
-        if isinstance(one, Tensor) and (one.shape != other.shape or one.dtype is not other.dtype):
+        if not isinstance(one, Tensor):
+            continue
+        if one.shape != other.shape or one.dtype is not other.dtype:
             raise AssertionError(
                 f"{op.name()}: the fake kernel gives shape {list(other.shape)} and {other.dtype}, "
                 f"the operator {list(one.shape)} and {one.dtype}"
             )
+        if _steps(one) != _steps(other):
+            raise AssertionError(
+                f"{op.name()}: the fake kernel gives strides {list(other.stride())}, the operator "
+                f"{list(one.stride())}; return contiguous() from it, or make the fake alike"
+            )
+
+
+def _steps(tensor: Tensor) -> list[int]:
+    """The strides that say where an element lies."""
+    if not tensor.numel():
+        return []
+    return [step for step, length in zip(tensor.stride(), tensor.shape) if length > 1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight.dtypes import CPU, check_device, dtype_of_type
+from rushlight.warned import warn_once
 
 __all__ = [
     "are_deterministic_algorithms_enabled",
@@ -16,21 +17,18 @@ __all__ = [
     "get_float32_matmul_precision",
     "get_num_interop_threads",
     "is_deterministic_algorithms_warn_only_enabled",
-    "is_warn_always_enabled",
     "set_default_device",
     "set_default_tensor_type",
     "set_deterministic_debug_mode",
     "set_float32_matmul_precision",
     "set_flush_denormal",
     "set_num_interop_threads",
-    "set_warn_always",
     "use_deterministic_algorithms",
 ]
 
 _deterministic = 0  # 0: not asked for, 1: warn, 2: raise
 _precision = "highest"
 _interop_threads: int | None = None
-_warn_always = False
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
@@ -140,17 +138,10 @@ def set_default_tensor_type(t: Any) -> None:
     """`set_default_dtype` by the old name of a type of tensors, "torch.DoubleTensor"."""
     import rushlight
 
+    warn_once(
+        "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use "
+        "torch.set_default_dtype() and torch.set_default_device() as alternatives."
+    )
     if isinstance(t, str):
         t = dtype_of_type(t)
     rushlight.set_default_dtype(getattr(t, "dtype", t))
-
-
-def set_warn_always(b: bool) -> None:
-    """Accepted: Python's own filters say how often a warning is shown."""
-    global _warn_always
-    _warn_always = b
-
-
-def is_warn_always_enabled() -> bool:
-    """What was set last."""
-    return _warn_always

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
 from rushlight.dtypes import CPU, LAYOUTS, Size, check_device, dtype_of_type, type_name
+from rushlight.warned import warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -254,6 +255,10 @@ class Tensor(_core.TensorBase):
         """The same memory as elements of the tensor's dtype."""
         from rushlight.storage import TypedStorage
 
+        warn_once(
+            "TypedStorage is deprecated. It will be removed in the future and UntypedStorage will "
+            "be the only storage class: use tensor.untyped_storage() instead of tensor.storage()"
+        )
         return TypedStorage(self)
 
     const_data_ptr = _core.TensorBase.data_ptr
@@ -487,6 +492,8 @@ def _only_number(tensor: Tensor, kind: str) -> Any:
             "only one element tensors can be converted to Python scalars; "
             f"{kind}() got the shape {list(tensor.shape)}"
         )
+    if kind != "int" and tensor.requires_grad and _core.is_grad_enabled():
+        _warn_of_scalar()
     number = tensor.item()
     if type(number) is complex and kind != "complex":
         if number.imag != 0:
@@ -496,6 +503,24 @@ def _only_number(tensor: Tensor, kind: str) -> Any:
             )
         return number.real
     return number
+
+
+def _warn_of_scalar() -> None:
+    """Says, once in a process, that a number has no history."""
+    warn_once(
+        "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior: "
+        "no gradient flows through a number. Consider using tensor.detach() first, or item()."
+    )
+
+
+def _rebuild_from_type_v2(func: Any, new_type: type, args: tuple, state: Any) -> Tensor:
+    """A tensor of a subclass, or with attributes, as PyTorch's plain pickles make it."""
+    from rushlight._utils import _set_obj_state
+
+    made = func(*args)
+    if type(made) is not new_type:
+        made = made.as_subclass(new_type)
+    return _set_obj_state(made, state)
 
 
 def _construct(args: tuple) -> Tensor:

@@ -101,6 +101,38 @@ def test_hooks_see_what_is_kept() -> None:
     assert a.grad.equal(b)
 
 
+def test_hooks_see_the_tensors_themselves() -> None:
+    """So a hook can leave parameters alone; of results it sees the values, without the node."""
+    packed: list = []
+    parameter = rl.nn.Parameter(rl.ones(3))
+
+    class Product(rl.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            ctx.save_for_backward(a, b)
+            return a * b
+
+        @staticmethod
+        def backward(ctx, grad):
+            a, b = ctx.saved_tensors
+            return grad * b, grad * a
+
+    for multiply in (lambda a, b: a * b, Product.apply):
+        packed.clear()
+        hidden = leaf(3) * 2
+        with rl.autograd.graph.saved_tensors_hooks(lambda t: packed.append(t) or t, lambda t: t):
+            y = multiply(hidden, parameter)
+        assert any(t is parameter for t in packed)
+        assert any(t is hidden and t.grad_fn is not None for t in packed)
+        parameter.grad = None
+        y.sum().backward()
+        assert parameter.grad.equal(hidden)
+    packed.clear()
+    with rl.autograd.graph.saved_tensors_hooks(lambda t: packed.append(t) or t, lambda t: t):
+        leaf(3).exp()
+    assert len(packed) == 1 and packed[0].grad_fn is None
+
+
 def test_saved_values_by_name() -> None:
     x = leaf(3)
     y = x.exp()

@@ -15,6 +15,28 @@ def test_a_value_may_have_more_dimensions_of_one_than_the_place() -> None:
     assert x.tolist() == [5, 6, 7]
 
 
+def test_parts_that_are_added_to_one_after_the_other() -> None:
+    """A view's place in its base is no value: later writes to the base do not forbid backward."""
+    x = rl.tensor([1.0, 2.0], requires_grad=True)
+    forces = rl.zeros(2, 2)
+    forces[0] += x * 2
+    forces[1] -= x
+    forces[:, 1] -= 3.0
+    assert forces.tolist() == [[2, 1], [-1, -5]]
+    (forces * forces).sum().backward()
+    assert x.grad.tolist() == [2 * 2 * 2 + 2, 2 * 2 * 1 + 10]
+
+
+def test_a_strided_view_of_what_is_written_to_later() -> None:
+    x = rl.tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
+    base = (x * 2).view(2, 2).t()
+    view = base.as_strided((3,), (1,), 1)
+    squares = view * 1.0
+    base.add_(1)
+    squares.sum().backward()
+    assert x.grad.tolist() == [0, 2, 2, 2]
+
+
 def test_integers_have_no_history() -> None:
     counts, x = rl.zeros(2, dtype=rl.int64), rl.tensor([1.5, 2.5], requires_grad=True)
     counts.copy_(x)

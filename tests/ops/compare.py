@@ -59,10 +59,19 @@ Row(
     ),
 )  # fmt: skip
 Row("allclose", _near, np.allclose, result=None, dtypes="fi", grad="")
+def _long_pairs(make):
+    """The same; and but for one of the first and one of the last elements."""
+    x = make.distinct(1100) if make.dtype != "bool" else make(1100)
+    first, last = x.copy(), x.copy()
+    first[3], last[-1] = x[4] if make.dtype != "bool" else ~x[3], ~x[-1] if x.dtype == bool else x[0]
+    return [case(x, x.copy()), case(x, first), case(x, last)]
+
+
 Row(
     "equal",
-    lambda make: [*_near(make)[:2], case(make(2, 3), make(3)), case(make(0), make(0))],
-    np.array_equal, result=None, dtypes="fib", grad="",
+    lambda make: [*_near(make)[:2], case(make(2, 3), make(3)), case(make(0), make(0)),
+                  *_long_pairs(make)],
+    np.array_equal, result=None, dtypes="fibc", grad="",
 )  # fmt: skip
 Row(
     "is_same_size",

@@ -50,7 +50,8 @@ Row(
 
 
 def _two(make):
-    return [case(make(2, 3), make(2, 3)), case(make(3, 1), make(1, 4)), case(make(), make(0))]
+    return [case(make(2, 3), make(2, 3)), case(make(3, 1), make(1, 4)), case(make(), make(0)),
+            case(make(9, 17), make(9, 17))]  # fmt: skip
 
 
 Row(

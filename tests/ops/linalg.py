@@ -28,7 +28,8 @@ Row(
         (RuntimeError, "dtype", lambda rl: rl.ones(2, 2) @ rl.ones(2, 2).double()),
     ),
 )  # fmt: skip
-Row("mm", shapes(((2, 3), (3, 4)), ((0, 3), (3, 2)), ((2, 0), (0, 2))), np.matmul, **ALL,
+Row("mm", shapes(((2, 3), (3, 4)), ((0, 3), (3, 2)), ((2, 0), (0, 2)), ((7, 300), (300, 37))),
+    np.matmul, **ALL, grad_samples=shapes(((2, 3), (3, 4)), ((0, 3), (3, 2))),
     errors=(mismatch(lambda rl: rl.mm(rl.ones(2), rl.ones(2))),
             (RuntimeError, "2x3", lambda rl: rl.mm(rl.ones(2, 3), rl.ones(2, 3)))))  # fmt: skip
 Row("bmm", shapes(((5, 2, 3), (5, 3, 4)), ((0, 2, 3), (0, 3, 2))), np.matmul, **ALL,

@@ -65,12 +65,14 @@ def _rounded(mode):
 
 
 DIVISION = {"low": 1, "high": 5, "dtypes": ("float32", "float64", "int64", "int32", "uint8")}
+FAR = ((1e30, 3.0), (-1e30, 3.0), (5.0, inf), (3.0, 2.0**-60))  # quotients that no float counts
 ZERO = (RuntimeError, "ZeroDivisionError", lambda rl: rl.tensor([1]) // rl.tensor([0]))
 binary("floor_divide", _rounded("floor"), grad="", errors=(ZERO,), result="same", **DIVISION,
-       edges=((5.0, 2.0), (-5.0, 2.0), (5.0, -2.0), (1.0, 0.1), (0.0, 1.0), (-6.0, 3.0)))  # fmt: skip
+       edges=((5.0, 2.0), (-5.0, 2.0), (5.0, -2.0), (1.0, 0.1), (0.0, 1.0), (-6.0, 3.0),
+              *FAR))  # fmt: skip
 
 
-MODULO = tuple((a, b) for a in (5.5, -5.5, 6.0, -6.0, 0.0, inf, nan) for b in (2.0, -2.0, 0.0, nan))
+MODULO = FAR + tuple((a, b) for a in (5.5, -5.5, 6.0, -6.0, 0.0, inf, nan) for b in (2.0, -2.0, 0.0, nan))
 
 
 def _remainder(a, b):

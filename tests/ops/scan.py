@@ -16,7 +16,7 @@ def _scan(f):
 
 
 DIMS = along((0,), (1,), (-1,))
-Row("cumsum", DIMS, _scan(np.cumsum), covers=("_sums_from_end",), **ALL,
+Row("cumsum", DIMS, _scan(np.cumsum), covers=("_sums_from_end",), out_cast=False, **ALL,
     errors=((IndexError, "range", lambda rl: rl.cumsum(rl.ones(2), 1)),))  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def _with_zeros(make):
     return [case(x, 0), case(x, 1), case(make(3), 0)]
 
 
-Row("cumprod", _with_zeros, _scan(np.cumprod), **ALL)
+Row("cumprod", _with_zeros, _scan(np.cumprod), out_cast=False, **ALL)
 
 
 def _running(f):

@@ -86,8 +86,15 @@ Row("nonzero_static", lambda make: [case(make(2, 3), size=n) for n in (1, 8)], _
 Row("unravel_index", lambda make: [case(make.index(4, high=12), (3, 4))],
     lambda i, shape: [np.asarray(c) for c in np.unravel_index(i, shape)], dtypes=("int64",),
     grad="")  # fmt: skip
-Row("isin", lambda make: [case(make(3, 4), make(2)), case(make(3), make(2, 2), invert=True)],
-    np.isin, dtypes="if", result="bool", grad="")  # fmt: skip
+def _members(make):
+    """Few members of many elements; many that lie close, and far apart."""
+    many = make(40, 50, low=-90, high=90), make(30, low=-90, high=90)
+    far = [x * (10**12 if make.dtype == "int64" else 1) for x in many]
+    return [case(make(3, 4), make(2)), case(make(3), make(2, 2), invert=True),
+            case(many[0], make(3)), case(*many), case(*far), case(make(3), make(0))]  # fmt: skip
+
+
+Row("isin", _members, np.isin, dtypes="if", result="bool", grad="")
 Row("masked_select", lambda make: [case(make(2, 3), make.bools(2, 3)),
                                    case(make(2, 3), make.bools(3)), case(make(3), make.bools(2, 1))],
     lambda x, mask: np.broadcast_arrays(x, mask)[0][np.broadcast_arrays(x, mask)[1]],

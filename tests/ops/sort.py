@@ -32,7 +32,24 @@ def _topk(x, k, dim=-1, largest=True, sorted=True):
     return np.take(values, range(k), dim), np.take(order, range(k), dim)
 
 
-Row("topk", distinct((2,), (3, 0), (2, 1, False), (0,)), _topk, dtypes=DTYPES,
+def _tops(make):
+    """Of short rows, and of rows that are long beside what is taken; with equal ones and nan."""
+    long = make(3, 333)
+    if make.dtype.startswith("float"):
+        long[1, 200:210] = np.nan
+    shorts = distinct((2,), (3, 0), (2, 1, False), (0,))(make)
+    return [*shorts, *(case(long, k, -1, largest) for k in (1, 7) for largest in (True, False))]
+
+
+def _check_topk(result, x, k, dim=-1, largest=True):
+    values, order = (part.numpy() for part in result)
+    np.testing.assert_array_equal(np.take_along_axis(x.numpy(), order, dim), values)
+    number = np.where(np.isnan(x.numpy()), np.inf, x.numpy())  # nan is above all numbers
+    wanted = _topk(number, k, dim, largest)[0]
+    np.testing.assert_array_equal(np.where(np.isnan(values), np.inf, values), wanted)
+
+
+Row("topk", _tops, check=_check_topk, dtypes=DTYPES, grad_samples=distinct((2,), (3, 0), (0,)),
     errors=((RuntimeError, "range", lambda rl: rl.topk(rl.ones(2), 3)),))  # fmt: skip
 
 

@@ -31,7 +31,8 @@ row("special.erfcx", special.erfcx, edges=(*FEW, (30.0,), (1e10,), (-20.0,)))
 row("special.ndtr", special.ndtr, edges=(*FEW, (-10.0,)))
 row("special.log_ndtr", special.log_ndtr, edges=(*FEW, (-30.0,)))
 row("special.ndtri", special.ndtri, 0.1, 0.9, dtypes="f", edges=((0.0,), (1.0,), (0.5,), (1e-9,), (2.0,)))  # fmt: skip
-row("lgamma", special.gammaln, 0.3, 6, edges=(*FEW[:7], (-0.5,), (-2.0,), (100.0,)))
+row("lgamma", special.gammaln, 0.3, 6,
+    edges=(*FEW[:7], (-0.5,), (-2.0,), (100.0,), (1e30,), (-3.75,), (1.0001,), (2.0001,)))
 row("digamma", special.digamma, 0.3, 6, edges=((1.0,), (0.5,), (-0.5,), (100.0,), (inf,), (nan,)))
 Row(
     "polygamma",

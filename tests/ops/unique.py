@@ -17,7 +17,9 @@ def _unique(x, sorted=True, return_inverse=False, return_counts=False, dim=None)
 
 def _values(make):
     x = np.asarray(make.index(4, 3, high=3), make.numpy_dtype)
-    return [case(x), case(x, return_inverse=True), case(x, True, True, True), case(x, dim=0),
+    far = x * np.asarray(-(10**12) if make.dtype == "int64" else 1, make.numpy_dtype)
+    return [case(far), case(far, True, True, True), case(np.asarray(x - 1, make.numpy_dtype)),
+            case(x), case(x, return_inverse=True), case(x, True, True, True), case(x, dim=0),
             case(x, dim=1, return_counts=True)]  # fmt: skip
 
 

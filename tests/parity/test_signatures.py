@@ -91,6 +91,41 @@ def test_native_names_of_arguments(prefix):
     assert not missing
 
 
+def given_by_position(function):
+    """The names of arguments that a call may give by position; None where it takes any."""
+    by_name = getattr(function, "by_name", 0)
+    if hasattr(function, "arguments"):
+        return function.arguments[: len(function.arguments) - by_name]
+    if inspect.ismethoddescriptor(function):  # of the core: without a signature to ask
+        return None
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return None
+    return tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+
+
+@pytest.mark.parametrize("prefix", ["", "Tensor", "linalg_", "fft_", "special_"])
+def test_what_is_given_by_name_only(prefix):
+    schemas, found = overloads(), {}
+    space = torch.Tensor if prefix == "Tensor" else SPACES[prefix]
+    ours = rushlight if not prefix else getattr(rushlight, prefix.removesuffix("_"))
+    for name in dir(space):
+        function, theirs = getattr(ours, name, None), getattr(space, name)
+        native = name if prefix == "Tensor" else prefix + name
+        if name.startswith("_") or inspect.isclass(theirs) or inspect.isfunction(theirs):
+            continue
+        if native not in schemas or not callable(function):
+            continue
+        by_position, by_name = set(), set()
+        for schema in schemas[native]:
+            for argument in schema.arguments:
+                (by_name if argument.kwarg_only else by_position).add(argument.name)
+        wrong = (by_name - by_position) & set(given_by_position(function) or ())
+        if wrong - {"out"} and (prefix, name) != ("special_", "log_softmax"):
+            found[name] = wrong
+    assert found in ({}, {"chalf": {"memory_format"}})
+
+
 def both(call):
     found = []
     for module in (rushlight, torch):

@@ -6,8 +6,17 @@ from typing import Any, ClassVar
 
 from rushlight.amp.autocast_mode import autocast
 from rushlight.amp.grad_scaler import GradScaler
+from rushlight.warned import warn
 
 __all__: list[str] = []
+
+
+def _say(device: str, name: str) -> None:
+    warn(
+        f"`torch.{device}.amp.{name}(args...)` is deprecated. Please use `torch.amp.{name}"
+        f"('{device}', args...)` instead.",
+        FutureWarning,
+    )
 
 
 class DeviceAutocast(autocast):
@@ -18,11 +27,12 @@ class DeviceAutocast(autocast):
     def __init__(
         self, enabled: bool = True, dtype: Any = None, cache_enabled: bool = True
     ) -> None:
+        _say(self.device_type, "autocast")
         super().__init__(self.device_type, dtype, enabled, cache_enabled)
 
     def clone(self) -> autocast:
         """A new context with the same arguments."""
-        return type(self)(self._enabled, self.fast_dtype, self._cache_enabled)
+        return autocast(self.device_type, self.fast_dtype, self._enabled, self._cache_enabled)
 
 
 class DeviceGradScaler(GradScaler):
@@ -38,6 +48,7 @@ class DeviceGradScaler(GradScaler):
         growth_interval: int = 2000,
         enabled: bool = True,
     ) -> None:
+        _say(self.device_type, "GradScaler")
         super().__init__(
             self.device_type, init_scale, growth_factor, backoff_factor, growth_interval, enabled
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rushlight import _core
 from rushlight.autograd.graph import AccumulateGrad, GradientEdge
 from rushlight.tensor import Tensor
+from rushlight.warned import warn, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,6 +140,14 @@ def backward(
         create_graph: record the computation of the gradients.
         inputs: only these receive gradients.
     """
+    if grad_variables is not None:
+        warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning)
+    if create_graph:
+        warn_once(
+            "Using backward() with create_graph=True will create a reference cycle between the "
+            "parameter and its gradient, which keeps both alive. Use autograd.grad when creating "
+            "the graph, or set the .grad of your parameters to None after use."
+        )
     roots = _as_tuple(tensors)
     wanted = () if inputs is None else _as_tuple(inputs)
     if inputs is not None and not wanted:
@@ -150,7 +159,8 @@ def backward(
     results = _walk(roots, start, wanted, keep, create_graph, True)
     for tensor, gradient in zip(wanted, results):  # leaves were filled by the engine
         if isinstance(tensor, Tensor) and not tensor.is_leaf and gradient is not None:
-            tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
+            before = tensor._grad
+            tensor.grad = gradient if before is None else before + gradient
 
 
 def _grad_batch(
@@ -205,6 +215,12 @@ def grad(
             each of its rows, computed together; the results have it too.
         materialize_grads: zeros instead of None for those.
     """
+    if not only_inputs:
+        warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To "
+            "accumulate gradients elsewhere, use torch.autograd.backward.",
+            FutureWarning,
+        )
     if allow_unused is None:
         allow_unused = materialize_grads
     elif materialize_grads and not allow_unused:

@@ -92,7 +92,7 @@ class _SavedTensor:
             elif output_nr is None and tensor.requires_grad:
                 self.leaf = tensor
             with no_grad():
-                self.value = pack(self.value.detach())
+                self.value = pack(self.value)
 
     def unpack(self, node: Node | None) -> Tensor | None:
         if self.value is None:

@@ -17,6 +17,7 @@ from rushlight.autograd.saved import (
 )
 from rushlight.dtypes import CPU
 from rushlight.tensor import Tensor
+from rushlight.warned import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -435,6 +436,11 @@ class detect_anomaly:
     """Inside, backward raises at the first NaN and names the operation and where it was called."""
 
     def __init__(self, check_nan: bool = True) -> None:
+        if type(self) is detect_anomaly:
+            warn(
+                "Anomaly Detection has been enabled. This mode will increase the runtime and "
+                "should only be enabled for debugging."
+            )
         self.check_nan = check_nan
         self._before = (_core.is_anomaly_enabled(), _core.is_anomaly_check_nan_enabled())
 

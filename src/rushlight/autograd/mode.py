@@ -33,9 +33,18 @@ def _decorated(mode: _Mode, function: Any) -> Any:
     import inspect
 
     if inspect.isclass(function):
-        raise RuntimeError(
-            "Cannot decorate classes with a grad mode; decorate the functions inside it instead."
+        from rushlight.warned import warn
+
+        warn(
+            "Decorating classes is deprecated and will be disabled in future versions: only their "
+            "construction is in this mode. Decorate `__init__` for that.",
+            FutureWarning,
         )
+        made = function
+
+        def function(*args: Any, **kwargs: Any) -> Any:
+            return made(*args, **kwargs)
+
     if inspect.isgeneratorfunction(function):
 
         @functools.wraps(function)

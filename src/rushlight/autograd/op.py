@@ -27,7 +27,7 @@ from rushlight.dtypes import can_cast
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Generic, ParamSpec, Protocol, TypeVar, overload
 
     from rushlight._core import Op
@@ -87,6 +87,9 @@ if TYPE_CHECKING:
             __call__: Any
 
 
+# What `out` says to the core (OutDtype in csrc/tape/op.h).
+_OUT = {False: 0, True: 1, "exact": 2, "dtype": 3}
+
 # Every op and composition by name, in order of declaration: tests and docs are made from it.
 OPS: dict[str, Op] = {}
 COMPOSED: dict[str, Callable[..., Any]] = {}
@@ -103,7 +106,7 @@ def op(
     view: bool = False,
     method: bool | str = True,
     inplace: bool | str = False,
-    out: bool = False,
+    out: bool | str = False,
     public: bool = True,
     variadic: str | None = None,
     node: str | Callable[..., str] | None = None,
@@ -117,7 +120,9 @@ def op(
         method: also a Tensor method (of this name, if a string).
         inplace: also a form with a trailing underscore that writes to the first argument. "only":
             there is no other form, and the kernel does the writing and returns that argument.
-        out: takes `out=`.
+        out: takes `out=`, a tensor of any dtype that the result casts to. "exact": of the result's
+            own dtype only. "dtype": of any dtype, in which the op then computes; where its argument
+            `dtype` names one, of that.
         public: also a function of the package's top level.
         variadic: the argument that also takes its integers one by one, as in `view(2, 3)`.
         node: the name of its node where it is not the op's own name in CamelCase. A function where
@@ -147,12 +152,13 @@ def op(
             variadic=names.index(variadic) if variadic else -1,
             python_body=kernel is None,
             view=view,
-            out=out,
+            out=_OUT[out],
             backward_name=(node, _arguments(node)) if callable(node) else (
                 node or _backward_name(stem)
             ),
             tensors=sum(1 << i for i, hint in enumerate(hints) if hint == "Tensor"),
             one_tensor=hints[:2] == ["Any", "Any"],
+            by_name=code.co_kwonlyargcount,
         )
         if inplace == "only":
             declared = declared.inplace_form()
@@ -179,7 +185,7 @@ def composed(
     *,
     method: bool | str = False,
     inplace: bool = False,
-    out: bool = False,
+    out: bool | str = False,
     public: bool = True,
     float32: bool = False,
     numpy_names: bool = False,
@@ -199,7 +205,7 @@ def composed(
         name = function.__name__
         declared = _in_float32(function) if float32 else function
         if out:
-            declared = _taking_out(declared, function)
+            declared = _taking_out(declared, function, out)
         if numpy_names:
             declared = _by_numpy_names(declared, function)
         COMPOSED[name] = declared
@@ -256,12 +262,17 @@ def _in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _taking_out(run: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, as `run` runs it, with an argument `out`."""
+def _taking_out(
+    run: Callable[..., Any], function: Callable[..., Any], rule: bool | str
+) -> Callable[..., Any]:
+    """The function, as `run` runs it, with an argument `out`; `rule` is as of `op`."""
+    exact, computed = rule is not True, rule == "dtype"
 
     def call(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if computed and out is not None and kwargs.get("dtype") is None:
+            kwargs["dtype"] = out.dtype
         result = run(*args, **kwargs)
-        return result if out is None else _core.write_out(function.__name__, result, out)
+        return result if out is None else _core.write_out(function.__name__, result, out, exact)
 
     _describe(call, function, function.__name__)
     return call
@@ -317,6 +328,18 @@ def _by_position(function: Callable[..., Any]) -> Callable[..., Any]:
         None,
         function.__closure__,
     )
+
+
+def call_all(function: Callable[..., Any], values: Sequence[Any]) -> Any:
+    """The function, mostly an op, of all its arguments in order, those by name only among them.
+
+    So rules for other tensors (rushlight/func, rushlight/sparse) get them from the core.
+    """
+    by_name = getattr(function, "by_name", 0)
+    if not by_name:
+        return function(*values)
+    named = zip(function.arguments[-by_name:], values[-by_name:])  # type: ignore[attr-defined]
+    return function(*values[:-by_name], **dict(named))
 
 
 def _backward_name(name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight.autograd.op import OPS
+from rushlight.autograd.op import OPS, call_all
 from rushlight.func.batched import (
     ACTIVE,
     Batched,
@@ -66,7 +66,7 @@ def call_batched(op: Any, arguments: tuple, level: int) -> Any:
     if op.form_of is not None:
         op = op.form_of
     if not _anything_batched(arguments, level):
-        return wrapped(op(*lowered(arguments, frame)), frame, False)
+        return wrapped(call_all(op, lowered(arguments, frame)), frame, False)
     rule = RULES.get(op.__name__)
     return each(op, arguments, frame) if rule is None else rule(op, arguments, frame)
 
@@ -91,7 +91,7 @@ def _write(op: Any, arguments: tuple, frame: Frame) -> Tensor:
         named = named.form_of
     name, target = named.__name__.rstrip("_"), arguments[0]
     if not is_item(target, frame.level) and not _anything_batched(arguments, frame.level):
-        op(*lowered(arguments, frame))
+        call_all(op, lowered(arguments, frame))
         return target
     if not is_item(target, frame.level) or not (
         target._batched or not _anything_batched(arguments, frame.level)
@@ -109,7 +109,7 @@ def _write(op: Any, arguments: tuple, frame: Frame) -> Tensor:
     if name not in OPS or OPS[name].is_inplace:
         raise NotImplementedError(f"vmap: {name} has no form for items of a batch")
     if name in POINTWISE:
-        op(*aligned(arguments, frame))
+        call_all(op, aligned(arguments, frame))
         return target
     state = _core.tape_state()
     _core.set_tape_state(state[0], state[1] | 1 << frame.level)
@@ -117,7 +117,7 @@ def _write(op: Any, arguments: tuple, frame: Frame) -> Tensor:
         # What the ops below save must be what the tensor was before.
         arguments = (item_of(target._inner.clone(), frame.level, target._batched), *arguments[1:])
     try:
-        result = OPS[name](*arguments)
+        result = call_all(OPS[name], arguments)
     finally:
         _core.set_tape_state(*state)
     if result.shape != target.shape:
@@ -184,7 +184,7 @@ def each(function: Any, arguments: tuple, frame: Frame) -> Any:
     _split_all(arguments, parts, frame.level)
     return _stack(
         [
-            function(*[_pick(value, i, parts, frame.level) for value in arguments])
+            call_all(function, [_pick(value, i, parts, frame.level) for value in arguments])
             for i in range(frame.size)
         ],
         frame,

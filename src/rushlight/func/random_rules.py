@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight.autograd.op import OPS
+from rushlight.autograd.op import OPS, call_all
 from rushlight.func.batched import ACTIVE, is_batched, item_of, lifted, lower, wrapped
 from rushlight.func.calls import WRITING_RULES
 from rushlight.func.rules import rule
@@ -77,7 +77,7 @@ def _fill(op: Any, arguments: tuple, frame: Frame) -> None:
     draws = [lower(value, frame) for value in rest]
     refused = _core.refuse_draws(False)
     try:
-        OPS[op.__name__](inner, *draws)
+        call_all(OPS[op.__name__], [inner, *draws])
     finally:
         _core.refuse_draws(refused)
     if inner is not target._inner:

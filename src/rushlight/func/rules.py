@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight.autograd.op import OPS
+from rushlight.autograd.op import OPS, call_all
 from rushlight.func.batched import Frame, aligned, item_of, lifted, wrapped
 from rushlight.func.calls import POINTWISE, RULES
 from rushlight.ops.shape import axis_of
@@ -75,12 +75,13 @@ def _promoted(values: list[Any], arguments: tuple) -> list[Any]:
 def pointwise(op: Any, arguments: tuple, frame: Frame) -> Any:
     """The op on inner tensors whose items are aligned."""
     values = _promoted(aligned(arguments, frame), arguments)
-    result = op(*values)
+    result = call_all(op, values)
     return item_of(result, frame.level) if isinstance(result, Tensor) else wrapped(result, frame)
 
 
 _POINTWISE_FILES = ("complex", "compare", "elementary", "pointwise", "special", "activation")
-_NOT_POINTWISE = {"view_as_real", "view_as_complex", "_prelu_kernel", "masked_fill", "_where"}
+_NOT_POINTWISE = {"view_as_real", "view_as_complex", "_prelu_kernel", "masked_fill", "_where",
+                  "glu"}  # fmt: skip
 
 for _name, _op in OPS.items():
     _file = _op.__module__.rpartition(".")[2]
@@ -135,7 +136,7 @@ def _reduction(op: Any, arguments: tuple, frame: Frame) -> Any:
         dims = axes(named["dim"], input.ndim)
         named["dim"] = dims if keepdim or len(dims) > 1 or op.__name__ in _TUPLES else dims[0]
     named["input"] = inner
-    return wrapped(op(*named.values()), frame)
+    return wrapped(call_all(op, [*named.values()]), frame)
 
 
 _TUPLES = ("_var", "_std", "_var_mean", "_std_mean", "logsumexp", "vector_norm", "amax", "amin")
@@ -155,7 +156,7 @@ def _flat_reduction(op: Any, arguments: tuple, frame: Frame) -> Any:
     inner = lifted(input, frame).reshape(frame.size, -1)
     keep = named["keepdim"]
     named.update(input=inner, dim=1, keepdim=False)
-    result = op(*named.values())
+    result = call_all(op, [*named.values()])
     if keep:
         shape = (frame.size,) + (1,) * input.ndim
         reshaped = [r.reshape(shape) for r in (result if isinstance(result, tuple) else (result,))]
@@ -194,7 +195,7 @@ def along_dim(op: Any, arguments: tuple, frame: Frame) -> Any:
         elif name in _DIMS:
             value = axis(value, rank) if isinstance(value, int) else axes(value, rank)
         values.append(value)
-    result = op(*values)
+    result = call_all(op, values)
     if not rank:  # an item without dimensions was given one
 
         def without(value: Any) -> Any:
@@ -212,6 +213,6 @@ for _name in (
     "_sums_from_end", "cummax", "cummin", "logcumsumexp", "sort", "topk", "kthvalue", "mode",
     "_median_dim", "_nanmedian_dim", "_max_dim", "_min_dim", "transpose", "_t", "diagonal", "flip",
     "gather", "_scatter", "_scatter_value", "_scatter_add", "_scatter_reduce", "unfold",
-    "diagonal_scatter",
+    "diagonal_scatter", "glu",
 ):  # fmt: skip
     RULES[_name] = along_dim

@@ -155,9 +155,17 @@ def _unbind(op: Any, arguments: tuple, frame: Frame) -> Any:
     return wrapped(op(lifted(input, frame), axis(dim, input.ndim)), frame)
 
 
-@rule("view_as_real", "view_as_complex", "tril", "triu")
+@rule("view_as_real", "view_as_complex", "tril", "triu", "pixel_shuffle", "pixel_unshuffle")
 def _last_dims(op: Any, arguments: tuple, frame: Frame) -> Any:
     return item_of(op(lifted(arguments[0], frame), *arguments[1:]), frame.level)
+
+
+@rule("channel_shuffle")
+def _channel_shuffle(op: Any, arguments: tuple, frame: Frame) -> Any:
+    input, groups = arguments
+    inner = lifted(input, frame)
+    shuffled = op(inner.flatten(0, 1), groups)
+    return item_of(shuffled.reshape(inner.shape), frame.level)
 
 
 @rule("constant_pad_nd")
@@ -267,6 +275,14 @@ def _zero(op: Any, arguments: tuple, frame: Frame) -> None:
 
 
 WRITING_RULES["zero"] = _zero
+
+
+@rule("equal")
+def _equal(op: Any, arguments: tuple, frame: Frame) -> Any:
+    raise RuntimeError(
+        "vmap: equal() answers with one bool of Python, which cannot differ between items: use "
+        "(a == b).all()"
+    )
 
 
 @rule("_nonzero", "masked_select")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rushlight.autograd.op import OPS
+from rushlight.autograd.op import OPS, call_all
 from rushlight.func.batched import is_batched, item_of, lifted, lower, wrapped
 from rushlight.func.calls import RULES, each
 from rushlight.func.rules import rule, unsqueeze
@@ -162,7 +162,7 @@ def _matrices(op: Any, arguments: tuple, frame: Frame) -> Any:
     values = [lifted(v, frame) if isinstance(v, Tensor) else v for v in arguments]
     if "vectors" in op.arguments and any(v.requires_grad for v in values if isinstance(v, Tensor)):
         values[op.arguments.index("vectors")] = True  # the derivative needs them
-    return wrapped(op(*values), frame)
+    return wrapped(call_all(op, values), frame)
 
 
 for _name in (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rushlight import _core
 from rushlight.autograd.op import composed, op
 from rushlight.dtypes import HALVES
+from rushlight.ops.join import cat
 from rushlight.ops.pointwise import _where as where
 
 if TYPE_CHECKING:
@@ -59,8 +60,9 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
 
 hardtanh.vjp(
     input=lambda grad, input, min_val, max_val: where(
-        (input > min_val) & (input < max_val), grad, 0
-    )
+        (input <= min_val) | (input >= max_val), 0, grad
+    ),
+    kernels={"input": _core.hardtanh_grad},
 )
 hardtanh_ = _in_place(hardtanh)
 
@@ -76,17 +78,14 @@ threshold.vjp(input=lambda grad, input, threshold: where(input <= threshold, 0, 
 threshold_ = _in_place(threshold)
 
 
-@op(method=False, public=False)
+@op(_core.leaky_relu, method=False, public=False)
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """`input`, times `negative_slope` at and below 0 (Maas et al. 2013)."""
-    below = _core.mul(input, negative_slope)
-    if 0 < negative_slope <= 1:  # not 0: infinity times it is nan
-        return _core.maximum(input, below)
-    return _core.where(_core.gt(input, 0), input, below)
 
 
 leaky_relu.vjp(
-    input=lambda grad, input, negative_slope: where(input > 0, grad, grad * negative_slope)
+    input=lambda grad, input, negative_slope: where(input > 0, grad, grad * negative_slope),
+    kernels={"input": _core.leaky_relu_grad},
 )
 leaky_relu_ = _in_place(leaky_relu)
 
@@ -120,10 +119,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return _prelu_kernel(input, weight.reshape((1, -1) + (1,) * (input.ndim - 2)))
 
 
-@op(method=False, public=False, node="PreluKernelBackward0")
+@op(_core.leaky_relu, method=False, public=False, node="PreluKernelBackward0")
 def _prelu_kernel(input: Tensor, weight: Tensor) -> Tensor:
     """`input`, times the broadcast `weight` where it is not positive."""
-    return _core.where(_core.gt(input, 0), input, _core.mul(weight, input))
 
 
 _prelu_kernel.vjp(
@@ -196,14 +194,6 @@ def _recorded_wide(input: Tensor) -> Tensor:
 # ---- with an exponential below 0
 
 
-def _elu(input: Tensor, alpha: float, scale: float, input_scale: float) -> Tensor:
-    wide = _wide(input)
-    positive = wide if scale == 1 else _core.mul(wide, scale)
-    scaled = wide if input_scale == 1 else _core.mul(wide, input_scale)
-    negative = _core.mul(_core.expm1(scaled), alpha * scale)
-    return _as(input, _core.where(_core.gt(wide, 0), positive, negative))
-
-
 def _elu_vjp(
     grad: Tensor, input: Tensor, alpha: float, scale: float = 1.0, input_scale: float = 1.0
 ) -> Tensor:
@@ -216,7 +206,7 @@ def _elu_vjp(
 @op(method=False, public=False)
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """`input` above 0, else alpha * (exp(input) - 1) (Clevert et al. 2016)."""
-    return _elu(input, alpha, 1.0, 1.0)
+    return _core.elu(input, 1.0, alpha, 1.0)
 
 
 elu.vjp(input=lambda grad, input, alpha: _elu_vjp(grad, input, alpha))
@@ -232,7 +222,7 @@ def selu(input: Tensor) -> Tensor:
 
     1.0507 * (input above 0, else 1.6733 * (exp(input) - 1)).
     """
-    return _elu(input, _SELU_ALPHA, _SELU_SCALE, 1.0)
+    return _core.elu(input, _SELU_SCALE, _SELU_ALPHA * _SELU_SCALE, 1.0)
 
 
 selu.vjp(input=lambda grad, input: _elu_vjp(grad, input, _SELU_ALPHA, _SELU_SCALE))
@@ -247,22 +237,16 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """
     if alpha == 0:
         raise RuntimeError("celu: alpha cannot be 0, the input is divided by it")
-    return _elu(input, alpha, 1.0, 1.0 / alpha)
+    return _core.elu(input, 1.0, alpha, 1.0 / alpha)
 
 
 celu.vjp(input=lambda grad, input, alpha: _elu_vjp(grad, input, alpha, 1.0, 1.0 / alpha))
 celu_ = _in_place(celu)
 
 
-@op(method=False, public=False)
+@op(_core.softplus, method=False, public=False)
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     """log(1 + exp(beta * input)) / beta, and `input` where beta * input is above `threshold`."""
-    wide = _wide(input)
-    scaled = wide if beta == 1 else _core.mul(wide, beta)
-    smooth = _core.log1p(_core.exp(scaled))
-    if beta != 1:
-        smooth = _core.div(smooth, beta)
-    return _as(input, _core.where(_core.gt(scaled, threshold), wide, smooth))
 
 
 def _softplus_vjp(grad: Tensor, input: Tensor, beta: float, threshold: float) -> Tensor:
@@ -315,7 +299,7 @@ silu_backward.vjp(
 
 
 @op(method=False, public=False)
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """`input` times the normal distribution's P(X <= input) (Hendrycks and Gimpel 2016).
 
     Args:
@@ -386,23 +370,21 @@ mish.vjp(input=_mish_vjp)
 mish_ = _in_place(mish)
 
 
-@op(method=False, public=False)
+@op(_core.hardsigmoid, method=False, public=False)
 def hardsigmoid(input: Tensor) -> Tensor:
     """(input + 3) / 6 held to [0, 1]; the derivative at both ends is 0."""
-    gate = _core.minimum(_core.maximum(_core.add(_wide(input), 3.0), 0.0), 6.0)
-    return _as(input, _core.div(gate, 6.0))
 
 
-hardsigmoid.vjp(input=lambda grad, input: where((input > -3) & (input < 3), grad / 6, 0))
+hardsigmoid.vjp(
+    input=lambda grad, input: where((input > -3) & (input < 3), grad / 6, 0),
+    kernels={"input": _core.hardsigmoid_grad},
+)
 hardsigmoid_ = _in_place(hardsigmoid)
 
 
-@op(method=False, public=False)
+@op(_core.hardswish, method=False, public=False)
 def hardswish(input: Tensor) -> Tensor:
     """input * hardsigmoid(input) (Howard et al. 2019)."""
-    wide = _wide(input)
-    gate = _core.minimum(_core.maximum(_core.add(wide, 3.0), 0.0), 6.0)
-    return _as(input, _core.div(_core.mul(wide, gate), 6.0))
 
 
 def _hardswish_vjp(grad: Tensor, input: Tensor) -> Tensor:
@@ -410,11 +392,11 @@ def _hardswish_vjp(grad: Tensor, input: Tensor) -> Tensor:
     return where(input <= -3, 0, where(input < 3, grad * (input / 3 + 0.5), grad))
 
 
-hardswish.vjp(input=_hardswish_vjp)
+hardswish.vjp(input=_hardswish_vjp, kernels={"input": _core.hardswish_grad})
 hardswish_ = _in_place(hardswish)
 
 
-@composed(public=False)
+@op(method=False, public=False)
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """One half of `input` along `dim` times the sigmoid of the other (Dauphin et al. 2017).
 
@@ -427,24 +409,35 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise RuntimeError(
             f"glu: Halving dimension must be even, but dimension {dim} is size {size}"
         )
+    wide = _wide(input)
+    value = _core.slice(wide, dim, 0, size // 2, 1)
+    return _as(input, _core.mul(value, _core.sigmoid(_core.slice(wide, dim, size // 2, size, 1))))
+
+
+def _glu_vjp(grad: Tensor, input: Tensor, dim: int) -> Tensor:
     wide = _recorded_wide(input)
-    result = wide.narrow(dim, 0, size // 2) * wide.narrow(dim, size // 2, size // 2).sigmoid()
-    return result if wide is input else result.to(input.dtype)
+    half = input.shape[dim] // 2
+    value, gate = wide.narrow(dim, 0, half), wide.narrow(dim, half, half).sigmoid()
+    first = grad * gate
+    return cat((first, first * value * (1 - gate)), dim)
+
+
+glu.vjp(input=_glu_vjp)
 
 
 # ---- towards 0
 
 
-@op()
+def _shrink_vjp(grad: Tensor, input: Tensor, lambd: float) -> Tensor:
+    return where((input >= -lambd) & (input <= lambd), 0, grad)
+
+
+@op(_core.hardshrink)
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """0 where |input| is at most `lambd`, else `input`."""
-    small = _core.logical_and(_core.ge(input, -lambd), _core.le(input, lambd))
-    return _core.where(small, 0, input)
 
 
-hardshrink.vjp(
-    input=lambda grad, input, lambd: where((input > lambd) | (input < -lambd), grad, 0)
-)
+hardshrink.vjp(input=_shrink_vjp, kernels={"input": _core.shrink_grad})
 
 
 @op(method=False, public=False)
@@ -457,15 +450,10 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         raise RuntimeError(
             f"softshrink: lambda must be greater or equal to 0, but found to be {lambd}."
         )
-    wide = _wide(input)
-    below = _core.minimum(_core.add(wide, lambd), 0)
-    above = _core.maximum(_core.sub(wide, lambd), 0)
-    return _as(input, _core.where(_core.gt(wide, 0), above, below))
+    return _core.softshrink(input, lambd)
 
 
-softshrink.vjp(
-    input=lambda grad, input, lambd: where((input > lambd) | (input < -lambd), grad, 0)
-)
+softshrink.vjp(input=_shrink_vjp, kernels={"input": _core.shrink_grad})
 
 
 @composed(public=False)

@@ -173,10 +173,6 @@ def _attention_gradient(
     needs: tuple,
 ) -> tuple:
     grad = grads[0]
-    if not _core.is_grad_enabled():
-        return _core.attention_backward(  # type: ignore[call-arg]  # two results, three needs
-            grad, query, key, value, mask, *result, is_causal, scale, *needs
-        )
     keys, values = _per_query_head(key, query), _per_query_head(value, query)
     weights = _weights(query, keys, mask, is_causal, scale)
     slopes = matmul(grad, values.transpose(-2, -1))
@@ -197,4 +193,12 @@ def _per_shared_head(grad: Tensor, x: Tensor) -> Tensor:
     return grad.unflatten(-3, (x.shape[-3], -1)).sum(-3)
 
 
-_attention.vjp_all(("query", "key", "value", "mask"), _attention_gradient)
+_attention.vjp_all(
+    ("query", "key", "value", "mask"),
+    _attention_gradient,
+    kernel=lambda grads, query, key, value, mask, is_causal, scale, result, needs: (
+        _core.attention_backward(  # type: ignore[call-arg]  # two results, three needs
+            grads[0], query, key, value, mask, *result, is_causal, scale, *needs
+        )
+    ),
+)

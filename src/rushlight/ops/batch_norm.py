@@ -176,8 +176,6 @@ def _batch_norm_gradient(
     statistics: Tensor,
     needs: tuple,
 ) -> tuple[Any, ...]:
-    if not _core.is_grad_enabled():
-        return _core.batch_norm_backward(grad, input, weight, bias, statistics, training, *needs)
     dtype = grad.dtype
     halves = dtype in HALVES
     if halves:
@@ -206,4 +204,10 @@ def _batch_norm_gradient(
     )
 
 
-_batch_norm.vjp_all(("input", "weight", "bias"), _batch_norm_gradient)
+_batch_norm.vjp_all(
+    ("input", "weight", "bias"),
+    _batch_norm_gradient,
+    kernel=lambda grad, input, weight, bias, training, eps, statistics, needs: (
+        _core.batch_norm_backward(grad, input, weight, bias, statistics, training, *needs)
+    ),
+)

@@ -103,7 +103,7 @@ def bitwise_xor(input: Any, other: Any) -> Tensor:
     """
 
 
-@op(_core.bitwise_not, inplace=True, out=True)
+@op(_core.bitwise_not, inplace=True, out="exact")
 def bitwise_not(input: Tensor) -> Tensor:
     """The bits that it has not: -input - 1; of bool, "not".
 
@@ -145,7 +145,7 @@ def isfinite(input: Tensor) -> Tensor:
     """Whether it is neither infinite nor nan, as bool; True for all integers."""
 
 
-@op(_core.signbit, out=True)
+@op(_core.signbit, out="exact")
 def signbit(input: Tensor) -> Tensor:
     """Whether the sign is minus, of -0.0 too, as bool.
 
@@ -153,14 +153,14 @@ def signbit(input: Tensor) -> Tensor:
     """
 
 
-@op(out=True)
+@op(out="exact")
 def isposinf(input: Tensor) -> Tensor:
     """Whether it is infinite and positive, as bool. Raises RuntimeError for complex numbers."""
     _refuse_complex("isposinf", input)
     return _core.eq(input, _INF) if input.dtype.is_floating_point else _all_false(input)
 
 
-@op(out=True)
+@op(out="exact")
 def isneginf(input: Tensor) -> Tensor:
     """Whether it is infinite and negative, as bool. Raises RuntimeError for complex numbers."""
     _refuse_complex("isneginf", input)
@@ -225,13 +225,12 @@ def allclose(
     return isclose(input, other, rtol, atol, equal_nan).all().item()
 
 
-@composed(method=True)
+@op(_core.equal)
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether shapes and values are the same: a bool of Python. nan is not the same as nan.
 
     The dtypes may differ.
     """
-    return input.shape == other.shape and eq(input, other).all().item()
 
 
 @composed(method=True)

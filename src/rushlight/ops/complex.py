@@ -69,60 +69,24 @@ def is_neg(input: Tensor) -> bool:
 # ---- parts
 
 
-@op(view=True, method=False)
+@op(_core.view_as_real, view=True, method=False)
 def view_as_real(input: Tensor) -> Tensor:
     """A view of complex numbers as pairs (real, imaginary): (*) -> (*, 2).
 
     Raises RuntimeError for a real dtype.
     """
-    if not input.dtype.is_complex:
-        raise RuntimeError(
-            f"view_as_real is only supported for complex tensors, not {input.dtype}"
-        )
-    stride = (*(2 * step for step in input.stride()), 1)
-    return _core.reinterpret(
-        input, input.dtype.to_real(), (*input.shape, 2), stride, 2 * input.storage_offset()
-    )
 
 
 view_as_real.vjp(input=lambda grad: view_as_complex(grad.contiguous()))
 
 
-@op(view=True, method=False)
+@op(_core.view_as_complex, view=True, method=False)
 def view_as_complex(input: Tensor) -> Tensor:
     """A view of pairs (real, imaginary) as complex numbers: (*, 2) -> (*).
 
     Raises RuntimeError unless the dtype is float32 or float64, the last dimension is 2 long and
     contiguous, and other strides and the offset are even.
     """
-    if input.dtype not in (_core.float32, _core.float64):
-        raise RuntimeError(
-            "view_as_complex is only supported for floating point tensors, but got a tensor of "
-            f"scalar type: {input.dtype}"
-        )
-    if input.ndim == 0:
-        raise RuntimeError("Input tensor must have one or more dimensions")
-    if input.shape[-1] != 2:
-        raise RuntimeError(
-            f"Tensor must have a last dimension of size 2, got shape {list(input.shape)}"
-        )
-    *stride, last = input.stride()
-    if last != 1:
-        raise RuntimeError(
-            f"Tensor must have a last dimension with stride 1, got {last}; use contiguous()"
-        )
-    if input.storage_offset() % 2 or [step for step in stride if step % 2]:
-        raise RuntimeError(
-            "Tensor must have a storage_offset and strides divisible by 2 to be viewed as complex; "
-            "use contiguous()"
-        )
-    return _core.reinterpret(
-        input,
-        input.dtype.to_complex(),
-        input.shape[:-1],
-        tuple(step // 2 for step in stride),
-        input.storage_offset() // 2,
-    )
 
 
 view_as_complex.vjp(input=lambda grad: view_as_real(grad))
@@ -176,33 +140,18 @@ angle.vjp(input=_angle_gradient)
 # ---- from parts
 
 
-@op(method=False, out=True)
+@op(_core.complex, method=False, out="exact")
 def complex(real: Tensor, imag: Tensor) -> Tensor:
     """real + imag * i. Shapes broadcast; float32 gives complex64, float64 complex128.
 
     Raises RuntimeError for other dtypes, or two that differ.
     """
-    if real.dtype not in (_core.float32, _core.float64):
-        raise RuntimeError(
-            f"Expected both inputs to be Float or Double tensors but got {real.dtype} and "
-            f"{imag.dtype}"
-        )
-    if real.dtype is not imag.dtype:
-        raise RuntimeError(
-            f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for "
-            "second argument"
-        )
-    shape = _core.broadcast_shapes(real.shape, imag.shape)
-    pairs = _core.empty((*shape, 2), real.dtype)
-    _core.copy_(_core.select(pairs, -1, 0), real)
-    _core.copy_(_core.select(pairs, -1, 1), imag)
-    return view_as_complex(pairs)
 
 
 complex.vjp(real=lambda grad: real(grad), imag=lambda grad: imag(grad))
 
 
-@composed(out=True, float32=True)
+@composed(out="exact", float32=True)
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """abs * (cos(angle) + i sin(angle)), with angles in radians. Shapes broadcast.
 

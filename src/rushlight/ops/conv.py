@@ -13,6 +13,7 @@ from rushlight import _core
 from rushlight.autograd.op import composed, op
 from rushlight.ops.complex import _c
 from rushlight.ops.padding import constant_pad_nd
+from rushlight.warned import warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -223,6 +224,10 @@ def _named_padding(
     steps = tuple(dilation) * axes if len(dilation) == 1 else dilation
     totals = [step * (size - 1) for step, size in zip(steps, weight.shape[2:])]
     if any(total % 2 for total in totals):
+        warn_once(
+            "Using padding='same' with even kernel lengths and odd dilation may require a "
+            "zero-padded copy of the input be created"
+        )
         more = [side for total in reversed(totals) for side in (0, total % 2)]
         input = constant_pad_nd(input, more)
     return input, tuple(total // 2 for total in totals)

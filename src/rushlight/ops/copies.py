@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight import _core
-from rushlight.autograd.op import op
+from rushlight.autograd.op import _export, op
 from rushlight.dtypes import REAL_CASTS, check_device, contiguous_format, preserve_format
 from rushlight.ops.memory import format_of, lies_in, memory_in
 from rushlight.tensor import Tensor
+from rushlight.warned import warn_once
 
 
 @op(inplace=False)
@@ -29,7 +30,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
 clone.vjp(input=lambda grad: grad)
 
 
-def _tensor_contiguous(self: Tensor, memory_format: Any = contiguous_format) -> Tensor:
+def _tensor_contiguous(self: Tensor, *, memory_format: Any = contiguous_format) -> Tensor:
     """The tensor itself if it lies without gaps in the order of the format, else such a copy.
 
     By default row by row. Raises RuntimeError for preserve_format, and for a format for another
@@ -57,6 +58,18 @@ def to_dtype(input: Tensor, dtype: Any) -> Tensor:
 
 
 to_dtype.vjp(input=lambda grad, input_dtype: to_dtype(grad, input_dtype))
+
+
+def _in_dtype(self: Tensor, dtype: Any) -> Tensor:
+    if self.dtype.is_complex:
+        _warn_of_parts(dtype)
+    return to_dtype(self, dtype)
+
+
+def _warn_of_parts(target: Any) -> None:
+    """Says once that complex numbers lose a part."""
+    if not target.is_complex and target is not _core.bool:
+        warn_once("Casting complex values to real discards the imaginary part")
 
 
 def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -90,7 +103,7 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         dtype = other.dtype
     if dtype is not None and not isinstance(dtype, _core.dtype):
         dtype = _core.result_type([dtype()]) if dtype is not float else _core.float64
-    cast = self if dtype is None or dtype is self.dtype else to_dtype(self, dtype)
+    cast = self if dtype is None or dtype is self.dtype else _in_dtype(self, dtype)
     if format is None or format is preserve_format:
         return clone(self) if copy and cast is self else cast
     if cast is self:
@@ -125,7 +138,7 @@ def _cast(name: str, dtype: Any) -> None:
     def call(self: Tensor, memory_format: Any = None) -> Tensor:
         if memory_format is not None:
             return _to(self, dtype, memory_format=memory_format)
-        return self if self.dtype is dtype else to_dtype(self, dtype)
+        return self if self.dtype is dtype else _in_dtype(self, dtype)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"The values in {dtype}; the tensor itself if it has that dtype."
@@ -138,9 +151,28 @@ for _name, _dtype in {
     _cast(_name, _dtype)
 
 
+def _cast_function(name: str, dtype: Any) -> None:
+    """Declares `torch._cast_<name>`, from before there were dtypes."""
+
+    def call(input: Tensor, non_blocking: bool = False) -> Tensor:
+        return input if input.dtype is dtype else _in_dtype(input, dtype)
+
+    call.__name__ = call.__qualname__ = f"_cast_{name}"
+    call.__doc__ = f"The values in {dtype}."
+    globals()[call.__name__] = call
+    _export(call, call.__name__)
+
+
+for _name, _dtype in {
+    "Byte": _core.uint8, "Char": _core.int8, "Short": _core.int16, "Int": _core.int32,
+    "Long": _core.int64, "Half": _core.float16, "Float": _core.float32, "Double": _core.float64,
+}.items():  # fmt: skip
+    _cast_function(_name, _dtype)
+
+
 def _type_as(self: Tensor, other: Tensor) -> Tensor:
     """The values in the dtype of `other`."""
-    return self if self.dtype is other.dtype else to_dtype(self, other.dtype)
+    return self if self.dtype is other.dtype else _in_dtype(self, other.dtype)
 
 
 Tensor.type_as = _type_as
@@ -158,6 +190,8 @@ def copy(input: Tensor, src: Tensor | complex, non_blocking: bool = False) -> Te
     """The values of `src`, broadcast and cast to the shape and dtype of input."""
     if not isinstance(src, Tensor):
         return _core.full(tuple(input.shape), src, input.dtype)
+    if src.dtype.is_complex:
+        _warn_of_parts(input.dtype)
     return _core.to_dtype(_core.expand(src, tuple(input.shape)), input.dtype)
 
 

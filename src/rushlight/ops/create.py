@@ -12,6 +12,7 @@ from rushlight.dtypes import check_device, strided
 from rushlight.ops.memory import memory_in, memory_like
 from rushlight.ops.shape import _sizes
 from rushlight.tensor import Tensor
+from rushlight.warned import warn, warn_once
 
 
 def _made(result: Tensor, device: Any, requires_grad: bool, pin_memory: Any = None) -> Tensor:
@@ -27,6 +28,10 @@ def _dtype(dtype: Any) -> Any:
 
 
 _PLAIN = frozenset((list, float, int, bool))
+_COPY = (
+    "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+    "sourceTensor.detach().clone().requires_grad_(True), rather than {}(sourceTensor)."
+)
 
 
 @composed()
@@ -45,15 +50,7 @@ def tensor(
     if type(data) in _PLAIN:  # which is what most callers have
         return _made(_core.tensor_from_data(data, dtype), device, requires_grad)
     if isinstance(data, Tensor):
-        import warnings
-
-        warnings.warn(
-            "To copy construct from a tensor, it is recommended to use "
-            "sourceTensor.detach().clone() or "
-            "sourceTensor.detach().clone().requires_grad_(True), rather than "
-            "torch.tensor(sourceTensor).",
-            stacklevel=2,
-        )
+        warn(_COPY.format("torch.tensor"))
         if data._layout:
             copy = data.detach().clone()
             return _made(copy if dtype is None else copy.to(dtype), device, requires_grad)
@@ -62,13 +59,13 @@ def tensor(
 
         array = numpy.asarray(data)
         if array.ndim or not array.dtype.isbuiltin:
-            source = from_numpy(_native(array))
+            source = _on_memory_of(_native(array))
             copied = _core.clone(source) if dtype is None or dtype is source.dtype else (
                 _core.to_dtype(source, dtype)
             )
             return _made(copied, device, requires_grad)
         if dtype is None:
-            dtype = from_numpy(_native(array.reshape(1))).dtype
+            dtype = _on_memory_of(_native(array.reshape(1))).dtype
         data = array.item()
     return _made(_core.tensor_from_data(data, dtype), device, requires_grad)
 
@@ -81,7 +78,7 @@ def _native(array: Any) -> Any:
 
 
 @composed()
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of `data` that shares its memory, and a tensor its history, where it can.
 
     A tensor of the wanted dtype is returned itself; a NumPy array is shared unless its byte order
@@ -115,7 +112,7 @@ def asarray(
     else:
         if copy is False:
             raise ValueError(f"asarray: a {type(obj).__name__} cannot be shared; use copy=None")
-        result = as_tensor(obj, dtype)
+        result = as_tensor(obj, dtype=dtype)
     converted = result if dtype is None else result.to(dtype)
     if copy and converted is result:
         converted = converted.clone()
@@ -134,6 +131,17 @@ def from_numpy(ndarray: Any) -> Tensor:
     """
     if type(ndarray).__module__.split(".")[0] != "numpy" or not hasattr(ndarray, "strides"):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    if not ndarray.flags.writeable:
+        warn_once(
+            "The given NumPy array is not writable, and PyTorch does not support non-writable "
+            "tensors: writing to the tensor changes memory that NumPy thinks constant. Copy the "
+            "array first."
+        )
+    return _on_memory_of(ndarray)
+
+
+def _on_memory_of(ndarray: Any) -> Tensor:
+    """:func:`from_numpy`, without a word about arrays that are read-only."""
     if ndarray.dtype.kind not in "biufc":
         raise TypeError(
             f"can't convert np.ndarray of type {ndarray.dtype}. The only supported types are: "
@@ -148,14 +156,6 @@ def from_numpy(ndarray: Any) -> Tensor:
     if not ndarray.dtype.isnative:
         raise ValueError("given numpy array has byte order different from the native byte order")
     if not ndarray.flags.writeable:
-        import warnings
-
-        warnings.warn(
-            "The given NumPy array is not writable, and PyTorch does not support non-writable "
-            "tensors: writing to the tensor changes memory that NumPy thinks constant. Copy the "
-            "array first.",
-            stacklevel=2,
-        )
         view = ndarray.view()
         try:
             view.flags.writeable = True
@@ -173,7 +173,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     """
     check_device(device)
     if type(ext_tensor).__module__ == "numpy" and hasattr(ext_tensor, "strides"):
-        return from_numpy(ext_tensor.copy() if copy else ext_tensor)  # read-only ones too
+        return _on_memory_of(ext_tensor.copy() if copy else ext_tensor)  # read-only ones too
     if not hasattr(ext_tensor, "__dlpack__") and type(ext_tensor).__name__ != "PyCapsule":
         raise TypeError(
             f"from_dlpack: {type(ext_tensor).__name__} has no __dlpack__; expected an array of a "
@@ -498,6 +498,11 @@ def range(
     count = math.floor((end - start) / step) + 1
     if count <= 0:
         raise RuntimeError("upper bound and larger bound inconsistent with step sign")
+    warn(
+        "torch.range is deprecated and will be removed in a future release because its behavior is "
+        "inconsistent with Python's range builtin. Instead, use torch.arange, which produces "
+        "values in [start, end)."
+    )
     dtype = out.dtype if out is not None else _dtype(dtype)
     result = _core.arange(start, start + step * (count - 0.5), step, dtype)
     if out is not None:
@@ -582,6 +587,7 @@ def _new_tensor(
 ) -> Tensor:  # fmt: skip
     """`tensor(data)` in the dtype of this tensor."""
     if isinstance(data, Tensor):
+        warn(_COPY.format("tensor.new_tensor"))
         data = data.detach()
         return _made(_core.tensor_from_data(data, dtype or data.dtype), device, requires_grad)
     return tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)

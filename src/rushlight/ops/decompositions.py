@@ -30,6 +30,7 @@ from rushlight.ops.solve import linalg_solve
 from rushlight.ops.triangle import diag_embed, tril, triu
 from rushlight.ops.undefined import undefined
 from rushlight.tensor import Tensor
+from rushlight.warned import deprecated
 
 _INNER: dict[str, Any] = {"public": False, "method": False}
 
@@ -162,7 +163,7 @@ def orgqr(input: Tensor, input2: Tensor) -> Tensor:
     return linalg_householder_product(input, input2)
 
 
-@op(out=True)
+@op(out="exact")
 def ormqr(
     input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False
 ) -> Tensor:
@@ -299,7 +300,7 @@ def _tall_qr_gradient(
 _qr.vjp(A=_qr_gradient)
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_qr(A: Tensor, mode: str = "reduced") -> return_types.linalg_qr:
     """(Q, R): A = Q R with orthonormal columns in Q and an upper triangular R.
 
@@ -317,9 +318,10 @@ def linalg_qr(A: Tensor, mode: str = "reduced") -> return_types.linalg_qr:
     return return_types.linalg_qr(_qr(A, mode, "linalg.qr"))
 
 
-@composed(method=True, out=True)
+@composed(method=True, out="exact")
 def qr(input: Tensor, some: bool = True) -> return_types.qr:
     """(Q, R): the older form of torch.linalg.qr; without `some`, Q is square."""
+    deprecated("qr", "qr", "Q, R = torch.linalg.qr(A, 'reduced' if some else 'complete')")
     return return_types.qr(_qr(input, "reduced" if some else "complete", "linalg.qr"))
 
 
@@ -382,7 +384,7 @@ def _eigh_gradient(
 _eigh.vjp(A=_eigh_gradient)
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_eigh(input: Tensor, UPLO: str = "L") -> return_types.linalg_eigh:
     """(eigenvalues, eigenvectors) of symmetric or Hermitian matrices.
 
@@ -402,7 +404,7 @@ def linalg_eigh(input: Tensor, UPLO: str = "L") -> return_types.linalg_eigh:
     return return_types.linalg_eigh(_eigh(input, _check_triangle(UPLO), True, []))
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_eigvalsh(input: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric or Hermitian matrices, real, rising.
 
@@ -554,7 +556,7 @@ def _check_driver(driver: str | None) -> None:
         )
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_svd(
     A: Tensor, full_matrices: bool = True, *, driver: str | None = None
 ) -> return_types.linalg_svd:
@@ -576,7 +578,7 @@ def linalg_svd(
     return return_types.linalg_svd(_svd(A, full_matrices, True, "linalg.svd", []))
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     """The singular values, real, falling. Shapes: (*, m, n) -> (*, min(m, n))."""
     _check_driver(driver)
@@ -584,7 +586,7 @@ def linalg_svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     return _svd(A, False, recorded, "linalg.svdvals", [])[1]
 
 
-@composed(method=True, out=True, float32=True)
+@composed(method=True, out="exact", float32=True)
 def svd(
     input: Tensor, some: bool = True, compute_uv: bool = True
 ) -> return_types.svd:

@@ -6,12 +6,12 @@ The arguments are those of rushlight.nn.functional. `reduction` is "none", "mean
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
 from rushlight.ops.loss_reduction import REDUCTIONS, reduced, reduction_of, scaled
+from rushlight.warned import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,11 +66,10 @@ _huber = _difference(
 
 
 def _warn_sizes(input: Tensor, target: Tensor) -> None:
-    warnings.warn(
+    warn(
         f"Using a target size ({target.shape}) that is different to the input size "
         f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
-        "Please ensure they have the same size.",
-        stacklevel=3,
+        "Please ensure they have the same size."
     )
 
 

@@ -48,23 +48,33 @@ def einsum(*args: Any) -> Tensor:
     result = operands[0]
     for x, pair in zip(operands[1:], plan.pairs):
         result = _contract(result, x, pair, equation)
-    if plan.summed:
-        result = result.sum(plan.summed)
-    return result if plan.order is None else result.permute(plan.order)
+    if plan.order is not None:
+        result = result.permute(plan.order)
+    return result.sum(plan.summed) if plan.summed else result
 
 
 class _Pair(NamedTuple):
-    """How two operands become one batched product; dimensions count after the sums."""
+    """How two operands become one batched product; dimensions count after the sums.
 
-    left_sums: list[int]  # what one side alone has and nobody needs: summed first
-    right_sums: list[int]
+    A matrix product has its rows and columns in the order in which the result has their letters,
+    for what comes out in this order lies row by row and can be viewed in other shapes.
+    """
+
+    left_sums: _Sums | None  # what one side alone has and nobody needs: summed first
+    right_sums: _Sums | None
     shared: list[tuple[int, int, str]]  # dimensions of both sides with one letter
+    swapped: bool  # the right one has the rows
     left_order: list[int] | None  # batch, rows, summed; None: as it is
     right_order: list[int] | None  # batch, summed, columns
     batch: int  # how many dimensions of each kind
     rows: int
     summed: int
-    columns: int
+    spread: tuple[list[int], list[int]] | None  # nothing summed: where each side gets a size of 1
+
+
+class _Sums(NamedTuple):
+    order: list[int] | None
+    dims: list[int]
 
 
 class _Plan(NamedTuple):
@@ -72,22 +82,24 @@ class _Plan(NamedTuple):
 
     diagonals: list[list[tuple[int, int, str]]]  # of each operand; empty: none has any
     pairs: list[_Pair]
-    summed: list[int]  # of the last product
     order: list[int] | None
+    summed: list[int]  # of the last product, so ordered
 
 
 @functools.lru_cache(maxsize=256)  # a model has a few equations, and reading one takes longest
 def _plan(equation: str, ranks: tuple[int, ...]) -> _Plan:
     terms, output = _parse(equation, ranks)
     diagonals, named = zip(*map(_without_repeats, terms))
+    every = output + sorted({letter for term in named for letter in term}.difference(output))
     letters, pairs = named[0], []
     for i, others in enumerate(named[1:], 1):
         later = set(output).union(*named[i + 1 :])
-        pair, letters = _pair_of(letters, others, later)
+        pair, letters = _pair_of(letters, others, later, every)
         pairs.append(pair)
-    summed = [d for d, letter in enumerate(letters) if letter not in output]
-    letters = [letter for letter in letters if letter in output]
-    return _Plan(list(diagonals) if any(diagonals) else [], pairs, summed, _order(letters, output))
+    wanted = [letter for letter in every if letter in letters]
+    summed = list(range(len(output), len(wanted)))
+    order = _order(letters, wanted)
+    return _Plan(list(diagonals) if any(diagonals) else [], pairs, order, summed)
 
 
 def _order(letters: list[str], wanted: list[str]) -> list[int] | None:
@@ -107,28 +119,47 @@ def _without_repeats(term: list[str]) -> tuple[list[tuple[int, int, str]], list[
     return diagonals, letters
 
 
-def _pair_of(left: list[str], right: list[str], later: set[str]) -> tuple[_Pair, list[str]]:
-    left_sums = [d for d, l in enumerate(left) if l not in later and l not in right]
-    right_sums = [d for d, l in enumerate(right) if l not in later and l not in left]
-    left = [l for d, l in enumerate(left) if d not in left_sums]
-    right = [l for d, l in enumerate(right) if d not in right_sums]
-    batch = [l for l in left if l in right and l in later]
-    summed = [l for l in left if l in right and l not in later]
-    rows = [l for l in left if l not in right]
-    columns = [l for l in right if l not in left]
+def _pair_of(
+    left: list[str], right: list[str], later: set[str], every: list[str]
+) -> tuple[_Pair, list[str]]:
+    left_sums, left = _sums_of(left, later.union(right), every)
+    right_sums, right = _sums_of(right, later.union(left), every)
+    batch = [l for l in every if l in left and l in right and l in later]
+    summed = [l for l in every if l in left and l in right and l not in later]
+    rows = [l for l in every if l in left and l not in right]
+    columns = [l for l in every if l in right and l not in left]
     shared = [(left.index(l), right.index(l), l) for l in batch + summed]
-    pair = _Pair(
-        left_sums,
-        right_sums,
-        shared,
-        _order(left, batch + rows + summed),
-        _order(right, batch + summed + columns),
-        len(batch),
-        len(rows),
-        len(summed),
-        len(columns),
-    )
-    return pair, batch + rows + columns
+    spread = None
+    swapped = False
+    if summed:
+        # PyTorch's rule: all that the left one lacks stands before its rows in the result. What was
+        # summed earlier stands last, so a longer equation or a sum over one side prevents it.
+        swapped = bool(rows and columns) and not set(every[every.index(rows[0]) :]).difference(left)
+        if swapped:
+            left, right, rows, columns = right, left, columns, rows
+        letters = batch + rows + columns
+        first, second = batch + rows + summed, batch + summed + columns
+    else:
+        letters = [l for l in every if l in left or l in right]
+        first, second = [l for l in letters if l in left], [l for l in letters if l in right]
+        spread = (
+            [i for i, l in enumerate(letters) if l not in left],
+            [i for i, l in enumerate(letters) if l not in right],
+        )
+    orders = _order(left, first), _order(right, second)
+    counts = len(batch), len(rows), len(summed)
+    return _Pair(left_sums, right_sums, shared, swapped, *orders, *counts, spread), letters
+
+
+def _sums_of(
+    letters: list[str], needed: set[str], every: list[str]
+) -> tuple[_Sums | None, list[str]]:
+    """The sums over what nobody needs, and the letters that are left."""
+    if needed.issuperset(letters):
+        return None, letters
+    ordered = [l for l in every if l in letters]
+    dims = [d for d, l in enumerate(ordered) if l not in needed]
+    return _Sums(_order(letters, ordered), dims), [l for l in ordered if l in needed]
 
 
 def _diagonal(x: Tensor, pairs: list[tuple[int, int, str]], equation: str) -> Tensor:
@@ -144,27 +175,26 @@ def _diagonal(x: Tensor, pairs: list[tuple[int, int, str]], equation: str) -> Te
 
 def _contract(a: Tensor, b: Tensor, pair: _Pair, equation: str) -> Tensor:
     """Two operands as one batched product over the letters that nobody needs any more."""
-    if pair.left_sums:
-        a = a.sum(pair.left_sums)
-    if pair.right_sums:
-        b = b.sum(pair.right_sums)
+    if pair.left_sums is not None:
+        a = _summed(a, pair.left_sums)
+    if pair.right_sums is not None:
+        b = _summed(b, pair.right_sums)
     left, right = a.shape, b.shape
     for i, j, letter in pair.shared:
         if left[i] != right[j]:
             a, b = _broadcast(a, b, i, j, letter, equation)
+    if pair.swapped:
+        a, b = b, a
     if pair.left_order is not None:
         a = a.permute(pair.left_order)
     if pair.right_order is not None:
         b = b.permute(pair.right_order)
+    if pair.spread is not None:
+        return _spread(a, pair.spread[0]) * _spread(b, pair.spread[1])
     left, right, nb = a.shape, b.shape, pair.batch
     head, rows = left[:nb], left[nb : nb + pair.rows]
     columns = right[nb + pair.summed :]
-    if not pair.summed:
-        ones = (1,) * pair.columns
-        if pair.rows:
-            b = b.reshape((*head, *(1,) * pair.rows, *columns))
-        return (a.reshape((*left, *ones)) if ones else a) * b
-    if nb == 1 == pair.rows == pair.summed == pair.columns:
+    if nb == 1 == pair.rows == pair.summed == len(columns):
         return matmul(a, b)
     count = math.prod(left[nb + pair.rows :])
     matrix: tuple = (math.prod(rows), count)
@@ -173,6 +203,18 @@ def _contract(a: Tensor, b: Tensor, pair: _Pair, equation: str) -> Tensor:
         batch = (math.prod(head),)
         matrix, other = batch + matrix, batch + other
     return matmul(a.reshape(matrix), b.reshape(other)).reshape((*head, *rows, *columns))
+
+
+def _summed(x: Tensor, sums: _Sums) -> Tensor:
+    return (x if sums.order is None else x.permute(sums.order)).sum(sums.dims)
+
+
+def _spread(x: Tensor, dims: list[int]) -> Tensor:
+    """x with a size of 1 at each of these places of the result."""
+    shape = list(x.shape)
+    for dim in dims:
+        shape.insert(dim, 1)
+    return x.reshape(shape) if dims else x
 
 
 def _broadcast(

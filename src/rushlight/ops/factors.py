@@ -30,6 +30,7 @@ from rushlight.ops.matrix import (
 from rushlight.ops.triangle import tril, triu
 from rushlight.ops.undefined import undefined
 from rushlight.tensor import Tensor
+from rushlight.warned import deprecated
 
 _INNER: dict[str, Any] = {"public": False, "method": False}
 
@@ -62,7 +63,7 @@ def _triangular_gradient(
 _triangular.vjp_all(("A", "B"), _triangular_gradient)
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_solve_triangular(
     input: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Tensor:
@@ -80,7 +81,7 @@ def linalg_solve_triangular(
     return _triangular(input, B, upper, left, unitriangular)
 
 
-@composed(method=True, out=True, float32=True)
+@composed(method=True, out="exact", float32=True)
 def triangular_solve(
     b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> return_types.triangular_solve:
@@ -88,6 +89,7 @@ def triangular_solve(
 
     X with A X = b for A (*, n, n) and b (*, n, k).
     """
+    deprecated("triangular_solve", "solve_triangular", "X = torch.linalg.solve_triangular(A, B)")
     for symbol, matrix in (("b", b), ("A", A)):
         if matrix.ndim < 2:
             raise RuntimeError(
@@ -116,7 +118,7 @@ def _check_positive(name: str, info: Tensor) -> None:
         )
 
 
-@op(out=True, **_INNER)
+@op(out="exact", **_INNER)
 def linalg_cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """L with A = L L^H, lower triangular with a positive diagonal; or its conjugate transpose.
 
@@ -144,7 +146,7 @@ def _cholesky_gradient(grad: Tensor, result: Tensor, upper: bool) -> Tensor:
 linalg_cholesky.vjp(A=_cholesky_gradient)
 
 
-@op(out=True, **_INNER)
+@op(out="exact", **_INNER)
 def linalg_cholesky_ex(
     A: Tensor, *, upper: bool = False, check_errors: bool = False
 ) -> return_types.linalg_cholesky_ex:
@@ -169,6 +171,7 @@ linalg_cholesky_ex.vjp(
 @op(out=True, node="CholeskyBackward0")
 def cholesky(input: Tensor, upper: bool = False) -> Tensor:
     """The older name of torch.linalg.cholesky."""
+    deprecated("cholesky", "cholesky", "L = torch.linalg.cholesky(A)")
     check_square("cholesky", input)
     result, info = _core.cholesky(input, upper)
     _check_positive("cholesky", info)
@@ -247,7 +250,7 @@ def _check_pivot(name: str, pivot: bool) -> None:
         raise RuntimeError(f"{name}: LU without pivoting is not implemented on the CPU")
 
 
-@op(out=True, **_INNER)
+@op(out="exact", **_INNER)
 def linalg_lu_factor_ex(
     A: Tensor, *, pivot: bool = True, check_errors: bool = False
 ) -> return_types.linalg_lu_factor_ex:
@@ -302,7 +305,7 @@ def _lu_factor_gradient(grads: tuple, A: Tensor, result: tuple) -> Tensor:
 linalg_lu_factor_ex.vjp(A=_lu_factor_gradient)
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_lu_factor(A: Tensor, *, pivot: bool = True) -> return_types.linalg_lu_factor:
     """(LU, pivots) for `lu_solve`: L without its diagonal of ones and U in one matrix.
 
@@ -354,7 +357,7 @@ def lu_unpack(
     return return_types.lu_unpack((P, L, U))
 
 
-@op(out=True, **_INNER)
+@op(out="exact", **_INNER)
 def linalg_lu(A: Tensor, *, pivot: bool = True) -> return_types.linalg_lu:
     """(P, L, U): A = P L U with a permutation P, L lower and U upper triangular.
 
@@ -384,6 +387,7 @@ linalg_lu.vjp(A=_lu_parts_gradient)
 @composed(method=True, float32=True)
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> tuple:
     """(LU, pivots), and info with `get_infos`: the older form of torch.linalg.lu_factor."""
+    deprecated("lu", "lu_factor", "LU, pivots = torch.linalg.lu_factor(A, pivot)")
     if get_infos:
         result = return_types._lu_with_info(linalg_lu_factor_ex(A, pivot=pivot))
     else:
@@ -415,7 +419,7 @@ def _lu_solve_gradient(
 _lu_solve.vjp_all(("LU", "B"), _lu_solve_gradient)
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_lu_solve(
     LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False
 ) -> Tensor:
@@ -449,15 +453,16 @@ def linalg_lu_solve(
     return _t(_lu_solve(factors, places, _t(right), not adjoint))  # X A = B is A^H X^H = B^H
 
 
-@composed(method=True, out=True, float32=True)
+@composed(method=True, out="exact", float32=True)
 def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """The older form of torch.linalg.lu_solve, with the right hand sides first."""
+    deprecated("lu_solve", "lu_solve", "X = torch.linalg.lu_solve(LU, pivots, B)")
     return linalg_lu_solve(LU_data, LU_pivots, b)
 
 # ---- LDL
 
 
-@op(out=True, node="NotImplemented", **_INNER)
+@op(out="exact", node="NotImplemented", **_INNER)
 def linalg_ldl_factor_ex(
     A: Tensor, *, hermitian: bool = False, check_errors: bool = False
 ) -> return_types.linalg_ldl_factor_ex:
@@ -479,7 +484,7 @@ def linalg_ldl_factor_ex(
 linalg_ldl_factor_ex.vjp_all(("A",), undefined("linalg_ldl_factor_ex"))
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_ldl_factor(input: Tensor, *, hermitian: bool = False) -> return_types.linalg_ldl_factor:
     """(LD, pivots) of symmetric (with `hermitian` Hermitian) input (*, n, n): L D L^T, compact.
 
@@ -490,7 +495,7 @@ def linalg_ldl_factor(input: Tensor, *, hermitian: bool = False) -> return_types
     return return_types.linalg_ldl_factor((LD, pivots))
 
 
-@op(out=True, node="NotImplemented", **_INNER)
+@op(out="exact", node="NotImplemented", **_INNER)
 def linalg_ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False) -> Tensor:
     """X with A X = B, from what `ldl_factor` returned for A.
 

@@ -22,7 +22,7 @@ def _zeros(like: Tensor, shape: Any) -> Tensor:
 # ---- one element for each index
 
 
-@op(_core.gather, out=True)
+@op(_core.gather, out="exact")
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """The elements at `index` along `dim`: result[i][j] = input[index[i][j]][j] for dim 0.
 
@@ -57,7 +57,7 @@ def take_along_dim(
         )
     if dim is None:
         result = gather(input.reshape(-1), 0, indices.reshape(-1))
-        return result if out is None else _core.write_out("take_along_dim", result, out)
+        return result if out is None else _core.write_out("take_along_dim", result, out, exact=True)
     if input.ndim != indices.ndim:
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
@@ -65,17 +65,20 @@ def take_along_dim(
         )
     axis = axis_of(dim, input.ndim)
     indices = where(indices < 0, indices + input.shape[axis], indices)
-
     shape, places = list(input.shape), list(indices.shape)
+    length, count = shape[axis], places[axis]
     shape[axis] = places[axis] = 1
-    common = list(broadcast_shapes(shape, places))
-    wide, along = list(common), list(common)
-    wide[axis], along[axis] = input.shape[axis], indices.shape[axis]
-    result = gather(input.expand(wide), axis, indices.expand(along))
-    return result if out is None else _core.write_out("take_along_dim", result, out)
+    if shape != places:
+        common = list(broadcast_shapes(shape, places))
+        common[axis] = length
+        input = input.expand(common)
+        common[axis] = count
+        indices = indices.expand(common)
+    result = gather(input, axis, indices)
+    return result if out is None else _core.write_out("take_along_dim", result, out, exact=True)
 
 
-@op(_core.take, out=True)
+@op(_core.take, out="exact")
 def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements at `index` (int64) of the flattened input, in the shape of the index.
 
@@ -250,7 +253,7 @@ def scatter(
     Raises RuntimeError for an index outside, or another `reduce`.
     """
     result = _scatter_call(input, dim, index, _source("scatter", src, value), reduce, False)
-    return result if out is None else _core.write_out("scatter", result, out)
+    return result if out is None else _core.write_out("scatter", result, out, exact=True)
 
 
 def _scatter_method(
@@ -274,7 +277,7 @@ def scatter_add(
     gradients. Raises RuntimeError for an index outside, or shapes or dtypes that do not fit.
     """
     result = _scatter_add(input, dim, index, src)
-    return result if out is None else _core.write_out("scatter_add", result, out)
+    return result if out is None else _core.write_out("scatter_add", result, out, exact=True)
 
 
 Tensor.scatter_add_ = _scatter_add.in_place
@@ -303,7 +306,7 @@ def scatter_reduce(
     """
     _check_reduction(reduce)
     result = _scatter_reduce(input, dim, index, src, reduce, include_self)
-    return result if out is None else _core.write_out("scatter_reduce", result, out)
+    return result if out is None else _core.write_out("scatter_reduce", result, out, exact=True)
 
 
 def _scatter_reduce_method(
@@ -319,7 +322,7 @@ Tensor.scatter_reduce_ = _scatter_reduce_method
 # ---- whole slices for each index
 
 
-@op(_core.index_select, out=True)
+@op(_core.index_select, out="exact")
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of `dim` at `index` (a vector of int64 or int32), in its order: a copy.
 
@@ -361,7 +364,7 @@ def index_add(
     shape but for `dim`, which is as long as `index`. Raises RuntimeError for an index outside.
     """
     result = _index_add(input, dim, index, source, alpha)
-    return result if out is None else _core.write_out("index_add", result, out)
+    return result if out is None else _core.write_out("index_add", result, out, exact=True)
 
 
 def _index_add_method(
@@ -394,7 +397,7 @@ def index_copy(
     `index` is a vector of int64; where it repeats the last one stays. Raises IndexError outside.
     """
     result = _index_copy(input, dim, index, source)
-    return result if out is None else _core.write_out("index_copy", result, out)
+    return result if out is None else _core.write_out("index_copy", result, out, exact=True)
 
 
 Tensor.index_copy_ = _index_copy.in_place
@@ -484,7 +487,7 @@ def index_reduce(
     `include_self`: with those of input. Raises RuntimeError for another `reduce`.
     """
     result = _index_reduce(input, dim, index, source, reduce, include_self, False)
-    return result if out is None else _core.write_out("index_reduce", result, out)
+    return result if out is None else _core.write_out("index_reduce", result, out, exact=True)
 
 
 def _index_reduce_method(

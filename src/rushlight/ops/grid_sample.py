@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import rushlight
 from rushlight import _core
 from rushlight.autograd.op import composed, op
+from rushlight.warned import warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ def grid_sample(
             f"'reflection', but got: '{padding_mode}'"
         )
     if align_corners is None:
-        warnings.warn(_UNSAID, stacklevel=3)
+        warn(_UNSAID)
     return grid_sampler(
         input, grid, _MODES.index(mode), _PADDINGS.index(padding_mode), bool(align_corners)
     )
@@ -309,7 +309,13 @@ def affine_grid(
     if min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {list(size)}")
     if align_corners is None:
-        warnings.warn(_UNSAID, stacklevel=3)
+        warn(_UNSAID)
+    elif align_corners and min(size[2:]) == 1:
+        warn(
+            "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when "
+            "align_corners=True: their place is 0, the middle. This is not an intended use of "
+            "affine_grid."
+        )
     return affine_grid_generator(theta, size, bool(align_corners))
 
 

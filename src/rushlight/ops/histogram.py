@@ -23,7 +23,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 bincount.vjp(weights=undefined("bincount"))
 
 
-@op(_core.histc, out=True)
+@op(_core.histc, out="exact")
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many elements fall into each of `bins` equal bins over [min, max], in input's dtype.
 
@@ -208,7 +208,7 @@ def searchsorted(
             wanted, sorted_sequence
         ) else _core.get_default_dtype())
     result = _core.searchsorted(sorted_sequence, wanted, right, out_int32, sorter)
-    return result if out is None else _core.write_out("searchsorted", result, out)
+    return result if out is None else _core.write_out("searchsorted", result, out, exact=True)
 
 
 def _fits(number: Any, like: Tensor) -> bool:

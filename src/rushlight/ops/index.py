@@ -15,6 +15,7 @@ from rushlight.autograd.op import _describe, composed, op
 from rushlight.ops.shape import select, unsqueeze
 from rushlight.ops.shape import slice as slice_along
 from rushlight.tensor import Tensor
+from rushlight.warned import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,6 +182,10 @@ def _key_items(key: Any) -> Any:
     if type(key) is tuple or isinstance(key, tuple):
         return key
     if isinstance(key, (list, range)) and _is_tuple_like(key):
+        warn(
+            "Using a non-tuple sequence for multidimensional indexing is deprecated: use "
+            "x[tuple(seq)] instead of x[seq], which will be read as x[torch.tensor(seq)]"
+        )
         return key
     return (key,)
 

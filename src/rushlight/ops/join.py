@@ -9,6 +9,7 @@ from rushlight.autograd.op import composed, op
 from rushlight.ops.shape import expand, reshape, tensor_split, unsqueeze
 from rushlight.ops.shape import slice as slice_along
 from rushlight.tensor import Tensor
+from rushlight.warned import warn_once
 
 # ---- several tensors as one
 
@@ -296,12 +297,9 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
     if not vectors:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     if indexing is None:
-        import warnings
-
-        warnings.warn(
+        warn_once(
             "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
-            "argument.",
-            stacklevel=2,
+            "argument."
         )
     elif indexing not in ("ij", "xy"):
         raise RuntimeError(

@@ -7,7 +7,6 @@ The arguments are those of rushlight.nn.functional. `reduction` is "none", "mean
 from __future__ import annotations
 
 import math
-import warnings
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
@@ -19,6 +18,7 @@ from rushlight.ops.loss_reduction import (
 )
 from rushlight.ops.pointwise import _where as where
 from rushlight.tensor import Tensor
+from rushlight.warned import warn
 
 
 @composed(public=False)
@@ -127,15 +127,14 @@ def _logits_loss(input: Tensor, target: Tensor, reduction: str) -> Tensor:
     return _core.element_loss(input, target, reduction, 0.0, _LOGITS_CROSS)
 
 
-def _logits_gradient(grad: Tensor, input: Tensor, target: Tensor, reduction: str) -> Tensor:
-    if _core.is_grad_enabled():
-        return scaled(grad, input.sigmoid() - target, reduction)
-    return _core.element_loss_backward(grad, input, target, reduction, 0.0, _LOGITS_CROSS)
-
-
 _logits_loss.vjp(
-    input=_logits_gradient,
+    input=lambda grad, input, target, reduction: scaled(grad, input.sigmoid() - target, reduction),
     target=lambda grad, input, reduction: scaled(grad, -input, reduction),
+    kernels={
+        "input": lambda grad, input, target, reduction: _core.element_loss_backward(
+            grad, input, target, reduction, 0.0, _LOGITS_CROSS
+        )
+    },
 )
 
 
@@ -233,12 +232,11 @@ def kl_div(
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
     elif reduction == "mean":
-        warnings.warn(
+        warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size."
             "'batchmean' divides only by the batch size, and aligns with the KL div math "
             "definition.'mean' will be changed to behave the same as 'batchmean' in the next major "
-            "release.",
-            stacklevel=2,
+            "release."
         )
     elif reduction != "batchmean":
         reduction = reduction_of(None, None, reduction)

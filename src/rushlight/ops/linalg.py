@@ -9,6 +9,7 @@ from rushlight.autograd.op import composed, op, synonyms
 from rushlight.ops.complex import _c
 from rushlight.ops.other_forms import older_form
 from rushlight.tensor import Tensor
+from rushlight.warned import warn_once
 
 
 def _t(x: Tensor) -> Tensor:
@@ -48,7 +49,7 @@ def _matmul_name(input_ndim: int, other_ndim: int) -> str:
     return f"{name}Backward{4 if ranks == (1, 2) else 0}"
 
 
-@op(_core.matmul, out=True, node=_matmul_name)
+@op(_core.matmul, out="exact", node=_matmul_name)
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The matrix product, batched over leading dimensions: (*, m, k) @ (*, k, n) -> (*, m, n).
 
@@ -64,7 +65,7 @@ Tensor.__matmul__ = _matmul_operator
 Tensor.__rmatmul__ = lambda self, other: _matmul_operator(other, self)  # type: ignore[misc]
 
 
-@op(_core.mm, out=True)
+@op(_core.mm, out="exact")
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of two matrices: (m, k) @ (k, n) -> (m, n), without broadcasting.
 
@@ -78,7 +79,7 @@ mm.vjp(
 )
 
 
-@op(_core.bmm, out=True)
+@op(_core.bmm, out="exact")
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """The products of two batches of matrices: (b, m, k) @ (b, k, n) -> (b, m, n).
 
@@ -92,7 +93,7 @@ bmm.vjp(
 )
 
 
-@op(_core.mv, out=True)
+@op(_core.mv, out="exact")
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """The product of a matrix and a vector: (m, k) @ (k) -> (m).
 
@@ -106,7 +107,7 @@ mv.vjp(
 )
 
 
-@op(_core.dot, out=True)
+@op(_core.dot, out="exact")
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """The sum of the products of two vectors: (n), (n) -> ().
 
@@ -117,13 +118,13 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 dot.vjp(input=lambda grad, tensor: grad * _c(tensor), tensor=lambda grad, input: grad * _c(input))
 
 
-@composed(method=True, out=True)
+@composed(method=True, out="exact")
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """The sum of conj(input) * other over two vectors: (n), (n) -> ()."""
     return dot(_c(input), other)
 
 
-@composed(method=True, out=True)
+@composed(method=True, out="exact")
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """The sums of products along the last dimension: (*a, n), (*b, n) -> (*a, *b).
 
@@ -136,6 +137,8 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
             "inner() the last dimension must match on both input tensors but got shapes "
             f"{list(input.shape)} and {list(other.shape)}"
         )
+    if input.ndim == other.ndim == 1:
+        return dot(input, other)
     return tensordot(input, other, ((-1,), (-1,)))
 
 
@@ -177,7 +180,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return (left * right).reshape(sizes)
 
 
-@composed(method=True, out=True)
+@composed(method=True, out="exact")
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     """The vector products along a dimension of size 3, by default the first such. Shapes broadcast.
 
@@ -189,6 +192,10 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
                 "torch.cross: no dimension of size 3 in input, whose shape is "
                 f"{list(input.shape)}"
             )
+        warn_once(
+            "Using torch.cross without specifying the dim arg is deprecated: pass dim, or use "
+            "torch.linalg.cross, whose default (-1) it will have in a future release."
+        )
         dim = tuple(input.shape).index(3)
     return _cross("torch.cross", input, other, dim)
 
@@ -218,7 +225,7 @@ def _scaled(value: Tensor, factor: Any) -> Tensor:
     return value if factor == 1 else value * _c(factor)
 
 
-@op(_core.addmm, inplace=True, out=True)
+@op(_core.addmm, inplace=True, out="exact")
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:
     """beta * input + alpha * (mat1 @ mat2): (n, m) or broadcast to it, (n, k), (k, m) -> (n, m).
 
@@ -233,7 +240,7 @@ addmm.vjp(
 )
 
 
-@op(_core.baddbmm, inplace=True, out=True)
+@op(_core.baddbmm, inplace=True, out="exact")
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
@@ -261,7 +268,7 @@ def _times(value: Tensor, factor: Any) -> Tensor:
     return value * factor
 
 
-@composed(method=True, inplace=True, out=True)
+@composed(method=True, inplace=True, out="exact")
 def addmv(
     input: Tensor, mat: Tensor, vec: Tensor, *older: Any, beta: float = 1, alpha: float = 1
 ) -> Tensor:
@@ -293,7 +300,7 @@ def addr(
     return product if beta == 0 else _times(input, beta) + product
 
 
-@composed(method=True, out=True)
+@composed(method=True, out="exact")
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *older: Any, beta: float = 1, alpha: float = 1
 ) -> Tensor:
@@ -403,13 +410,17 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
     left = a.permute(free_a + over_a).reshape(rows, shared)
     right = b.permute(over_b + free_b).reshape(shared, cols)
     result = mm(left, right).reshape(shape)
-    return result if out is None else _core.write_out("tensordot", result, out)
+    return result if out is None else _core.write_out("tensordot", result, out, exact=True)
 
 
 @composed()
 def chain_matmul(*matrices: Tensor, out: Any = None) -> Tensor:
     """The older name of :func:`torch.linalg.multi_dot`, with the matrices one by one."""
+    warn_once(
+        "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use "
+        "torch.linalg.multi_dot instead, which takes a list of the tensors."
+    )
     result = matrices[0]
     for matrix in matrices[1:]:
         result = mm(result, matrix)
-    return result if out is None else _core.write_out("chain_matmul", result, out)
+    return result if out is None else _core.write_out("chain_matmul", result, out, exact=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 from rushlight import _core
+from rushlight.warned import warn
 
 if TYPE_CHECKING:
     from rushlight.tensor import Tensor
@@ -13,26 +13,23 @@ if TYPE_CHECKING:
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}  # by name, and as the core's kernels number them
 
 
-def reduction_of(
-    size_average: bool | None, reduce: bool | None, reduction: str, stacklevel: int = 3
-) -> str:
-    """`reduction`, or what the two older arguments say.
-
-    `stacklevel` is that of the warning: the caller of the loss by default.
+def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """`reduction`, or what the two older arguments say, with a warning, as of an older name.
 
     Raises ValueError for an unknown reduction.
     """
     if size_average is None and reduce is None:
         if reduction in REDUCTIONS:
             return reduction
+        if reduction == "elementwise_mean":
+            warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.")
+            return "mean"
         raise ValueError(
             f"{reduction} is not a valid value for reduction: choose one of {list(REDUCTIONS)}"
         )
     chosen = chosen_by(size_average, reduce)
-    warnings.warn(
-        f"size_average and reduce args will be deprecated, please use reduction='{chosen}' "
-        "instead.",
-        stacklevel=stacklevel,
+    warn(
+        f"size_average and reduce args will be deprecated, please use reduction='{chosen}' instead."
     )
     return chosen
 

@@ -43,7 +43,7 @@ def _power(name: str, A: Tensor, n: int) -> Tensor:
         A = matmul(A, A)
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_matrix_power(input: Tensor, n: int) -> Tensor:
     """The n-th power of square matrices (*, k, k), by squaring; n < 0 is that of the inverse.
 
@@ -52,7 +52,7 @@ def linalg_matrix_power(input: Tensor, n: int) -> Tensor:
     return _power("linalg.matrix_power", input, n)
 
 
-@composed(method=True, out=True)
+@composed(method=True, out="exact")
 def matrix_power(input: Tensor, n: int) -> Tensor:
     """Another name of torch.linalg.matrix_power."""
     return _power("linalg.matrix_power", input, n)
@@ -230,10 +230,10 @@ def linalg_multi_dot(tensors: Any, *, out: Any = None) -> Tensor:
         result = result.squeeze(0)
     if last.ndim == 1:
         result = result.squeeze(-1)
-    return result if out is None else _core.write_out("linalg_multi_dot", result, out)
+    return result if out is None else _core.write_out("linalg_multi_dot", result, out, exact=True)
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """The sums of conj(x) * y along a dimension; the shapes broadcast.
 
@@ -251,7 +251,7 @@ def linalg_vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     return (_c(x) * y).sum(dim)
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """The vector products along a dimension of size 3; the shapes broadcast.
 
@@ -267,7 +267,7 @@ def linalg_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -
 
 
 @composed(public=False)
-def linalg_vander(x: Tensor, N: int | None = None) -> Tensor:
+def linalg_vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """The powers 0 to N - 1 of each element: Vandermonde's matrices.
 
     Shapes: (*, n) -> (*, n, N); N is n by default.

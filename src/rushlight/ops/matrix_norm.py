@@ -78,7 +78,7 @@ def linalg_vector_norm(
             f"{list(input.shape)} because the operation does not have an identity"
         )
     result = vector_norm(input, ord, dim, keepdim)
-    return result if out is None else _core.write_out("linalg_vector_norm", result, out)
+    return result if out is None else _core.write_out("linalg_vector_norm", result, out, exact=True)
 
 
 def _two_axes(name: str, A: Tensor, dim: Any) -> tuple[int, int]:
@@ -145,7 +145,7 @@ def linalg_matrix_norm(
             result = sums.amax(kept, True) if ord > 0 else sums.amin(kept, True)
             if not keepdim:
                 result = result.squeeze(axes)
-    return result if out is None else _core.write_out("linalg_matrix_norm", result, out)
+    return result if out is None else _core.write_out("linalg_matrix_norm", result, out, exact=True)
 
 
 @composed(public=False)
@@ -238,7 +238,7 @@ def nuclear_norm(
     if isinstance(dim, bool):  # (input, keepdim)
         dim, keepdim = None, dim
     result = _nuclear(input, dim, keepdim)
-    return result if out is None else _core.write_out("nuclear_norm", result, out)
+    return result if out is None else _core.write_out("nuclear_norm", result, out, exact=True)
 
 
 @composed(out=True)

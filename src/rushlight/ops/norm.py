@@ -85,11 +85,6 @@ def _layer_norm_gradient(
     needs: tuple,
 ) -> tuple:
     grad = grads[0]
-    if not _core.is_grad_enabled():
-        _, mean, rstd = result
-        return _core.layer_norm_backward(
-            grad, input, normalized_shape, mean, rstd, weight, *needs
-        )
     axes = _axes(normalized_shape)
     centered = input - input.mean(axes, keepdim=True)
     rstd = (centered.square().mean(axes, keepdim=True) + eps).rsqrt()
@@ -100,7 +95,13 @@ def _layer_norm_gradient(
     return slope * rstd, _sum_rows(grad * scaled, weight), _sum_rows(grad, bias)
 
 
-_layer_norm.vjp_all(("input", "weight", "bias"), _layer_norm_gradient)
+_layer_norm.vjp_all(
+    ("input", "weight", "bias"),
+    _layer_norm_gradient,
+    kernel=lambda grads, input, shape, weight, bias, eps, result, needs: (
+        _core.layer_norm_backward(grads[0], input, shape, result[1], result[2], weight, *needs)
+    ),
+)
 
 
 @composed()
@@ -148,8 +149,6 @@ def _rms_norm_gradient(
     needs: tuple,
 ) -> tuple:
     grad = grads[0]
-    if not _core.is_grad_enabled():
-        return _core.rms_norm_backward(grad, input, normalized_shape, result[1], weight, *needs)
     axes = _axes(normalized_shape)
     if eps is None:
         eps = 2.0**-52 if input.dtype is _core.float64 else 2.0**-23
@@ -160,7 +159,13 @@ def _rms_norm_gradient(
     return slope * rstd, _sum_rows(grad * scaled, weight)
 
 
-_rms_norm.vjp_all(("input", "weight"), _rms_norm_gradient)
+_rms_norm.vjp_all(
+    ("input", "weight"),
+    _rms_norm_gradient,
+    kernel=lambda grads, input, shape, weight, eps, result, needs: (
+        _core.rms_norm_backward(grads[0], input, shape, result[1], weight, *needs)
+    ),
+)
 
 
 @composed()
@@ -196,7 +201,7 @@ def group_norm(
             f"got input of shape {list(input.shape)} and num_groups={num_groups}"
         )
     for name, parameter in (("weight", weight), ("bias", bias)):
-        if parameter is not None and tuple(parameter.shape) != (channels,):
+        if parameter is not None and parameter.shape != (channels,):
             raise RuntimeError(
                 f"group_norm: Expected {name} to be a vector of size equal to the number of "
                 f"channels in input, but got {name} of shape {list(parameter.shape)} and input of "

@@ -7,12 +7,13 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op, synonyms
-from rushlight.dtypes import HALVES, finfo
+from rushlight.dtypes import finfo
 from rushlight.ops.compare import isfinite, isnan
 from rushlight.ops.complex import _c, view_as_complex, view_as_real
 from rushlight.ops.elementary import log
 from rushlight.ops.undefined import undefined
 from rushlight.tensor import Tensor
+from rushlight.warned import warn_once
 
 
 def _zeros(grad: Tensor) -> Tensor:
@@ -219,7 +220,7 @@ def positive(input: Tensor) -> Tensor:
     return input
 
 
-@op(_core.neg, inplace=True, out=True)
+@op(_core.neg, inplace=True, out="exact")
 def neg(input: Tensor) -> Tensor:
     """-input. Raises RuntimeError for bool: use `logical_not`."""
 
@@ -227,7 +228,7 @@ def neg(input: Tensor) -> Tensor:
 neg.vjp(input=lambda grad: neg(grad))
 
 
-@op(inplace=True, out=True)
+@op(inplace=True, out="exact")
 def abs(input: Tensor) -> Tensor:
     """The absolute value |input|; of complex numbers the modulus, which is real.
 
@@ -249,7 +250,7 @@ def _abs_(self: Tensor) -> Tensor:
 _abs_in_place, Tensor.abs_ = Tensor.abs_, _abs_  # type: ignore[assignment]
 
 
-@op(_core.sign, inplace=True, out=True)
+@op(_core.sign, inplace=True, out="exact")
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1; 0 for nan. The derivative is 0.
 
@@ -260,7 +261,7 @@ def sign(input: Tensor) -> Tensor:
 sign.vjp(input=lambda grad: _zeros(grad))
 
 
-@op(_core.sgn, inplace=True, out=True)
+@op(_core.sgn, inplace=True, out="exact")
 def sgn(input: Tensor) -> Tensor:
     """input / |input|, 0 at 0: the sign, of complex numbers the direction."""
 
@@ -289,7 +290,7 @@ reciprocal.vjp(input=lambda grad, result: -grad * _c(result * result))
 # ---- rounding: the derivative is 0 wherever it exists
 
 
-@op(_core.floor, inplace=True, out=True)
+@op(_core.floor, inplace=True, out="exact")
 def floor(input: Tensor) -> Tensor:
     """The largest integer not above; integers stay as they are. The derivative is 0.
 
@@ -300,7 +301,7 @@ def floor(input: Tensor) -> Tensor:
 floor.vjp(input=lambda grad: _zeros(grad))
 
 
-@op(_core.ceil, inplace=True, out=True)
+@op(_core.ceil, inplace=True, out="exact")
 def ceil(input: Tensor) -> Tensor:
     """The smallest integer not below; integers stay as they are. The derivative is 0.
 
@@ -311,7 +312,7 @@ def ceil(input: Tensor) -> Tensor:
 ceil.vjp(input=lambda grad: _zeros(grad))
 
 
-@op(_core.trunc, inplace=True, out=True)
+@op(_core.trunc, inplace=True, out="exact")
 def trunc(input: Tensor) -> Tensor:
     """The integer part: rounded towards 0. The derivative is 0.
 
@@ -322,7 +323,7 @@ def trunc(input: Tensor) -> Tensor:
 trunc.vjp(input=lambda grad: _zeros(grad))
 
 
-@op(inplace=True, out=True)
+@op(inplace=True, out="exact")
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest integer, halves to even; or with `decimals` the nearest multiple of 10^-decimals.
 
@@ -338,7 +339,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 round.vjp(input=lambda grad: _zeros(grad))
 
 
-@op(inplace=True, out=True)
+@op(inplace=True, out="exact")
 def frac(input: Tensor) -> Tensor:
     """input - trunc(input): the fraction, with the sign of the input. The derivative is 1."""
     return _core.sub(input, _core.trunc(input))
@@ -490,7 +491,7 @@ def _clamp_name(min_ndim: int | None, max_ndim: int | None) -> str:
     return f"ClampBackward{1 if min_ndim is None and max_ndim is None else 0}"
 
 
-@op(inplace=True, out=True, node=_clamp_name)
+@op(inplace=True, out="exact", node=_clamp_name)
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """min(max(input, min), max): the values, moved to the nearer end where they lie outside.
 
@@ -539,7 +540,7 @@ _where.vjp(
 )
 
 
-@composed(out=True)
+@composed(out="exact")
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """`input` where the condition holds, else `other`; alone, the indices where it holds.
 
@@ -554,6 +555,10 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
             raise RuntimeError(
                 f"where expected condition to be a boolean tensor, but got {condition.dtype}"
             )
+        warn_once(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be "
+            "removed in a future version of PyTorch. Use a boolean condition instead."
+        )
         condition = condition.bool()
     return _where(condition, input, other)
 
@@ -566,7 +571,7 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
 Tensor.where = _where_method
 
 
-@op(inplace=True, out=True)
+@op(inplace=True, out="exact")
 def nan_to_num(
     input: Tensor, nan: float | None = None, posinf: float | None = None,
     neginf: float | None = None,
@@ -580,15 +585,12 @@ def nan_to_num(
             return _nan_to_num_complex(input, nan, posinf, neginf)
         return _core.clone(input)
     limits = finfo(input.dtype)
-    if posinf is None and neginf is None:  # what is finite lies between
-        result = _core.minimum(_core.maximum(input, -limits.max), limits.max)
-        result = _core.where(_core.isnan(input), 0.0 if nan is None else nan, result)
-        return _core.to_dtype(result, input.dtype)
-    result = _core.where(_core.isnan(input), 0.0 if nan is None else nan, input)
-    for bound, given in ((math.inf, posinf), (-math.inf, neginf)):
-        limit = math.copysign(limits.max, bound) if given is None else given
-        result = _core.where(_core.eq(input, bound), limit, result)
-    return _core.to_dtype(result, input.dtype)
+    return _core.replace_nonfinite(
+        input,
+        0.0 if nan is None else nan,
+        limits.max if posinf is None else posinf,
+        -limits.max if neginf is None else neginf,
+    )
 
 
 def _nan_to_num_complex(input: Tensor, *replacements: float | None) -> Tensor:
@@ -619,20 +621,16 @@ lerp.vjp(
 )
 
 
-def _with_term(input: Tensor, term: Any, tensor1: Tensor, tensor2: Tensor, value: Any) -> Tensor:
-    """input + value * term(tensor1, tensor2), rounded once to the dtype that the three meet in."""
+def _with_term(
+    input: Tensor, tensor1: Tensor, tensor2: Tensor, value: Any, row: Any, term: Any
+) -> Tensor:
+    """input + value * term(tensor1, tensor2) by the row of it, rounded once."""
     dtype = input.dtype
     if not dtype is tensor1.dtype is tensor2.dtype:
         dtype = _core.result_type([input, tensor1, tensor2])
-        input, tensor1, tensor2 = (_core.to_dtype(t, dtype) for t in (input, tensor1, tensor2))
-    if dtype in HALVES:  # several roundings would be seen
-        wide = (_core.to_dtype(t, _core.float32) for t in (input, tensor1, tensor2))
-        input, tensor1, tensor2 = wide
-    found = term(tensor1, tensor2)
-    if not (dtype.is_floating_point or dtype.is_complex):
-        value = int(value)
-    total = _core.add(input, found if value == 1 else _core.mul(found, value))
-    return _core.to_dtype(total, dtype) if dtype in HALVES else total
+    if dtype.is_complex or isinstance(value, complex):
+        return _core.add(input, _core.mul(term(tensor1, tensor2), value))
+    return row(input, tensor1, tensor2, value if dtype.is_floating_point else int(value))
 
 
 @op(inplace=True, out=True)
@@ -641,7 +639,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
 
     Of a `value` for integers only the integer part counts.
     """
-    return _with_term(input, _core.mul, tensor1, tensor2, value)
+    return _with_term(input, tensor1, tensor2, value, _core.addcmul, _core.mul)
 
 
 addcmul.vjp(
@@ -661,7 +659,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
         raise RuntimeError(
             "Integer division with addcdiv is no longer supported; convert with .float() first"
         )
-    return _with_term(input, _core.div, tensor1, tensor2, value)
+    return _with_term(input, tensor1, tensor2, value, _core.addcdiv, _core.div)
 
 
 addcdiv.vjp(
@@ -687,7 +685,7 @@ def _copysign_gradient(grad: Tensor, input: Tensor, result: Tensor) -> Tensor:
 copysign.vjp(input=_copysign_gradient, other=lambda grad: _zeros(grad))
 
 
-@op(_core.heaviside, inplace=True, out=True, node="NotImplemented")
+@op(_core.heaviside, inplace=True, out="exact", node="NotImplemented")
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 below 0, 1 above, `values` at 0. Shapes broadcast; without a derivative."""
 

@@ -24,17 +24,6 @@ Tensor._make_subclass = staticmethod(_make_subclass)
 # ---- what autograd keeps
 
 
-def _get_grad(self: Tensor) -> Tensor | None:
-    return self.grad
-
-
-def _set_grad(self: Tensor, grad: Tensor | None) -> None:
-    self.grad = grad
-
-
-Tensor._grad = property(_get_grad, _set_grad, doc="The same as `grad`.")
-
-
 def _get_backward_hooks(self: Tensor) -> Any:
     return self._leaf_hooks or None
 

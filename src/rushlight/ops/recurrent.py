@@ -76,12 +76,6 @@ def _layer_gradient(
         w_ih, w_hh, b_ih, b_hh, w_hr,
         w_ih_reverse, w_hh_reverse, b_ih_reverse, b_hh_reverse, w_hr_reverse,
     )  # fmt: skip
-    if not _core.is_grad_enabled():
-        return tuple(
-            _core.recurrent_layer_backward(  # type: ignore[call-arg]  # of one length, always
-                *grads[:3], input, *weights, mode, batch_sizes, *result[3:], needs
-            )
-        )
     # Views stand for the tensors, so that one that was computed from another does not count twice.
     taken = [
         x.view_as(x) if x is not None and needed else x
@@ -102,7 +96,18 @@ def _layer_gradient(
     return tuple(next(found) if needed else None for needed in needs)
 
 
-_recurrent_layer.vjp_all(_recurrent_layer.arguments[:13], _layer_gradient)
+def _layer_gradient_kernel(grads: tuple, input: Tensor, hx: Tensor, cx: Any, *rest: Any) -> tuple:
+    *weights, mode, batch_sizes, result, needs = rest
+    return tuple(
+        _core.recurrent_layer_backward(  # type: ignore[call-arg]  # of one length, always
+            *grads[:3], input, *weights, mode, batch_sizes, *result[3:], needs
+        )
+    )
+
+
+_recurrent_layer.vjp_all(
+    _recurrent_layer.arguments[:13], _layer_gradient, kernel=_layer_gradient_kernel
+)
 
 
 # ---- the same, made of ops

@@ -56,7 +56,7 @@ def _all_or_some(name: str) -> Any:
     return lambda dim: f"{name}Backward{0 if dim is None else 1}"
 
 
-@op(_core.sum, out=True, node=_all_or_some("Sum"))
+@op(_core.sum, out="dtype", node=_all_or_some("Sum"))
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over `dim`, an int or several; over all dimensions for None or ().
 
@@ -74,7 +74,7 @@ sum.vjp(
 )
 
 
-@op(_core.mean, out=True, node=_all_or_some("Mean"))
+@op(_core.mean, out="dtype", node=_all_or_some("Mean"))
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """sum(input) / count over `dim`, an int or several; over all dimensions for None or ().
 
@@ -114,7 +114,7 @@ def _prod_gradient(grad: Tensor, input: Tensor, dim: Any, keepdim: bool, result:
     return grad * _c(cat(before, axis) * cat(after[::-1], axis))
 
 
-@op(_core.prod, out=True, node=_all_or_some("Prod"))
+@op(_core.prod, out="dtype", node=_all_or_some("Prod"))
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The product over `dim`, or of all elements for None; 1 for nothing.
 
@@ -133,7 +133,7 @@ def _extreme_gradient(grad: Tensor, input: Tensor, dim: Any, keepdim: bool, resu
     return where(reached, _keep(grad, input, dim, keepdim) / count, 0.0)
 
 
-@op(_core.amax, out=True)
+@op(_core.amax, out="exact")
 def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The largest value over `dim`, an int or several; over all dimensions for ().
 
@@ -146,7 +146,7 @@ def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
 amax.vjp(input=_extreme_gradient)
 
 
-@op(_core.amin, out=True)
+@op(_core.amin, out="exact")
 def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The smallest value over `dim`, an int or several; over all dimensions for ().
 
@@ -158,7 +158,7 @@ def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
 amin.vjp(input=_extreme_gradient)
 
 
-@op(_core.any, out=True)
+@op(_core.any, out="exact")
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Whether one element over `dim` (an int, several, or all for None) is not 0; nan is not 0.
 
@@ -166,7 +166,7 @@ def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """
 
 
-@op(_core.all, out=True)
+@op(_core.all, out="exact")
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Whether no element over `dim` (an int, several, or all for None) is 0; nan is not 0.
 
@@ -224,7 +224,7 @@ def norm(
 
         return nuclear_norm(input, dim, keepdim, out=out)
     result = vector_norm(input, 2.0 if p in ("fro", None) else p, dim, keepdim)
-    return result if out is None else _core.write_out("norm", result, out)
+    return result if out is None else _core.write_out("norm", result, out, exact=True)
 
 
 @op(public=False, method=False, node="LinalgVectorNormBackward0")
@@ -290,7 +290,7 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     return vector_norm(input - other, p)
 
 
-@composed(method=True, inplace=True, out=True, numpy_names=True)
+@composed(method=True, inplace=True, out="exact", numpy_names=True)
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """The slices along `dim`, scaled so that the p-norm of none is above `maxnorm`.
 
@@ -318,10 +318,10 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
 
     nan counts as not 0.
     """
-    return (input != 0).sum(dim)
+    return (input if input.dtype is _core.bool else input != 0).sum(dim)
 
 
-@composed(method=True, out=True, numpy_names=True)
+@composed(method=True, out="dtype", numpy_names=True)
 def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over `dim`, nan counted as 0; dtypes and shapes as of :func:`sum`.
 
@@ -332,7 +332,7 @@ def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any 
     return sum(where(input != input, 0.0, input), dim, keepdim, dtype=dtype)
 
 
-@composed(method=True, out=True, numpy_names=True)
+@composed(method=True, out="dtype", numpy_names=True)
 def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean over `dim` of the elements that are not nan; nan where all are.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import rushlight
 from rushlight import _core
 from rushlight.autograd.op import composed, op
+from rushlight.warned import warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,6 +222,10 @@ def _targets(
     return [floor(n * f) for n, f in zip(input.shape[2:], factors)], factors
 
 
+def _deprecated(name: str) -> None:
+    warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.")
+
+
 @composed(public=False)
 def upsample(
     input: Tensor,
@@ -230,6 +235,7 @@ def upsample(
     align_corners: bool | None = None,
 ) -> Tensor:
     """The old name of :func:`interpolate`."""
+    _deprecated("upsample")
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
@@ -240,6 +246,7 @@ def upsample_nearest(
     scale_factor: float | Sequence[float] | None = None,
 ) -> Tensor:
     """The old name of ``interpolate(mode="nearest")``."""
+    _deprecated("upsample_nearest")
     return interpolate(input, size, scale_factor, "nearest")
 
 
@@ -250,4 +257,5 @@ def upsample_bilinear(
     scale_factor: float | Sequence[float] | None = None,
 ) -> Tensor:
     """The old name of ``interpolate(mode="bilinear", align_corners=True)``."""
+    _deprecated("upsample_bilinear")
     return interpolate(input, size, scale_factor, "bilinear", True)

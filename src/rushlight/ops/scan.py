@@ -14,7 +14,7 @@ from rushlight.ops.shape import axis_of, narrow
 from rushlight.tensor import Tensor
 
 
-@op(_core.cumsum, inplace=True, out=True)
+@op(_core.cumsum, inplace=True, out="dtype")
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """The sums of the elements of `dim` up to each one, itself included; of input's shape.
 
@@ -60,7 +60,7 @@ def _cumprod_gradient(grad: Tensor, input: Tensor, dim: int, result: Tensor) -> 
     return cat(gradients, axis)
 
 
-@op(_core.cumprod, inplace=True, out=True)
+@op(_core.cumprod, inplace=True, out="dtype")
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """The products of the elements of `dim` up to each one, itself included; of input's shape.
 
@@ -76,7 +76,7 @@ def _extreme_gradient(grads: tuple, input_shape: Any, dim: int, result: tuple) -
     return _scatter_add(_zeros(grads[0], input_shape), dim, result[1], grads[0])
 
 
-@op(out=True)
+@op(out="exact")
 def cummax(input: Tensor, dim: int) -> return_types.cummax:
     """(values, indices): the largest element of `dim` up to each one, and where it last was.
 
@@ -88,7 +88,7 @@ def cummax(input: Tensor, dim: int) -> return_types.cummax:
 cummax.vjp(input=_extreme_gradient)
 
 
-@op(out=True)
+@op(out="exact")
 def cummin(input: Tensor, dim: int) -> return_types.cummin:
     """(values, indices): the smallest element of `dim` up to each one, and where it last was.
 
@@ -118,7 +118,7 @@ def _log_sums_from_end(input: Tensor, dim: int) -> Tensor:
     return logcumsumexp(input.flip(dim), dim).flip(dim)
 
 
-@op(_core.logcumsumexp, out=True)
+@op(_core.logcumsumexp, out="exact")
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """log(cumsum(exp(input))) along `dim`, without overflow; of input's shape.
 

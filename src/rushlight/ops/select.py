@@ -33,7 +33,7 @@ def _selected_gradient(
 # ---- extremes
 
 
-@op(out=True, method=False, public=False, node="MaxBackward0")
+@op(out="exact", method=False, public=False, node="MaxBackward0")
 def _max_dim(input: Tensor, dim: int, keepdim: bool = False) -> return_types.max:
     """The largest values of `dim` and where they are; nan is the largest of all."""
     return return_types.max(_core.max_with_index(input, dim, keepdim))
@@ -42,7 +42,7 @@ def _max_dim(input: Tensor, dim: int, keepdim: bool = False) -> return_types.max
 _max_dim.vjp(input=_selected_gradient)
 
 
-@op(out=True, method=False, public=False, node="MinBackward0")
+@op(out="exact", method=False, public=False, node="MinBackward0")
 def _min_dim(input: Tensor, dim: int, keepdim: bool = False) -> return_types.min:
     """The smallest values of `dim` and where they are; nan is the smallest of all."""
     return return_types.min(_core.min_with_index(input, dim, keepdim))
@@ -130,7 +130,7 @@ def min(
     return _min_dim(input, dim, keepdim, out=out)
 
 
-@op(_core.argmax, out=True)
+@op(_core.argmax, out="exact")
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index (int64) of the largest element along `dim`, or in the flattened input for None.
 
@@ -139,7 +139,7 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     """
 
 
-@op(_core.argmin, out=True)
+@op(_core.argmin, out="exact")
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index (int64) of the smallest element along `dim`, or in the flattened input for None.
 
@@ -148,7 +148,7 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     """
 
 
-@op(out=True)
+@op(out="exact")
 def aminmax(
     input: Tensor, *, dim: int | None = None, keepdim: bool = False
 ) -> return_types.aminmax:
@@ -280,21 +280,15 @@ def isin(
     if not isinstance(test_elements, Tensor):
         test_elements = _core.full((1,), test_elements, dtype)
     wanted = _core.sort(_core.reshape(_core.to_dtype(test_elements, dtype), (-1,)), 0, False)[0]
-    elements = _core.to_dtype(elements, dtype)
-    count = wanted.shape[0]
-    if count == 0:
-        found = _core.full(tuple(elements.shape), False, _core.bool)
-    else:
-        places = _core.searchsorted(wanted, elements, False).clamp(max=count - 1)
-        found = _core.take(wanted, places) == elements
+    found = _core.isin(_core.to_dtype(elements, dtype), wanted)
     result = ~found if invert else found
-    return result if out is None else _core.write_out("isin", result, out)
+    return result if out is None else _core.write_out("isin", result, out, exact=True)
 
 
 # ---- masks
 
 
-@op(_core.masked_select, out=True)
+@op(_core.masked_select, out="exact")
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where a boolean mask holds, in row-major order: a vector of as many.
 
@@ -331,8 +325,9 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     The mask broadcasts; `source` has any shape and at least as many elements as the mask holds, of
     the input's dtype, else RuntimeError is raised.
     """
-    shape = broadcast_shapes(input.shape, mask.shape)
-    return _masked_scatter(expand(input, shape) if input.shape != shape else input, mask, source)
+    if input.shape != mask.shape:
+        input = expand(input, broadcast_shapes(input.shape, mask.shape))
+    return _masked_scatter(input, mask, source)
 
 
 Tensor.masked_scatter_ = _masked_scatter.in_place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -45,13 +46,13 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
 
 
 def _as_strided_gradient(
-    grad: Tensor, input: Tensor, size: Any, stride: Any, storage_offset: int | None
+    grad: Tensor, input_place: tuple, size: Any, stride: Any, storage_offset: int | None
 ) -> Tensor:
     # Scatter-add into a stretch of memory laid out like the input's, then read it as the input.
-    offset = input.storage_offset() if storage_offset is None else storage_offset
-    own = input.storage_offset()
+    shape, own_stride, own = input_place
+    offset = own if storage_offset is None else storage_offset
     span = 1
-    for length, step in (*zip(input.shape, input.stride()), *zip(size, stride)):
+    for length, step in (*zip(shape, own_stride), *zip(size, stride)):
         span += max(0, (length - 1) * step)
     low = min(own, offset)
     room = span + max(own, offset) - low
@@ -60,12 +61,12 @@ def _as_strided_gradient(
     )
     memory = grad.new_zeros(room).index_add(0, index.reshape(-1), grad.reshape(-1))
     own_index = _core.as_strided(
-        _core.arange(0, room, 1, _core.int64), tuple(input.shape), input.stride(), own - low
+        _core.arange(0, room, 1, _core.int64), tuple(shape), own_stride, own - low
     )
     flat = own_index.reshape(-1)
     real = grad.dtype.to_real()
     counts = _core.full((room,), 0, real).index_add(0, flat, _core.full((flat.numel(),), 1, real))
-    return (memory / counts.clamp(min=1)).index_select(0, flat).view(input.shape)
+    return (memory / counts.clamp(min=1)).index_select(0, flat).view(shape)
 
 
 as_strided.vjp(input=_as_strided_gradient)
@@ -294,20 +295,17 @@ def broadcast_shapes(*shapes: Any) -> Any:
     """
     from rushlight.dtypes import Size
 
-    result: list[int] = []
+    result: Any = ()
     for shape in shapes:
         if isinstance(shape, Tensor):
             raise TypeError("broadcast_shapes() takes shapes, not tensors: pass tensor.shape")
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        result = [1] * (len(shape) - len(result)) + result
-        for i in range(1, len(shape) + 1):
-            if shape[-i] != 1 and result[-i] not in (1, shape[-i]):
-                raise RuntimeError(
-                    "Shape mismatch: objects cannot be broadcast to a single shape: "
-                    f"{[tuple(s) if not isinstance(s, int) else s for s in shapes]}"
-                )
-            if shape[-i] != 1:
-                result[-i] = shape[-i]
+        try:
+            result = _core.broadcast_shapes(result, (shape,) if isinstance(shape, int) else shape)
+        except RuntimeError:
+            raise RuntimeError(
+                "Shape mismatch: objects cannot be broadcast to a single shape: "
+                f"{[tuple(s) if not isinstance(s, int) else s for s in shapes]}"
+            ) from None
     return Size(result)
 
 
@@ -428,15 +426,15 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """
     if input.ndim == 0:
         return reshape(input, (1,))
-    first, last = axis_of(start_dim, input.ndim), axis_of(end_dim, input.ndim)
+    sizes = tuple(input.shape)
+    first, last = axis_of(start_dim, len(sizes)), axis_of(end_dim, len(sizes))
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if first == last:
         return input
-    count = 1
-    for size in input.shape[first : last + 1]:
-        count *= size
-    return reshape(input, (*input.shape[:first], count, *input.shape[last + 1 :]))
+    return reshape(
+        input, (*sizes[:first], math.prod(sizes[first : last + 1]), *sizes[last + 1 :])
+    )
 
 
 @composed(method=True)
@@ -476,6 +474,10 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     `source` and `destination` are ints or sequences of one length. Raises RuntimeError where one is
     named twice, IndexError where it is not there.
     """
+    if isinstance(source, int) and isinstance(destination, int) and input.ndim:
+        order = list(range(input.ndim))
+        order.insert(axis_of(destination, input.ndim), order.pop(axis_of(source, input.ndim)))
+        return permute(input, tuple(order))
     sources = (source,) if isinstance(source, int) else tuple(source)
     targets = (destination,) if isinstance(destination, int) else tuple(destination)
     if len(sources) != len(targets):
@@ -730,26 +732,13 @@ def _unfold_gradient(
 unfold.vjp(input=_unfold_gradient)
 
 
-@op(view=True)
+@op(_core.diagonal, view=True)
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A view of the diagonal of two dimensions, as a new last dimension.
 
     `offset`: how far above the main one, below if negative. Raises RuntimeError where `dim1` is
     `dim2`.
     """
-    a, b = axis_of(dim1, input.ndim), axis_of(dim2, input.ndim)
-    if a == b:
-        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    rows, cols = input.shape[a], input.shape[b]
-    length = max(0, min(rows, cols - offset) if offset >= 0 else min(rows + offset, cols))
-    shape, stride = list(input.shape), list(input.stride())
-    step = stride[a] + stride[b]
-    start = input.storage_offset()
-    if length:
-        start += offset * stride[b] if offset >= 0 else -offset * stride[a]
-    for axis in sorted((a, b), reverse=True):
-        del shape[axis], stride[axis]
-    return _core.as_strided(input, [*shape, length], [*stride, step], start)
 
 
 def _diagonal_gradient(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rushlight.tensor import Tensor
 
 
-@op(_core.softmax, out=True)
+@op(_core.softmax, out="exact")
 def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """exp(input) divided by its sum along `dim`, without overflow.
 
@@ -43,7 +43,7 @@ softmax_backward.vjp(
 )
 
 
-@op(_core.log_softmax, out=True)
+@op(_core.log_softmax, out="exact")
 def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """The logarithm of `softmax(input, dim)`, exact also where softmax underflows.
 

@@ -100,7 +100,7 @@ def _check_solved(name: str, info: Tensor) -> None:
         )
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """X with A X = B, or X A = B where not `left`.
 
@@ -116,7 +116,7 @@ def linalg_solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     return X
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_solve_ex(
     A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False
 ) -> return_types.linalg_solve_ex:
@@ -146,7 +146,7 @@ def _inverse_gradient(grads: tuple, A: Tensor, result: tuple) -> Tensor:
 _inv.vjp(A=_inverse_gradient)
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_inv(A: Tensor) -> Tensor:
     """The inverse of square matrices: (*, n, n) -> (*, n, n).
 
@@ -158,7 +158,7 @@ def linalg_inv(A: Tensor) -> Tensor:
     return result
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_inv_ex(A: Tensor, *, check_errors: bool = False) -> return_types.linalg_inv_ex:
     """(inverse, info); info (int32) is the first diagonal element of U that is 0, or 0.
 
@@ -170,7 +170,7 @@ def linalg_inv_ex(A: Tensor, *, check_errors: bool = False) -> return_types.lina
     return return_types.linalg_inv_ex((result, info))
 
 
-@composed(method=True, out=True)
+@composed(method=True, out="exact")
 def inverse(input: Tensor) -> Tensor:
     """Another name of torch.linalg.inv."""
     return linalg_inv(input)
@@ -217,7 +217,7 @@ def _cofactors(grad: Tensor, A: Tensor) -> Tensor:
 _det.vjp(A=_det_gradient)
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_det(A: Tensor) -> Tensor:
     """The determinant, by an LU decomposition. Shapes: (*, n, n) -> (*).
 
@@ -262,7 +262,7 @@ def _slogdet_gradient(grads: tuple, A: Tensor, result: tuple) -> Tensor | None:
 _slogdet.vjp(A=_slogdet_gradient)
 
 
-@composed(out=True, public=False)
+@composed(out="exact", public=False)
 def linalg_slogdet(A: Tensor) -> return_types.linalg_slogdet:
     """(sign, logabsdet): the determinant is sign * exp(logabsdet). Shapes: (*, n, n) -> (*).
 
@@ -272,7 +272,7 @@ def linalg_slogdet(A: Tensor) -> return_types.linalg_slogdet:
     return return_types.linalg_slogdet((sign, size))
 
 
-@composed(method=True, out=True)
+@composed(method=True, out="exact")
 def slogdet(input: Tensor) -> return_types.slogdet:
     """Another name of torch.linalg.slogdet."""
     sign, size, _, _ = _slogdet(input, "linalg.slogdet")

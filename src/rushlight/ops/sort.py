@@ -19,7 +19,7 @@ def _several_gradient(grads: tuple, input_shape: Any, dim: int, result: tuple) -
     return _scatter(_zeros(grads[0], input_shape), dim, result[1], grads[0])
 
 
-@op(out=True)
+@op(out="exact")
 def sort(
     input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False
 ) -> return_types.sort:
@@ -51,10 +51,10 @@ def argsort(
 def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The first dimension in rising order: `sort(input, 0)` without the indices."""
     result = sort(input, 0)[0]
-    return result if out is None else _core.write_out("msort", result, out)
+    return result if out is None else _core.write_out("msort", result, out, exact=True)
 
 
-@op(out=True)
+@op(out="exact")
 def topk(
     input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> return_types.topk:
@@ -69,7 +69,7 @@ def topk(
 topk.vjp(input=_several_gradient)
 
 
-@op(out=True)
+@op(out="exact")
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> return_types.kthvalue:
     """(values, indices) of the k-th smallest elements of `dim`, `k` counted from 1.
 
@@ -81,7 +81,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ret
 kthvalue.vjp(input=_selected_gradient)
 
 
-@op(out=True)
+@op(out="exact")
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> return_types.mode:
     """(values, indices) of the most frequent elements of `dim`; of several, the smallest.
 
@@ -95,7 +95,7 @@ mode.vjp(input=_selected_gradient)
 # ---- medians
 
 
-@op(out=True, method=False, public=False, node="MedianBackward1")
+@op(out="exact", method=False, public=False, node="MedianBackward1")
 def _median_dim(input: Tensor, dim: int, keepdim: bool = False) -> return_types.median:
     """The lower medians of `dim`; nan if there is one."""
     return return_types.median(_core.median_with_index(input, dim, keepdim, False))
@@ -104,7 +104,7 @@ def _median_dim(input: Tensor, dim: int, keepdim: bool = False) -> return_types.
 _median_dim.vjp(input=_selected_gradient)
 
 
-@op(out=True, method=False, public=False, node="NanmedianBackward1")
+@op(out="exact", method=False, public=False, node="NanmedianBackward1")
 def _nanmedian_dim(input: Tensor, dim: int, keepdim: bool = False) -> return_types.nanmedian:
     """The lower medians of `dim` without nan."""
     return return_types.nanmedian(_core.median_with_index(input, dim, keepdim, True))
@@ -256,7 +256,7 @@ def quantile(
     than float32 and float64.
     """
     result = _quantile("quantile", input, q, dim, keepdim, interpolation, False)
-    return result if out is None else _core.write_out("quantile", result, out)
+    return result if out is None else _core.write_out("quantile", result, out, exact=True)
 
 
 @composed(method=True, float32=True, numpy_names=True)
@@ -266,4 +266,4 @@ def nanquantile(
 ) -> Tensor:  # fmt: skip
     """:func:`quantile` of the elements that are not nan; nan where all are."""
     result = _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
-    return result if out is None else _core.write_out("nanquantile", result, out)
+    return result if out is None else _core.write_out("nanquantile", result, out, exact=True)

@@ -10,6 +10,7 @@ from rushlight.ops.complex import view_as_real
 from rushlight.ops.padding import constant_pad_nd, pad
 from rushlight.ops.shape import _overlap_add, unfold
 from rushlight.tensor import Tensor
+from rushlight.warned import warn, warn_once
 
 
 def _complain(name: str, input: Tensor, what: str) -> None:
@@ -24,6 +25,12 @@ def _in_window(name: str, input: Tensor, n_fft: int, length: int, window: Tensor
             f"expected a 1D window tensor of size equal to win_length={length}, but got window "
             f"with size {list(window.shape)}",
         )  # fmt: skip
+    if window is None:
+        warn_once(
+            "A window was not provided. A rectangular window will be applied, which leaks into "
+            "other frequencies (and to be undone needs the same one): pass torch.hann_window, or "
+            "torch.ones(n_fft) for a rectangular one without this warning."
+        )
     if length == n_fft:
         return window
     if window is None:
@@ -84,6 +91,11 @@ def stft(
                 "return_complex=True gives complex numbers, False their parts"
             )
         return_complex = True
+    elif not return_complex:
+        warn_once(
+            "stft with return_complex=False is deprecated: in a future release it will raise. "
+            "torch.view_as_real gives the parts of the complex result."
+        )
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
         _complain(name, input, f"expected floating point or complex values, got {input.dtype}")
     if input.ndim not in (1, 2):
@@ -180,12 +192,9 @@ def istft(
     signal = signal / envelope
     missing = end - covered
     if missing > 0:
-        import warnings
-
-        warnings.warn(
+        warn(
             "The length of signal is shorter than the length parameter. Result is being padded "
-            "with zeros in the tail.",
-            stacklevel=2,
+            "with zeros in the tail."
         )
         signal = _resized(signal, (1,), (length,))
     return signal.squeeze(0) if input.ndim == 2 else signal

@@ -12,7 +12,7 @@ from rushlight.ops.shape import reshape
 from rushlight.tensor import Tensor
 
 
-@op(_core.tril, inplace=True, out=True)
+@op(_core.tril, inplace=True, out="exact")
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangles of matrices (*, m, n): 0 above the given diagonal, of the same shape.
 
@@ -23,7 +23,7 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
 tril.vjp(input=lambda grad, diagonal: tril(grad, diagonal))
 
 
-@op(_core.triu, inplace=True, out=True)
+@op(_core.triu, inplace=True, out="exact")
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangles of matrices (*, m, n): 0 below the given diagonal, of the same shape.
 
@@ -95,7 +95,7 @@ def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
         raise RuntimeError(
             f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D: use diagonal() or diag_embed()"
         )
-    return result if out is None else _core.write_out("diag", result, out)
+    return result if out is None else _core.write_out("diag", result, out, exact=True)
 
 
 @composed(method=True)

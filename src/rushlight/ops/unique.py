@@ -11,8 +11,11 @@ from rushlight.tensor import Tensor
 
 
 @op(_core.unique, method=False, public=False, node="Unique2Backward0")
-def _unique2(input: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Distinct elements, where each element of input is among them, and how often they occur."""
+def _unique2(input: Tensor, inverse: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+    """Distinct elements, where each element of input is among them, and how often they occur.
+
+    Without `inverse` the second may be empty.
+    """
 
 
 @op(_core.unique_dim, method=False, public=False)
@@ -54,7 +57,7 @@ def unique(
     The indices and counts are int64. Raises IndexError for a `dim` that is not there. Without a
     derivative.
     """
-    parts = _unique2(input) if dim is None else _unique_dim(input, dim)
+    parts = _unique2(input, return_inverse) if dim is None else _unique_dim(input, dim)
     return _chosen(parts, return_inverse, return_counts)
 
 

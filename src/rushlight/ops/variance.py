@@ -10,6 +10,7 @@ from rushlight.autograd.op import composed, op
 from rushlight.ops.pointwise import where
 from rushlight.ops.reduce import _count, _keep, mean
 from rushlight.tensor import Tensor
+from rushlight.warned import warn
 
 
 def _variance_gradient(
@@ -103,6 +104,11 @@ def _arguments(
     name: str, input: Tensor, dim: Any, unbiased: bool | None, correction: Any
 ) -> tuple[tuple, float]:
     """The reduced dimensions and the correction, from PyTorch's several ways to say them."""
+    if unbiased is None and correction is None and input.dtype.is_floating_point:
+        if dim is None and input.numel() > 1:
+            return (), 1.0
+        if type(dim) is int and -input.ndim <= dim < input.ndim and input.shape[dim] > 1:
+            return (dim,), 1.0
     if isinstance(dim, bool):  # var(input, unbiased)
         dim, unbiased = None, dim
     if unbiased is not None and correction is not None:
@@ -117,12 +123,9 @@ def _arguments(
             f"{name}: std and var only support floating point and complex dtypes, got {input.dtype}"
         )
     if _count_checked(input, dims) <= correction:
-        import warnings
-
-        warnings.warn(
+        warn(
             f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
-            "reduction factor (input numel divided by output numel).",
-            stacklevel=3,
+            "reduction factor (input numel divided by output numel)."
         )
     return dims, float(correction)
 
@@ -242,9 +245,7 @@ def cov(
         else:
             freedom = total - correction * (weights * aweights).sum() / total
     if (freedom if weights is None else freedom.item()) <= 0:
-        import warnings
-
-        warnings.warn("cov(): degrees of freedom is <= 0", stacklevel=2)
+        warn("cov(): degrees of freedom is <= 0")
         freedom = 0
     apart = rows - center
     weighted = apart if weights is None else apart * weights

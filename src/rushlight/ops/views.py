@@ -14,6 +14,7 @@ from rushlight.ops.shape import (
     split_with_sizes, squeeze, t, transpose, unbind, unfold, unsqueeze,
 )  # fmt: skip
 from rushlight.tensor import Tensor
+from rushlight.warned import warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ def _copied(view: Callable[..., Any], name: str) -> None:
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"A copy of what :func:`{name.removesuffix('_copy')}` shows."
-    globals()[name] = composed(method=name == "narrow_copy", out=True)(call)
+    globals()[name] = composed(method=name == "narrow_copy", out="exact")(call)
 
 
 for _view in (
@@ -96,6 +97,12 @@ def as_strided_(
 
 def _T(self: Tensor) -> Tensor:
     """A view with the dimensions in reverse order."""
+    if self.ndim != 2:
+        warn_once(
+            "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
+            "deprecated and it will throw an error in a future release. Use `x.mT` for batches of "
+            "matrices, `x.permute(...)` to reverse all dimensions."
+        )
     return permute(self, tuple(range(self.ndim - 1, -1, -1)))
 
 
@@ -125,7 +132,7 @@ def _mH(self: Tensor) -> Tensor:
 
 def _H(self: Tensor) -> Tensor:
     """The adjoint of one matrix. Raises RuntimeError for other dimensions than 2 or 0."""
-    if self.ndim not in (0, 2):
+    if self.ndim != 2:
         raise RuntimeError(
             f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor; use "
             "mH for batches"

@@ -91,7 +91,8 @@ class LBFGS(Optimizer):
 
         def evaluate() -> float:
             with rushlight.enable_grad():
-                return float(closure())
+                loss = closure()
+            return float(loss)
 
         with rushlight.enable_grad():
             first_loss = closure()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight import _core
+from rushlight.autograd.op import call_all
 from rushlight.sparse.coo import Pattern, make, pattern_of
 from rushlight.sparse.declare import FORWARD, TABLE, refuse, result_dtype, rule
 from rushlight.sparse.pointwise import add_to_dense, empty_pattern
@@ -49,7 +50,7 @@ def write(name: str, op: Any, arguments: tuple) -> Any:
     if input.grad_fn is not None:  # the history that goes on is that of what it was
         before = make(input._parts.pattern, input._parts.values, input.shape)
         before._grad_fn = (input.grad_fn, input.output_nr)
-    result = op(before, *arguments[1:])
+    result = call_all(op, (before, *arguments[1:]))
     return become(input, result)
 
 
@@ -64,7 +65,7 @@ def _write_dense(name: str, op: Any, arguments: tuple) -> Tensor:
             )
         add_to_dense(input, other, arguments[2] if name == "add_" else -arguments[2])
         return input
-    result = op(input, *arguments[1:])
+    result = call_all(op, arguments)
     return input.copy_(result.to_dense() if result._layout else result)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight.autograd.op import COMPOSED, OPS
+from rushlight.autograd.op import COMPOSED, OPS, call_all
 from rushlight.sparse.coo import (
     Pattern,
     add_at,
@@ -38,9 +38,9 @@ def _valuewise(name: str) -> Callable[..., Tensor]:
         if any(isinstance(value, Tensor) for value in arguments) or not _is_sparse(input):
             raise refuse(name, (input, *arguments))
         if not input.is_sparse:
-            return of_values(input, lambda values: function(values, *arguments))
+            return of_values(input, lambda values: call_all(function, (values, *arguments)))
         whole = coalesce(input)
-        values = function(values_of(whole), *arguments)
+        values = call_all(function, (values_of(whole), *arguments))
         return with_values(values, pattern_of(whole), tuple(input.shape))
 
     return call

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 _LATER = (
     "_device", "_foreach_utils", "_python_dispatch", "_pytree", "benchmark", "checkpoint",
-    "cpp_extension", "data", "dlpack", "flop_counter", "hooks", "model_zoo", "module_tracker",
-    "resume", "tensorboard", "weak",
+    "collect_env", "cpp_extension", "data", "dlpack", "flop_counter", "hooks", "model_zoo",
+    "module_tracker", "resume", "tensorboard", "weak",
 )  # fmt: skip
 
 
@@ -15,4 +15,8 @@ def __getattr__(name: str):
         import importlib
 
         return importlib.import_module(f"rushlight.utils.{name}")
+    if name == "swap_tensors":
+        from rushlight.utils.swap import swap_tensors
+
+        return swap_tensors
     raise AttributeError(f"module 'rushlight.utils' has no attribute {name!r}")

@@ -60,7 +60,7 @@ class _Loss(Module):
     ) -> None:
         super().__init__()
         if size_average is not None or reduce is not None:
-            reduction = reduction_of(size_average, reduce, reduction, stacklevel=4)
+            reduction = reduction_of(size_average, reduce, reduction)
         self.reduction = reduction
 
 

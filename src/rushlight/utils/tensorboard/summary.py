@@ -363,7 +363,7 @@ def hparams(
         if value is None:
             continue
         if isinstance(value, Tensor):
-            value = float(value)
+            value = value.item()
         if isinstance(value, (bool, int, float)):
             field, data_type = "number_value", "DATA_TYPE_FLOAT64"
         elif isinstance(value, str):
