@@ -127,12 +127,15 @@ def _mH(self: Tensor) -> Tensor:
         raise RuntimeError(
             "tensor.mH is only supported on matrices or batches of matrices. Got 1-D tensor."
         )
-    return adjoint(self) if self.ndim else self.conj()
+    if not self.ndim:
+        warn_once("Tensor.mH and Tensor.H are deprecated on 0-D tensors: use x.conj()")
+        return self.conj()
+    return adjoint(self)
 
 
 def _H(self: Tensor) -> Tensor:
     """The adjoint of one matrix. Raises RuntimeError for other dimensions than 2 or 0."""
-    if self.ndim != 2:
+    if self.ndim not in (0, 2):
         raise RuntimeError(
             f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor; use "
             "mH for batches"
