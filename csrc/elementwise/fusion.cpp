@@ -225,7 +225,8 @@ DType loop_dtype(int row, int i, DType calc) {
 DType operand_dtype(int row, int i, const Operand& operand, DType calc) {
     const bool number = !operand.array ||
                         (operand.array.ndim() == 0 && !is_half(operand.array.dtype()));
-    return i >= row_info(row).number && number && is_half(calc) ? DType::F32 : loop_dtype(row, i, calc);
+    const bool keeps_digits = number && i >= row_info(row).number && is_half(calc);
+    return keeps_digits ? DType::F32 : loop_dtype(row, i, calc);
 }
 
 int apply_row(Pass& pass, int row, const RowInfo& info, DType calc, std::span<const int> sources) {

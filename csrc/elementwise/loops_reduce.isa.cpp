@@ -411,8 +411,8 @@ void reduce_rows(void* acc, Index step, const void* src, Index rows, Index n) {
             return reduce_shortest_rows<R, 3>(a, step, s, rows);
         }
         constexpr int W = kWidth<typename R::Lane>;
-        if constexpr (W <= 16)
-            if (!R::kFloats && step != 0 && rows > 1 && n < kNearRun &&
+        if constexpr (!R::kFloats && W <= 16)
+            if (step != 0 && rows > 1 && n < kNearRun &&
                 reduce_by_width<R, W>(a, step, s, rows, n))
                 return;
     }

@@ -54,8 +54,8 @@ bool waits(Index numel, std::span<const Operand> operands) {
     return wait;
 }
 
-Array make_pending(const Dims& shape, DType dtype, Pending::Kind kind, std::span<const Operand> operands,
-                   DType calc) {
+Array make_pending(const Dims& shape, DType dtype, Pending::Kind kind,
+                   std::span<const Operand> operands, DType calc) {
     Array result(Ref<ArrayBody>(new ArrayBody(shape, dtype)));
     Ref<Pending> node(new Pending(*result.body(), kind, operands));
     node->calc = calc;

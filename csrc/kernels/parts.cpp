@@ -27,8 +27,6 @@ Array diagonal(const Array& x, Index offset, Index dim1, Index dim2) {
                  std::move(strides), x.dtype());
 }
 
-DType part_of(DType dtype) { return dtype == DType::C64 ? DType::F32 : DType::F64; }
-DType whole_of(DType dtype) { return dtype == DType::F32 ? DType::C64 : DType::C128; }
 bool is_part(DType dtype) { return dtype == DType::F32 || dtype == DType::F64; }
 
 Array view_as_real(const Array& x) {
@@ -39,7 +37,7 @@ Array view_as_real(const Array& x) {
     shape.push_back(2);
     strides.push_back(1);
     return Array((x.bytes(), x.body()->storage), 2 * x.offset(), std::move(shape),
-                 std::move(strides), part_of(x.dtype()));
+                 std::move(strides), real_of(x.dtype()));
 }
 
 Array view_as_complex(const Array& x) {
@@ -61,7 +59,7 @@ Array view_as_complex(const Array& x) {
     check(even, "Tensor must have a storage_offset and strides divisible by 2 to be viewed as "
           "complex; use contiguous()");
     return Array((x.bytes(), x.body()->storage), x.offset() / 2, std::move(shape),
-                 std::move(strides), whole_of(x.dtype()));
+                 std::move(strides), complex_of(x.dtype()));
 }
 
 // to[2 i] = real[i], to[2 i + 1] = imag[i]
@@ -87,7 +85,7 @@ Array make_complex(const Array& real, const Array& imag) {
           " but got scalar type ", name_of(imag.dtype()), " for second argument");
     const Dims shape = broadcast_shapes("complex", real.shape(), imag.shape());
     const Array a = contiguous(real.expand(shape)), b = contiguous(imag.expand(shape));
-    const Array result = Array::empty(shape, whole_of(real.dtype()));
+    const Array result = Array::empty(shape, complex_of(real.dtype()));
     dispatch_real("complex", real.dtype(), [&]<class T>() {
         T* to = result.data<T>();
         const T* first = a.data<T>();
