@@ -65,3 +65,30 @@ def test_broken_numbers_stay_in_their_row():
     result = rl.nn.functional.linear(x, weight)
     broken = [i for i in range(16) if not result[i].isfinite().all()]
     assert broken == [3, 9] and result[3].isnan().all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 16, 33, 70])
+def test_products_of_few_columns(rows, dtype):
+    """Sums along k, packed columns or the transpose, as the strides and sizes decide."""
+    for k in (1, 2, 3, 4, 7, 8, 9, 15, 17, 40, 64, 300, 1100, 3000):
+        for columns in (1, 2, 3, 4, 5):
+            left, right = numbers(rows, k, dtype=dtype), numbers(k, columns, dtype=dtype)
+            full = numbers(rows, columns, dtype=dtype)
+            expected = left.double().numpy() @ right.double().numpy()
+            for a in (left, left.t().contiguous().t()):
+                for b in (right, right.t().contiguous().t()):
+                    assert close(a @ b, expected, k)
+                    scaled = rl.addmm(full, a, b, alpha=2.0)
+                    assert close(scaled, 2 * expected + full.double().numpy(), 4 * k)
+                    assert close(full.clone().addmm_(a, b), full.double().numpy() + expected, k + 4)
+
+
+def test_broken_numbers_stay_in_their_row_of_few_columns():
+    for columns in (1, 2, 4):
+        left, right = numbers(20, 70, dtype=rl.float32), numbers(70, columns, dtype=rl.float32)
+        left[3, 69] = float("nan")
+        left[9, 0] = float("inf")
+        for a in (left, left.t().contiguous().t()):
+            broken = [i for i in range(20) if not (a @ right)[i].isfinite().all()]
+            assert broken == [3, 9]

@@ -76,15 +76,36 @@ void panel_product(const GemmArgs<T>& g, Index k, const T* a, const T* b, Index 
     }
 }
 
-template <class T>
+template <class T, int Bytes = kSquareBytes>
 inline void transpose_square(const T* from, Index from_row, T* to, Index to_row) {
-    constexpr int W = kSquareBytes / int(sizeof(T));
-    typename Vector<T, kSquareBytes>::type rows[W];
+    constexpr int W = Vector<T, Bytes>::lanes;
+    typename Vector<T, Bytes>::type rows[W];
 #pragma GCC unroll 8
-    for (int r = 0; r < W; ++r) rows[r] = load<T, kSquareBytes>(from + r * from_row);
+    for (int r = 0; r < W; ++r) rows[r] = load<T, Bytes>(from + r * from_row);
     transpose<W>(rows);
 #pragma GCC unroll 8
-    for (int r = 0; r < W; ++r) store<kSquareBytes>(to + r * to_row, rows[r]);
+    for (int r = 0; r < W; ++r) store<Bytes>(to + r * to_row, rows[r]);
+}
+
+// As many columns of a transposed matrix as fit a vector of so many bytes become rows of a panel.
+template <class T, int Bytes>
+inline void pack_columns(const T* columns, Index apart, Index k, T* panel, Index width) {
+    constexpr int S = Bytes / int(sizeof(T)), L = 16 / int(sizeof(T));
+    Index p = 0;
+    for (; p + S <= k; p += S) {
+        transpose_square<T, Bytes>(columns + p, apart, panel + p * width, width);
+    }
+    if constexpr (S > L) {
+        for (; p + L <= k; p += L) {
+            for (int i = 0; i < S; i += L) {
+                transpose_square<T, 16>(columns + i * apart + p, apart, panel + p * width + i,
+                                        width);
+            }
+        }
+    }
+    for (; p < k; ++p) {
+        for (int i = 0; i < S; ++i) panel[p * width + i] = columns[i * apart + p];
+    }
 }
 
 // k rows of `cols` columns of B, made contiguous and filled up with zeros to `width`, a multiple
@@ -96,17 +117,13 @@ void pack(const GemmArgs<T>& g, Index k, const T* b, Index cols, Index width, T*
         for (Index at = 0; at < k * width; at += W) store(panel + at, typename Vector<T>::type{});
     }
     if (g.b_row == 1) {  // B is a transposed matrix: read along its rows
-        constexpr int S = kSquareBytes / int(sizeof(T));
+        constexpr int S = kSquareBytes / int(sizeof(T)), L = 16 / int(sizeof(T));
         Index j = 0;
         for (; j + S <= cols; j += S) {
-            const T* column = b + j * g.b_col;
-            Index p = 0;
-            for (; p + S <= k; p += S) {
-                transpose_square(column + p, g.b_col, panel + p * width + j, width);
-            }
-            for (; p < k; ++p) {
-                for (int i = 0; i < S; ++i) panel[p * width + j + i] = column[i * g.b_col + p];
-            }
+            pack_columns<T, kSquareBytes>(b + j * g.b_col, g.b_col, k, panel + j, width);
+        }
+        for (; j + L <= cols; j += L) {
+            pack_columns<T, 16>(b + j * g.b_col, g.b_col, k, panel + j, width);
         }
         for (; j < cols; ++j) {
             for (Index p = 0; p < k; ++p) panel[p * width + j] = b[j * g.b_col + p];
@@ -118,57 +135,162 @@ void pack(const GemmArgs<T>& g, Index k, const T* b, Index cols, Index width, T*
     }
 }
 
-// One row of A times J columns of B, all of them contiguous: nothing to pack.
-template <class T, int J>
+// Both halves of a vector added, until 16 bytes are left.
+template <class T, class Vec, int... i>
+inline auto halves_added(Vec v, std::integer_sequence<int, i...>) {
+    constexpr int half = int(sizeof...(i));
+    return __builtin_shufflevector(v, v, i...) + __builtin_shufflevector(v, v, (i + half)...);
+}
+template <class T, class Vec>
+inline typename Vector<T, 16>::type narrowed(Vec v) {
+    if constexpr (sizeof(Vec) == 16) {
+        return v;
+    } else {
+        constexpr int half = int(sizeof(Vec) / sizeof(T) / 2);
+        return narrowed<T>(halves_added<T>(v, std::make_integer_sequence<int, half>()));
+    }
+}
+
+// I rows of A times J columns of B, along which both are contiguous: nothing to pack.
+template <class T, int I, int J>
 void dots(const GemmArgs<T>& g, const T* a, const T* b, T* c, const T* from) {
-    using Vec = typename Vector<T>::type;
-    constexpr int W = Vector<T>::lanes;
-    T sums[J] = {};
-    const Index whole = g.k / W * W;
-    if (whole > 0) {
-        Vec acc[J] = {};
-        for (Index p = 0; p < whole; p += W) {
-            const Vec left = load(a + p);
+    constexpr int W = Vector<T>::lanes, L = Vector<T, 16>::lanes;
+    constexpr int kSums = (I * J + L - 1) / L * L;
+    typename Vector<T, 16>::type sums[kSums] = {};
+    Index p = 0;
+    if (g.k >= W) {
+        typename Vector<T>::type acc[I][J] = {};
+        for (; p + W <= g.k; p += W) {
 #pragma GCC unroll 8
-            for (int j = 0; j < J; ++j) acc[j] = fma(left, load(b + j * g.b_col + p), acc[j]);
+            for (int j = 0; j < J; ++j) {
+                const auto right = load(b + j * g.b_col + p);
+#pragma GCC unroll 8
+                for (int i = 0; i < I; ++i) {
+                    acc[i][j] = fma(load(a + i * g.a_row + p), right, acc[i][j]);
+                }
+            }
         }
+#pragma GCC unroll 16
+        for (int at = 0; at < I * J; ++at) sums[at] = narrowed<T>(acc[at / J][at % J]);
+    }
+    for (; p + L <= g.k; p += L) {
+#pragma GCC unroll 16
+        for (int at = 0; at < I * J; ++at) {
+            sums[at] = fma(load<T, 16>(a + at / J * g.a_row + p),
+                           load<T, 16>(b + at % J * g.b_col + p), sums[at]);
+        }
+    }
 #pragma GCC unroll 8
-        for (int j = 0; j < J; ++j) sums[j] = fold<T>(acc[j], std::plus<>());
+    for (int at = 0; at < kSums; at += L) {  // the lanes of L sums, added all at once
+        transpose<L>(sums + at);
+        for (int l = 1; l < L; ++l) sums[at] += sums[at + l];
     }
-    for (Index p = whole; p < g.k; ++p) {
-        for (int j = 0; j < J; ++j) sums[j] += a[p] * b[j * g.b_col + p];
+    if constexpr (J == L) {  // which are a row of C
+        for (int i = 0; i < I; ++i) {
+            auto row = sums[i * L];
+            for (Index q = p; q < g.k; ++q) {
+                for (int j = 0; j < J; ++j) row[j] += a[i * g.a_row + q] * b[j * g.b_col + q];
+            }
+            row *= g.alpha;
+            if (from) row += load<T, 16>(from + i * g.from_row);
+            store<16>(c + i * g.c_row, row);
+        }
+        return;
     }
-    for (int j = 0; j < J; ++j) c[j] = from ? from[j] + g.alpha * sums[j] : g.alpha * sums[j];
+    alignas(16) T total[kSums];
+#pragma GCC unroll 8
+    for (int at = 0; at < kSums; at += L) store<16>(total + at, sums[at]);
+    for (int i = 0; i < I; ++i) {
+        for (int j = 0; j < J; ++j) {
+            T value = total[i * J + j];
+            for (Index q = p; q < g.k; ++q) value += a[i * g.a_row + q] * b[j * g.b_col + q];
+            value *= g.alpha;
+            c[i * g.c_row + j] = from ? from[i * g.from_row + j] + value : value;
+        }
+    }
+}
+
+template <class T, int J>
+void dot_columns(const GemmArgs<T>& g, Index j) {
+    const T* b = g.b + j * g.b_col;
+    const auto rows = [&]<int I>(Index i) {
+        dots<T, I, J>(g, g.a + i * g.a_row, b, g.c + i * g.c_row + j,
+                      g.from ? g.from + i * g.from_row + j : nullptr);
+    };
+    constexpr int most = kVectorBytes / 4 / J, I = most < 1 ? 1 : most > 4 ? 4 : most;  // registers
+    Index i = 0;
+    for (; i + I <= g.m; i += I) rows.template operator()<I>(i);
+    for (; i < g.m; ++i) rows.template operator()<1>(i);
 }
 
 template <class T>
 void dot_products(const GemmArgs<T>& g) {
-    constexpr int J = 4;
-    for (Index i = 0; i < g.m; ++i) {
-        const T* a = g.a + i * g.a_row;
-        T* c = g.c + i * g.c_row;
-        const T* from = g.from ? g.from + i * g.from_row : nullptr;
-        Index j = 0;
-        for (; j + J <= g.n; j += J) {
-            dots<T, J>(g, a, g.b + j * g.b_col, c + j, from ? from + j : nullptr);
+    Index j = 0;
+    for (; j + 4 <= g.n; j += 4) dot_columns<T, 4>(g, j);
+    if (g.n - j == 3) dot_columns<T, 3>(g, j);
+    if (g.n - j == 2) dot_columns<T, 2>(g, j);
+    if (g.n - j == 1) dot_columns<T, 1>(g, j);
+}
+
+// Few columns would leave most lanes of a vector of C empty: sums along k fill them, but have to be
+// folded at the end, which takes as long as 64 steps of an empty loop for each column of eight.
+constexpr Index kNarrow = 4;
+template <class T>
+bool is_narrow(const GemmArgs<T>& g) {
+    return g.n <= kNarrow && g.k * (8 - g.n) > 64 * g.n;
+}
+
+template <class T>
+void product(const GemmArgs<T>& g);
+
+// A is a transposed matrix of long contiguous rows, B narrow: C's transpose is computed, of which
+// whole vectors are filled.
+template <class T>
+void narrow_product(const GemmArgs<T>& g) {
+    constexpr int V = 2, kBlock = V * Vector<T>::lanes;
+    alignas(64) T columns[kNarrow * kBlock];
+    GemmArgs<T> turned = g;
+    turned.a_row = g.b_col, turned.a_col = g.b_row;
+    turned.c_row = kBlock;
+    GemmArgs<T> left = g;
+    for (; left.m >= kBlock; left.m -= kBlock) {
+        rows_left<T, kVectorBytes, V, kNarrow>(turned, g.n, g.k, g.b, left.a, g.a_col, columns,
+                                               kBlock, nullptr);
+        for (Index r = 0; r < kBlock; ++r) {
+            for (Index j = 0; j < g.n; ++j) {
+                const T value = columns[j * kBlock + r];
+                left.c[r * g.c_row + j] = left.from ? left.from[r * g.from_row + j] + value : value;
+            }
         }
-        for (; j < g.n; ++j) {
-            dots<T, 1>(g, a, g.b + j * g.b_col, c + j, from ? from + j : nullptr);
-        }
+        left.a += kBlock;
+        left.c += kBlock * g.c_row;
+        if (left.from) left.from += kBlock * g.from_row;
     }
+    if (left.m > 0) product(left);
 }
 
 template <class T>
 void product(const GemmArgs<T>& g) {
-    if ((g.m <= 2 || g.n == 1) && (g.a_col == 1 || g.k == 1) && (g.b_row == 1 || g.k == 1) &&
-        (g.b_col != 1 || g.n <= 2)) {
-        return dot_products(g);
-    }
     constexpr int W = Vector<T>::lanes, V = 2;
     constexpr int kShortest = 16 / int(sizeof(T));
     constexpr Index kPanelBytes = 32 << 10;
     constexpr Index kDepth = kPanelBytes / (V * kVectorBytes);
     alignas(64) T panel[kPanelBytes / sizeof(T)];
+    const bool few = g.m <= 2 && (g.b_col != 1 || g.n <= 2);
+    if (g.a_col == 1 || g.k == 1) {
+        const bool ready = g.b_row == 1 || g.k == 1;
+        if (ready && (few || is_narrow(g))) return dot_products(g);
+        if (is_narrow(g) && g.m >= 16 && g.n * g.k <= Index(std::size(panel))) {
+            for (Index j = 0; j < g.n; ++j) {
+                for (Index p = 0; p < g.k; ++p) panel[j * g.k + p] = g.b[p * g.b_row + j * g.b_col];
+            }
+            GemmArgs<T> turned = g;
+            turned.b = panel, turned.b_row = 1, turned.b_col = g.k;
+            return dot_products(turned);
+        }
+    } else if (g.a_row == 1 && g.n <= kNarrow && g.m >= V * W && g.k > 0) {
+        return narrow_product(g);
+    }
     for (Index k0 = 0; k0 < g.k || k0 == 0; k0 += kDepth) {
         const Index k = g.k - k0 < kDepth ? g.k - k0 : kDepth;
         const T* from = k0 > 0 ? g.c : g.from;
