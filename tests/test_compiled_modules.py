@@ -26,6 +26,7 @@ def test_names_are_those_of_compiled_models() -> None:
     compiled.load_state_dict(torch.load(file))
     assert repr(compiled).startswith("OptimizedModule(\n  (_orig_mod): Sequential(")
     assert len(compiled) == 2 and "append" in dir(compiled)
+    assert hasattr(compiled, "dynamo_ctx") and not hasattr(model, "dynamo_ctx")
 
 
 def test_state_is_the_models() -> None:

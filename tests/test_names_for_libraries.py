@@ -105,6 +105,11 @@ def test_checks():
     checks._check_is_size(3, max=4)
     with pytest.raises(RuntimeError):
         checks._check_tensor_all(torch.tensor([True, False]))
+    torch._check_tensor_all_with(ValueError, torch.tensor([True, True]))
+    with pytest.raises(ValueError, match="told"):
+        torch._check_tensor_all_with(ValueError, torch.tensor([True, False]), "told")
+    with pytest.raises(TypeError, match=r"dtype torch\.bool"):
+        torch._check_tensor_all_with(ValueError, torch.tensor([1, 1]))
 
 
 def test_numbers_of_tracers():

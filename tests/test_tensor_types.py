@@ -233,3 +233,25 @@ def test_numbers_of_tensors_with_history_warn_once(monkeypatch):
         with pytest.raises(UserWarning, match=r"requires_grad=True to a scalar"):
             float(wanted)
         assert float(wanted) == 2 and complex(wanted * 2) == 4
+
+
+def test_old_constructors_share_the_memory_of_arrays(monkeypatch):
+    for make, kind in (
+        (rl.LongTensor, "i8"),
+        (rl.Tensor, "f4"),
+        (rl.ones(1).new, "f4"),
+    ):
+        array = np.arange(3).astype(kind)
+        made = make(array)
+        array[0] = 9
+        assert made[0] == 9
+    array = np.arange(3.0)
+    made = rl.FloatTensor(array)  # of another dtype: a copy
+    array[0] = 9
+    assert made.tolist() == [0, 1, 2]
+    # A read-only array is taken with a warning, as by from_numpy.
+    monkeypatch.setattr(warned, "_said", set())
+    array = np.arange(3)
+    array.flags.writeable = False
+    with pytest.warns(UserWarning, match="not writable"):
+        assert rl.LongTensor(array).tolist() == [0, 1, 2]

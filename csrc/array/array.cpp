@@ -66,13 +66,27 @@ void* ArrayBody::operator new(std::size_t) { return body_list.take(); }
 void ArrayBody::operator delete(void* memory) noexcept { body_list.give(memory); }
 
 Array Array::empty(const Dims& shape, DType dtype) {
+    if (any_special && on_meta) [[unlikely]] return meta(shape, dtype);
     Ref<ArrayBody> body(new ArrayBody(shape, dtype));
     body->storage = Ref<Storage>(new Storage(std::size_t(body->numel()) * size_of(dtype)));
     return Array(std::move(body));
 }
 
+Array Array::meta(const Dims& shape, DType dtype) {
+    Ref<ArrayBody> body(new ArrayBody(shape, dtype));
+    body->storage = Storage::meta(std::size_t(body->numel()) * size_of(dtype));
+    return Array(std::move(body));
+}
+
+Array Array::meta(const Dims& shape, const Dims& strides, DType dtype) {
+    const Array plain = meta(shape, dtype);
+    if (strides == plain.strides()) return plain;
+    return Array(plain.body()->storage, 0, shape, strides, dtype);
+}
+
 Array Array::scalar(const Scalar& value, DType dtype) {
     Array array = empty(Dims(), dtype);
+    if (array.is_meta()) return array;
     dispatch(dtype, [&]<class T>() { *array.data<T>() = value.to<T>(); });
     return array;
 }
@@ -104,6 +118,9 @@ Storage& Array::storage() const {
     return *body_->storage;
 }
 
-void Array::run_pending() const { rushlight::run_pending(*body_); }
+void Array::run_pending() const {
+    const MetaGuard in_memory(false);
+    rushlight::run_pending(*body_);
+}
 
 }  // namespace rushlight

@@ -61,6 +61,9 @@ public:
     static Array full(const Dims& shape, DType dtype, const Scalar& value);
     static Array zeros(const Dims& shape, DType dtype);
     static Array scalar(const Scalar& value, DType dtype);  // 0-dim
+    // Of the meta device: geometry alone. What asks for its elements gets an error.
+    static Array meta(const Dims& shape, DType dtype);
+    static Array meta(const Dims& shape, const Dims& strides, DType dtype);
 
     explicit operator bool() const noexcept { return bool(body_); }
     ArrayBody* body() const noexcept { return body_.get(); }
@@ -77,6 +80,11 @@ public:
     std::size_t itemsize() const noexcept { return size_of(dtype()); }
     bool is_pending() const noexcept { return bool(body_->pending); }
     bool is_contiguous() const noexcept { return body_->is_contiguous(); }
+    bool is_meta() const noexcept {
+        return any_special && body_->storage && body_->storage->is_meta();
+    }
+    // What kernels ask once shapes and dtypes are checked and the result is made.
+    bool nothing_to_compute() const noexcept { return numel() == 0 || is_meta(); }
     bool same_geometry(const Array& other) const noexcept;  // storage, offset, shape, strides
 
     // These run a pending expression first.
@@ -92,6 +100,8 @@ public:
 
     // Views. All force a pending array.
     Array as_strided(const Dims& shape, const Dims& strides, Index offset) const;  // checked
+    // In elements of any dtype. Geometry is trusted.
+    Array reinterpret(Index offset, const Dims& shape, const Dims& strides, DType dtype) const;
     Array unversioned() const;                        // the same, but writes do not count
     Array expand(const Dims& shape) const;            // -1 keeps a size
     Array permute(const Dims& axes) const;

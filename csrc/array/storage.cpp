@@ -17,6 +17,23 @@ Storage::Storage(std::size_t bytes) : data_(allocate(bytes)), bytes_(bytes) {}
 Storage::Storage(std::byte* data, std::size_t bytes, std::function<void()> release)
     : data_(data), bytes_(bytes), foreign_(true), release_(std::move(release)) {}
 
+constinit thread_local bool on_meta = false;
+
+Ref<Storage> Storage::meta(std::size_t bytes) {
+    Ref<Storage> storage(new Storage());
+    storage->bytes_ = bytes;
+    storage->foreign_ = storage->meta_ = true;
+    any_special = true;
+    return storage;
+}
+
+void Storage::check_memory() const {
+    if (meta_)
+        fail(ErrorKind::NotImplemented, "Cannot copy out of meta tensor; no data! It has a shape "
+             "and a dtype alone. Make it on the CPU: module.to_empty(device=\"cpu\") and "
+             "load_state_dict, or torch.empty_like(tensor, device=\"cpu\")");
+}
+
 Storage::~Storage() {
     if (!foreign_) {
         deallocate(data_, bytes_);

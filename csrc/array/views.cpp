@@ -6,16 +6,18 @@
 namespace rushlight {
 namespace {
 
-// The same storage (a pending array runs first) under another geometry.
-Array view_of(const Array& array, Index offset, Dims shape, Dims strides) {
-    array.storage();
-    Array view(array.body()->storage, offset, std::move(shape), std::move(strides),
-               array.dtype());
-    view.body()->unversioned = array.body()->unversioned;
-    return view;
+Array view_of(const Array& array, Index offset, const Dims& shape, const Dims& strides) {
+    return array.reinterpret(offset, shape, strides, array.dtype());
 }
 
 }  // namespace
+
+Array Array::reinterpret(Index offset, const Dims& shape, const Dims& strides, DType dtype) const {
+    storage();
+    Array view(body_->storage, offset, shape, strides, dtype);
+    view.body()->unversioned = body_->unversioned;
+    return view;
+}
 
 Array Array::unversioned() const {
     Array same = view_of(*this, offset(), shape(), strides());
@@ -68,7 +70,7 @@ Array Array::expand(const Dims& target) const {
         steps[i] = kept ? stride(axis) : 0;
     }
     checked_numel(sizes, itemsize());
-    return view_of(*this, offset(), std::move(sizes), std::move(steps));
+    return view_of(*this, offset(), sizes, steps);
 }
 
 Array Array::permute(const Dims& axes) const {
@@ -85,7 +87,7 @@ Array Array::permute(const Dims& axes) const {
         sizes[i] = size(axis);
         steps[i] = stride(axis);
     }
-    return view_of(*this, offset(), std::move(sizes), std::move(steps));
+    return view_of(*this, offset(), sizes, steps);
 }
 
 Array Array::transpose(int axis0, int axis1) const {
@@ -96,7 +98,7 @@ Array Array::transpose(int axis0, int axis1) const {
         std::swap(sizes[axis0], sizes[axis1]);
         std::swap(steps[axis0], steps[axis1]);
     }
-    return view_of(*this, offset(), std::move(sizes), std::move(steps));
+    return view_of(*this, offset(), sizes, steps);
 }
 
 Array Array::slice(int axis, Index start, Index stop, Index step) const {
@@ -114,7 +116,7 @@ Array Array::slice(int axis, Index start, Index stop, Index step) const {
     const Index at = offset() + start * stride(axis);
     // A step longer than the axis leaves one element, whose stride nobody follows.
     if (__builtin_mul_overflow(stride(axis), step, &steps[axis])) steps[axis] = stride(axis);
-    return view_of(*this, at, std::move(sizes), std::move(steps));
+    return view_of(*this, at, sizes, steps);
 }
 
 Array Array::select(int axis, Index index) const {
@@ -126,7 +128,7 @@ Array Array::select(int axis, Index index) const {
     Dims sizes = shape(), steps = strides();
     sizes.erase(axis);
     steps.erase(axis);
-    return view_of(*this, offset() + index * stride(axis), std::move(sizes), std::move(steps));
+    return view_of(*this, offset() + index * stride(axis), sizes, steps);
 }
 
 Array Array::unsqueeze(int axis) const {
@@ -134,7 +136,7 @@ Array Array::unsqueeze(int axis) const {
     Dims sizes = shape(), steps = strides();
     steps.insert(axis, axis < ndim() ? size(axis) * stride(axis) : 1);
     sizes.insert(axis, 1);
-    return view_of(*this, offset(), std::move(sizes), std::move(steps));
+    return view_of(*this, offset(), sizes, steps);
 }
 
 Array Array::squeeze(int axis) const {
@@ -144,7 +146,7 @@ Array Array::squeeze(int axis) const {
         sizes.erase(axis);
         steps.erase(axis);
     }
-    return view_of(*this, offset(), std::move(sizes), std::move(steps));
+    return view_of(*this, offset(), sizes, steps);
 }
 
 std::optional<Dims> Array::view_strides(const Dims& target) const {
@@ -187,14 +189,14 @@ Array Array::view(const Dims& target) const {
     check(steps.has_value(), "view size is not compatible with input tensor's size and stride ",
           "(at least one dimension spans across two contiguous subspaces): cannot view shape ",
           shape(), " with strides ", strides(), " as ", sizes, ". Use .reshape(...) instead.");
-    return view_of(*this, offset(), std::move(sizes), std::move(*steps));
+    return view_of(*this, offset(), sizes, *steps);
 }
 
 Array Array::reshape(const Dims& target) const {
     Dims sizes = infer_shape(target, numel());
     auto steps = view_strides(sizes);
     if (!steps) return clone(*this).view(sizes);
-    return view_of(*this, offset(), std::move(sizes), std::move(*steps));
+    return view_of(*this, offset(), sizes, *steps);
 }
 
 }  // namespace rushlight

@@ -262,6 +262,8 @@ template <class... Framework>
 nb::ndarray<Framework...> to_foreign(nb::handle tensor) {
     check_strided("an exchange of memory", as_tensor(tensor.ptr()));
     const Array& array = as_tensor(tensor.ptr())->array;
+    check_as(ErrorKind::Type, !array.is_meta(), "can't convert meta device type tensor to numpy, ",
+             "or to another library: it has a shape, ", array.shape(), ", but no memory");
     array.storage().mark_exported();
     std::vector<std::size_t> shape(array.shape().begin(), array.shape().end());
     // A fresh handle keeps the memory alive, whatever becomes of the tensor.
@@ -271,6 +273,23 @@ nb::ndarray<Framework...> to_foreign(nb::handle tensor) {
 }
 
 // ---- creation
+
+// Whether a new tensor is one without memory. `device` is None where the user gave none, False
+// where the library makes one for itself, a tensor for where that is, or a device or its name.
+bool makes_meta(nb::handle device) {
+    if (device.ptr() == Py_False) return on_meta;
+    if (device.is_none()) return on_meta || modes.makes_meta;
+    if (is_tensor(device.ptr())) return innermost(as_tensor(device.ptr()))->array.is_meta();
+    return nb::cast<bool>(nb::steal(
+        PyRef::check(PyObject_CallOneArg(callbacks().is_meta_device.get(), device.ptr()))
+            .release()));
+}
+
+// What was just made, or its shape alone.
+Array placed(const Array& array, nb::handle device) {
+    if (array.is_meta() || !makes_meta(device)) return array;
+    return Array::meta(array.shape(), array.strides(), array.dtype());
+}
 
 Array eye(Index rows, Index cols, DType dtype) {
     check(rows >= 0 && cols >= 0, "eye: n must be greater or equal to 0, got ", rows, " x ", cols);
@@ -300,30 +319,42 @@ bool can_view(const TensorObject* tensor, Dims shape) {
 }  // namespace
 
 void bind_arrays(nb::module_& m) {
-    m.def("tensor_from_data", &tensor_from_data, "data"_a.none(), "dtype"_a.none() = nb::none());
+    // `device` says where new tensors are, as makes_meta() reads it.
+    m.def("tensor_from_data", [](nb::handle data, const std::optional<DType>& dtype,
+                                 nb::handle device) {
+        return placed(tensor_from_data(data, dtype), device);
+    }, "data"_a.none(), "dtype"_a.none() = nb::none(), "device"_a.none() = false);
+    m.def("placed", &placed, "input"_a, "device"_a.none());
     m.def("from_foreign", &from_foreign, "array"_a);
     m.def("to_numpy", [](nb::handle t) { return to_foreign<nb::numpy>(t); }, "tensor"_a);
     m.def("to_dlpack", [](nb::handle t) { return to_foreign<>(t); }, "tensor"_a);
-    m.def("empty", [](const Dims& size, DType dtype) {
+    m.def("empty", [](const Dims& size, DType dtype, nb::handle device) {
         for (Index d : size)
             check(d >= 0, "Trying to create tensor with negative dimension ", d, ": ", size);
-        return Array::empty(size, dtype);
-    }, "size"_a, "dtype"_a);
-    m.def("full", [](const Dims& size, const Scalar& value, DType dtype) {
+        return makes_meta(device) ? Array::meta(size, dtype) : Array::empty(size, dtype);
+    }, "size"_a, "dtype"_a, "device"_a.none() = false);
+    m.def("full", [](const Dims& size, const Scalar& value, DType dtype, nb::handle device) {
         for (Index d : size)
             check(d >= 0, "Trying to create tensor with negative dimension ", d, ": ", size);
-        return Array::full(size, dtype, value);
-    }, "size"_a, "value"_a, "dtype"_a);
-    m.def("eye", &eye, "n"_a, "m"_a, "dtype"_a);
+        return makes_meta(device) ? Array::meta(size, dtype) : Array::full(size, dtype, value);
+    }, "size"_a, "value"_a, "dtype"_a, "device"_a.none() = false);
+    m.def("eye", [](Index rows, Index cols, DType dtype, nb::handle device) {
+        return makes_meta(device) ? Array::meta(Dims{rows, cols}, dtype) : eye(rows, cols, dtype);
+    }, "n"_a, "m"_a, "dtype"_a, "device"_a.none() = false);
 
     // Fresh memory in the shape of a tensor, its axes in the same order.
-    m.def("empty_like", [](const Array& input, DType dtype) {
+    m.def("empty_like", [](const Array& input, DType dtype, nb::handle device) {
+        if (device.is_none() ? input.is_meta() : makes_meta(device))
+            return Array::meta(input.shape(), dense_strides(input), dtype);
         return empty_with_layout(input.shape(), dense_strides(input), dtype);
-    }, "input"_a, "dtype"_a);
-    m.def("full_like", [](const Array& input, const Scalar& value, DType dtype) {
+    }, "input"_a, "dtype"_a, "device"_a.none() = nb::none());
+    m.def("full_like", [](const Array& input, const Scalar& value, DType dtype,
+                          nb::handle device) {
+        if (device.is_none() ? input.is_meta() : makes_meta(device))
+            return Array::meta(input.shape(), dense_strides(input), dtype);
         const Array whole = Array::full(input.shape(), dtype, value);
         return Array(whole.body()->storage, 0, input.shape(), dense_strides(input), dtype);
-    }, "input"_a, "value"_a, "dtype"_a);
+    }, "input"_a, "value"_a, "dtype"_a, "device"_a.none() = nb::none());
     m.def("clone", [](const Array& input) { return clone(input, dense_strides(input)); },
           "input"_a);
     m.def("contiguous", &contiguous, "input"_a);
@@ -406,14 +437,14 @@ void bind_arrays(nb::module_& m) {
     m.def("storage_nbytes", [](const Array& x) { return x.storage().bytes(); }, "input"_a);
     // The whole storage as bytes: what saving and untyped_storage() read.
     m.def("storage_array", [](const Array& x) {
-        Ref<Storage> storage = (x.bytes(), x.body()->storage);
+        Ref<Storage> storage = (x.storage(), x.body()->storage);
         const Index bytes = Index(storage->bytes());
         return Array(std::move(storage), 0, Dims{bytes}, Dims{1}, DType::U8);
     }, "input"_a);
     // A tensor over the bytes of another one, whatever its dtype; geometry is checked.
     m.def("reinterpret", [](const Array& x, DType dtype, const Dims& size, const Dims& stride,
                             Index offset) {
-        Ref<Storage> storage = (x.bytes(), x.body()->storage);
+        Ref<Storage> storage = (x.storage(), x.body()->storage);
         const Index room = Index(storage->bytes() / size_of(dtype));
         const Array whole(std::move(storage), 0, Dims{room}, Dims{1}, dtype);
         return whole.as_strided(size, stride, offset);

@@ -186,8 +186,10 @@ void bind_elementwise(nb::module_& m) {
     m.def("all", [](const Array& x, const std::optional<Dims>& dim, bool keepdim) {
         return truth("all", Reduction::Min, x, dim, keepdim);
     }, "input"_a, "dim"_a.none() = nb::none(), "keepdim"_a = false);
-    m.def("one_like", [](const Array& x) { return Array::full(x.shape(), x.dtype(), Scalar(1.0)); },
-          "input"_a);
+    m.def("one_like", [](const Array& x) {
+        return x.is_meta() ? Array::meta(x.shape(), x.dtype())
+                           : Array::full(x.shape(), x.dtype(), Scalar(1.0));
+    }, "input"_a);
     m.def("sum_to_size", &sum_to, "input"_a, "size"_a);
     m.def("result_type", [](const std::vector<Operand>& operands) {
         return result_type(operands);

@@ -41,6 +41,7 @@ PyObject* storage_bytes(PyObject*, PyObject* tensor) {
         check_as(ErrorKind::Type, is_tensor(tensor), "storage_bytes() takes a Tensor");
         check_strided("storage", as_tensor(tensor));
         const Array& array = as_tensor(tensor)->array;
+        array.bytes();  // raises where there are none
         run_readers(array.storage());
         PyRef object = PyRef::check(storage_bytes_type->tp_alloc(storage_bytes_type, 0));
         new (&reinterpret_cast<StorageBytes*>(object.get())->storage)

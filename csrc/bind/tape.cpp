@@ -29,6 +29,7 @@ void bind_tape(nb::module_& m) {
             {"anomaly_trace", &all.anomaly_trace},     {"call_batched", &all.call_batched},
             {"call_each", &all.call_each},             {"batched_view", &all.batched_view},
             {"call_sparse", &all.call_sparse},         {"add_sparse", &all.add_sparse},
+            {"call_meta", &all.call_meta},             {"is_meta_device", &all.is_meta_device},
             {"other_form", &all.other_form},           {"module_hooks", &all.module_hooks},
             {"module_failed", &all.module_failed},
             {"module_with_hooks", &all.module_with_hooks}};
@@ -67,6 +68,9 @@ void bind_tape(nb::module_& m) {
         modes.muted = muted;
     }, "grad"_a, "muted"_a);
     m.def("note_refusal", &note_refusal);
+    // Whether new tensors are on the meta device where no device is given.
+    m.def("makes_meta", [] { return modes.makes_meta; });
+    m.def("set_makes_meta", [](bool on) { return std::exchange(modes.makes_meta, on); }, "on"_a);
     m.def("reaches_open_leaf", [](nb::tuple roots) {
         std::vector<PyRef> all;
         for (nb::handle root : roots) all.push_back(PyRef::borrow(root.ptr()));

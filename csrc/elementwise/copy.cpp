@@ -28,6 +28,7 @@ void copy_bytes(std::byte* dst, const std::byte* src, Index bytes) {
 
 // A contiguous array full of one value.
 void fill_elements(const Array& dst, const Scalar& value) {
+    if (dst.is_meta()) return;
     alignas(kPattern) std::byte pattern[kPattern];
     dispatch(dst.dtype(), [&]<class T>() {
         const T element = value.to<T>();
@@ -57,6 +58,10 @@ void assign(const Array& dst, const Array& src) {
     check(shape == dst.shape(), "copy_: a tensor of shape ", src.shape(),
           " does not broadcast to the destination of shape ", dst.shape());
     Storage& storage = dst.storage();
+    if (any_special && (storage.is_meta() || src.is_meta())) [[unlikely]] {
+        if (!storage.is_meta()) src.bytes();  // says that there are none
+        return prepare_write(dst);
+    }
     // Straight into dst only when nobody else holds the value: it is not stored anywhere else.
     if (src.is_pending() && src.body()->ref_count() == 1 && run_into(*src.body(), dst)) {
         if (!dst.body()->unversioned) storage.bump_version();
@@ -88,7 +93,7 @@ void assign(const Array& dst, const Array& src) {
 
 void fill(const Array& dst, const Scalar& value) {
     prepare_write(dst);
-    if (dst.numel() == 0) return;
+    if (dst.nothing_to_compute()) return;
     if (dst.is_contiguous()) return fill_elements(dst, value);
     Pass pass(dst.shape());
     pass.keep(pass.constant(value, dst.dtype()), dst);
@@ -97,7 +102,7 @@ void fill(const Array& dst, const Scalar& value) {
 
 Array contiguous(const Array& array) {
     if (array.is_contiguous()) {
-        array.bytes();
+        array.storage();
         return array;
     }
     return clone(array);

@@ -17,7 +17,6 @@ inline constexpr int kReductions = 4;
 enum class Outer : std::uint8_t { Add, Mul, Sub, SubFrom };
 enum class Inner : std::uint8_t { Add, Mul, Sub };
 inline constexpr int kOuters = 4, kInners = 3;
-inline constexpr int kScalarRows = 6;
 
 // dst[i] = row(src[0][i], src[1][i], ...). dst may be one of the sources.
 using PointwiseLoop = void (*)(void* dst, const void* const* src, Index n);
@@ -52,14 +51,14 @@ struct LoopTable {
     PointwiseLoop pointwise[kMaxRows][kRegs] = {};
     // Of memory of a dtype whose register is wider, from operands to a result of that dtype or bool.
     PointwiseLoop narrow[kMaxRows][kDTypes] = {};
-    // minimum(maximum(src[0], *src[1]), *src[2]) of floats
-    PointwiseLoop clamp = nullptr;
+    PointwiseLoop narrow_one_last[kMaxRows][kDTypes] = {};  // with values of the register
     // Two arithmetic operations as one loop on floats: outer(inner(a, b), c).
     PointwiseLoop pair[kOuters][kInners] = {};
-    // add, sub, mul, div, maximum, minimum of floats or doubles, and but for div of int64, with one
-    // value for the first or second operand.
-    PointwiseLoop with_one[kScalarRows][2][kRegs] = {};
-    WithOneRowsLoop with_one_rows[kScalarRows][2][kRegs] = {};  // and with one for each row
+    // Of all but dear rows, with one value each for the last operands (RowInfo::last); of common
+    // rows on two operands with one for the first, and with one for each row of the first or second.
+    PointwiseLoop one_last[kMaxRows][kRegs] = {};
+    PointwiseLoop one_first[kMaxRows][kRegs] = {};
+    WithOneRowsLoop with_one_rows[kMaxRows][2][kRegs] = {};
     PointwiseLoop convert[kRegs][kRegs] = {};  // from register type, to register type
     PointwiseLoop round[kDTypes] = {}; // to what the dtype can hold; null where nothing is lost
     LoadLoop load[kDTypes] = {};

@@ -26,14 +26,17 @@ template <class F>
     }
 }
 
-template <class F>
+// `one`: the second operand is one value.
+template <bool one = false, class F>
 [[gnu::always_inline]] inline void each_pair(void* dst, const void* const* src, Index n, F f) {
     auto* d = static_cast<double*>(dst);
     auto* a = static_cast<const double*>(src[0]);
     auto* b = static_cast<const double*>(src[1]);
+    const Parts number{b[0], b[1]};
 #pragma GCC ivdep
     for (Index i = 0; i < n; ++i) {
-        const Parts r = f(Parts{a[2 * i], a[2 * i + 1]}, Parts{b[2 * i], b[2 * i + 1]});
+        const Parts other = one ? number : Parts{b[2 * i], b[2 * i + 1]};
+        const Parts r = f(Parts{a[2 * i], a[2 * i + 1]}, other);
         d[2 * i] = r.re;
         d[2 * i + 1] = r.im;
     }
@@ -73,25 +76,41 @@ inline double size_of(Parts a) {
     return infinite ? kInfinity : size;
 }
 
+template <bool one>
 void add(void* d, const void* const* s, Index n) {
-    each_pair(d, s, n, [](Parts a, Parts b) { return Parts{a.re + b.re, a.im + b.im}; });
+    each_pair<one>(d, s, n, [](Parts a, Parts b) { return Parts{a.re + b.re, a.im + b.im}; });
 }
+template <bool one>
 void sub(void* d, const void* const* s, Index n) {
-    each_pair(d, s, n, [](Parts a, Parts b) { return Parts{a.re - b.re, a.im - b.im}; });
+    each_pair<one>(d, s, n, [](Parts a, Parts b) { return Parts{a.re - b.re, a.im - b.im}; });
 }
+template <bool one>
 void mul(void* dst, const void* const* src, Index n) {
     constexpr Index W = Vector<double>::lanes;
     auto* d = static_cast<double*>(dst);
     auto* a = static_cast<const double*>(src[0]);
     auto* b = static_cast<const double*>(src[1]);
+    typename Vector<double>::type number = {};
+    for (int l = 0; one && l < W; ++l) number[l] = b[l & 1];
     Index i = 0;
     for (; i + W <= 2 * n; i += W) {
-        const auto left = rushlight::load<double>(a + i), right = rushlight::load<double>(b + i);
-        store(d + i, complex_product(left, right));
+        const auto left = rushlight::load<double>(a + i);
+        store(d + i, complex_product(one ? number : rushlight::load<double>(b + i), left));
     }
     const int rest = int(2 * n - i);
-    if (rest > 0)
-        store_part(d + i, complex_product(load_part(a + i, rest), load_part(b + i, rest)), rest);
+    if (rest > 0) {
+        const auto right = one ? number : load_part(b + i, rest);
+        store_part(d + i, complex_product(right, load_part(a + i, rest)), rest);
+    }
+}
+template <bool equal>
+void compare(void* dst, const void* const* src, Index n) {
+    auto* d = static_cast<Bool*>(dst);
+    auto* a = static_cast<const double*>(src[0]);
+    auto* b = static_cast<const double*>(src[1]);
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i)
+        d[i] = ((a[2 * i] == b[2 * i]) & (a[2 * i + 1] == b[2 * i + 1])) == equal;
 }
 void div(void* d, const void* const* s, Index n) { each_pair(d, s, n, quotient); }
 void neg(void* d, const void* const* s, Index n) {
@@ -105,7 +124,7 @@ void imag(void* d, const void* const* s, Index n) {
 }
 void square(void* d, const void* const* s, Index n) {
     const void* const both[2] = {s[0], s[0]};
-    mul(d, both, n);
+    mul<false>(d, both, n);
 }
 void reciprocal(void* d, const void* const* s, Index n) {
     each(d, s, n, [](Parts a) { return quotient({1.0, 0.0}, a); });
@@ -177,16 +196,19 @@ void store_pair_rows(std::byte* dst, Index row, Index rows, Index stride, const 
 }
 
 template <class Row>
-void set(LoopTable& table, PointwiseLoop loop) {
+void set(LoopTable& table, PointwiseLoop loop, PointwiseLoop one_last = nullptr) {
     table.pointwise[row_of<Row>][int(Reg::Complex)] = loop;
+    table.one_last[row_of<Row>][int(Reg::Complex)] = one_last;
 }
 
 }  // namespace
 
 void add_complex_loops(LoopTable& table) {
-    set<rows::Add>(table, add);
-    set<rows::Sub>(table, sub);
-    set<rows::Mul>(table, mul);
+    set<rows::Add>(table, add<false>, add<true>);
+    set<rows::Sub>(table, sub<false>, sub<true>);
+    set<rows::Mul>(table, mul<false>, mul<true>);
+    set<rows::Eq>(table, compare<true>);
+    set<rows::Ne>(table, compare<false>);
     set<rows::Div>(table, div);
     set<rows::Neg>(table, neg);
     set<rows::Conj>(table, conj);

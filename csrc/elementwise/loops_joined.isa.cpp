@@ -32,23 +32,26 @@ void pair_loop(void* dst, const void* const* src, Index n) {
     for (Index i = 0; i < n; ++i) d[i] = outer<O>(inner<I>(a[i], b[i]), c[i]);
 }
 
-template <class Row, class T, int one>
-void one_loop(void* dst, const void* const* src, Index n) {
+template <class Row, class T>
+void one_first_loop(void* dst, const void* const* src, Index n) {
     auto* d = static_cast<T*>(dst);
-    auto* x = static_cast<const T*>(src[1 - one]);
-    const T value = *static_cast<const T*>(src[one]);
+    const T value = *static_cast<const T*>(src[0]);
+    auto* x = static_cast<const T*>(src[1]);
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) d[i] = Row::call(value, x[i]);
+}
+
+// The larger or smaller of x and a number: one comparison keeps nan, unless the number is nan.
+template <class Row, class T>
+void extreme_loop(void* dst, const void* const* src, Index n) {
     constexpr bool kMaximum = std::is_same_v<Row, rows::Maximum>;
-    if constexpr (std::is_floating_point_v<T> && one == 1 &&
-                  (kMaximum || std::is_same_v<Row, rows::Minimum>)) {
-        if (value == value) {  // then one comparison keeps nan
+    auto* d = static_cast<T*>(dst);
+    auto* x = static_cast<const T*>(src[0]);
+    const T value = *static_cast<const T*>(src[1]);
+    if (value != value) return pointwise_loop<Row, T, 1>(dst, src, n);
 #pragma GCC ivdep
-            for (Index i = 0; i < n; ++i)
-                d[i] = (kMaximum ? !(x[i] <= value) : !(x[i] >= value)) ? x[i] : value;
-            return;
-        }
-    }
-#pragma GCC ivdep
-    for (Index i = 0; i < n; ++i) d[i] = one ? Row::call(x[i], value) : Row::call(value, x[i]);
+    for (Index i = 0; i < n; ++i)
+        d[i] = (kMaximum ? !(x[i] <= value) : !(x[i] >= value)) ? x[i] : value;
 }
 
 // The rows of x with one value each, `step` bytes apart. The last vector of a row overlaps the one
@@ -74,43 +77,42 @@ void one_rows_loop(void* dst, const void* x, const std::byte* ones, Index step, 
     }
 }
 
+template <class T>
 void clamp_loop(void* dst, const void* const* src, Index n) {
-    auto* d = static_cast<float*>(dst);
-    auto* x = static_cast<const float*>(src[0]);
-    const float low = *static_cast<const float*>(src[1]);
-    const float high = *static_cast<const float*>(src[2]);
-    if (low <= high) {  // neither is nan
+    auto* d = static_cast<T*>(dst);
+    auto* x = static_cast<const T*>(src[0]);
+    const T low = *static_cast<const T*>(src[1]), high = *static_cast<const T*>(src[2]);
+    if (!(low <= high)) return pointwise_loop<rows::Clamp, T, 1>(dst, src, n);
 #pragma GCC ivdep
-        for (Index i = 0; i < n; ++i) {
-            const float above = !(x[i] <= low) ? x[i] : low;
-            d[i] = !(above >= high) ? above : high;
-        }
-        return;
+    for (Index i = 0; i < n; ++i) {
+        const T above = !(x[i] <= low) ? x[i] : low;
+        d[i] = !(above >= high) ? above : high;
     }
-#pragma GCC ivdep
-    for (Index i = 0; i < n; ++i)
-        d[i] = rows::Minimum::call(rows::Maximum::call(x[i], low), high);
 }
 
-template <class Row, Reg R>
-void add_one(LoopTable& table, int at) {
+template <Reg R, class Row>
+void add_one(LoopTable& table) {
     using T = reg_type<R>;
+    constexpr int row = row_of<Row>, reg = int(R);
+    table.one_first[row][reg] = &one_first_loop<Row, T>;
     if constexpr (std::is_floating_point_v<T>) {
-        table.with_one_rows[at][0][int(R)] = &one_rows_loop<Row, T, 0>;
-        table.with_one_rows[at][1][int(R)] = &one_rows_loop<Row, T, 1>;
+        table.with_one_rows[row][0][reg] = &one_rows_loop<Row, T, 0>;
+        table.with_one_rows[row][1][reg] = &one_rows_loop<Row, T, 1>;
+        if constexpr (std::is_same_v<Row, rows::Maximum> || std::is_same_v<Row, rows::Minimum>)
+            table.one_last[row][reg] = &extreme_loop<Row, T>;
     }
-    table.with_one[at][0][int(R)] = &one_loop<Row, T, 0>;
-    table.with_one[at][1][int(R)] = &one_loop<Row, T, 1>;
 }
 
 template <Reg R>
 void add_ones(LoopTable& table) {
-    add_one<rows::Add, R>(table, 0);
-    add_one<rows::Sub, R>(table, 1);
-    add_one<rows::Mul, R>(table, 2);
-    if constexpr (R != Reg::Int) add_one<rows::Div, R>(table, 3);
-    add_one<rows::Maximum, R>(table, 4);
-    add_one<rows::Minimum, R>(table, 5);
+    add_one<R, rows::Add>(table);
+    add_one<R, rows::Sub>(table);
+    add_one<R, rows::Mul>(table);
+    if constexpr (R != Reg::Int) add_one<R, rows::Div>(table);
+    add_one<R, rows::Maximum>(table);
+    add_one<R, rows::Minimum>(table);
+    if constexpr (R != Reg::Int)
+        table.one_last[row_of<rows::Clamp>][int(R)] = &clamp_loop<reg_type<R>>;
 }
 
 template <Outer O>
@@ -126,7 +128,6 @@ void add_joined_loops(LoopTable& table) {
     add_ones<Reg::Float>(table);
     add_ones<Reg::Double>(table);
     add_ones<Reg::Int>(table);
-    table.clamp = &clamp_loop;
     add_pairs<Outer::Add>(table);
     add_pairs<Outer::Mul>(table);
     add_pairs<Outer::Sub>(table);

@@ -89,11 +89,6 @@ int Pass::apply(int row, Reg reg, Reg result, std::span<const int> sources) {
     Instruction instruction{loops().pointwise[row][int(reg)], int(slots_.size()) - 1, {}, 0, 0.15};
     for (int s : sources) instruction.src[instruction.arity++] = s;
     if (reg == Reg::Float && instruction.arity == 2) instruction.row = row;
-    static const int scalars[kScalarRows] = {row_named("add"),     row_named("sub"),
-                                             row_named("mul"),     row_named("div"),
-                                             row_named("maximum"), row_named("minimum")};
-    const int scalar = int(std::find(scalars, scalars + kScalarRows, row) - scalars);
-    if (scalar < kScalarRows && loops().with_one[scalar][0][int(reg)]) instruction.scalar = scalar;
     instruction.reg = reg;
     instruction.table_row = row;
     program_.push_back(instruction);

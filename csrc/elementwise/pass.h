@@ -14,7 +14,11 @@ namespace rushlight {
 
 class Pass {
 public:
-    explicit Pass(Dims space) : space_(std::move(space)) {}
+    explicit Pass(Dims space) : space_(std::move(space)) {
+        slots_.reserve(8);
+        program_.reserve(4);
+        leaves_.reserve(4);
+    }
 
     // Each returns the number of the register slot that holds the value.
     int leaf(const Array& array);  // array broadcasts to the space
@@ -48,11 +52,10 @@ private:
         double cost;
         int row = -1;  // of the table, for float arithmetic that may pair up
         int rounds_to = -1;  // the dtype whose rounding this is
-        int scalar = -1;     // its number in LoopTable::with_one
         int column = -1;     // the operand that is one value for each of several rows
         Reg reg = Reg::Float;
         int table_row = -1;
-        bool bounds = false;  // two single values follow the first operand
+        unsigned ones = 0;   // operands, a bit each, of which the loop reads one value
     };
     struct Access {  // how memory is walked: strides in bytes over the collapsed space
         std::byte* base;
@@ -102,9 +105,9 @@ private:
     void drop_roundings();
     void count_truths();
     void join_pairs();
-    void use_scalars();
+    void use_ones();
+    unsigned ones_of(Instruction& instruction) const;
     void use_narrow();
-    void join_bounds();
     void allocate_registers();
     std::vector<Tile> make_tiles() const;
     std::pair<Index, Index> outputs_of(const Reduce& reduction, const Tile& tile) const;

@@ -75,6 +75,7 @@ void Pass::order_axes(std::span<Dims* const> all) {
 // Drops axes of size 1 and joins neighbours that every access walks as one.
 void Pass::collapse() {
     std::vector<Dims*> all;
+    all.reserve(leaves_.size() + outputs_.size() + reductions_.size());
     for (auto& leaf : leaves_) all.push_back(&leaf.access.strides);
     for (auto& output : outputs_) all.push_back(&output.access.strides);
     for (auto& reduction : reductions_) all.push_back(&reduction.strides);
@@ -114,6 +115,8 @@ void Pass::collapse() {
 
 // A store rounds: what is only stored need not be rounded before.
 void Pass::drop_roundings() {
+    const auto rounds = [](const Instruction& instruction) { return instruction.rounds_to >= 0; };
+    if (std::ranges::none_of(program_, rounds)) return;
     std::vector<bool> read(slots_.size());
     for (const auto& instruction : program_)
         for (int s = 0; s < instruction.arity; ++s) read[std::size_t(instruction.src[s])] = true;
@@ -131,6 +134,7 @@ void Pass::drop_roundings() {
 
 // A sum of truth values as int64 is one of their bytes.
 void Pass::count_truths() {
+    if (reductions_.empty()) return;
     const PointwiseLoop widen = loops().convert[int(Reg::Bool)][int(Reg::Int)];
     std::vector<bool> dropped(slots_.size());
     for (auto& reduction : reductions_) {
@@ -151,6 +155,7 @@ void Pass::count_truths() {
 // a * b + c and the like as one loop, where nothing else reads the first result: it never goes
 // through memory. Each operation still rounds, so values are the same.
 void Pass::join_pairs() {
+    if (program_.size() < 2) return;
     std::vector<int> uses(slots_.size()), writer(slots_.size(), -1);
     for (const auto& instruction : program_)
         for (int s = 0; s < instruction.arity; ++s) ++uses[std::size_t(instruction.src[s])];
@@ -192,32 +197,6 @@ void Pass::join_pairs() {
     program_.resize(kept);
 }
 
-// A maximum with a number and then a minimum with one, as one loop.
-void Pass::join_bounds() {
-    static const int maximum = row_named("maximum"), minimum = row_named("minimum");
-    std::vector<int> uses(slots_.size());
-    for (const auto& instruction : program_)
-        for (int s = 0; s < instruction.arity; ++s) ++uses[std::size_t(instruction.src[s])];
-    for (const auto& output : outputs_) ++uses[std::size_t(output.slot)];
-    for (const auto& reduction : reductions_) ++uses[std::size_t(reduction.slot)];
-    const auto bounds = [&](const Instruction& instruction, int row) {
-        return instruction.table_row == row && instruction.reg == Reg::Float &&
-               slots_[std::size_t(instruction.src[1])].kind == Slot::Constant;
-    };
-    for (std::size_t i = 1; i < program_.size(); ++i) {
-        Instruction& upper = program_[i];
-        const Instruction& lower = program_[i - 1];
-        if (!bounds(upper, minimum) || !bounds(lower, maximum) || upper.src[0] != lower.dst ||
-            uses[std::size_t(lower.dst)] != 1)
-            continue;
-        Instruction both{loops().clamp, upper.dst, {lower.src[0], lower.src[1], upper.src[1]}, 3, 0.2};
-        both.bounds = true;
-        program_[i] = both;
-        program_.erase(program_.begin() + std::ptrdiff_t(i) - 1);
-        --i;
-    }
-}
-
 // Whether a leaf is the same for every block: one value, or a row for all rows where blocks are
 // whole rows.
 bool Pass::is_fixed(const Access& access) const {
@@ -226,27 +205,41 @@ bool Pass::is_fixed(const Access& access) const {
            (strides.back() == 0 || (cols_ < block_ && rows_ > 1));
 }
 
-// Operands that have one value for all or for a row, constants and columns, are read once instead of
-// from a block full of them.
-void Pass::use_scalars() {
+// Operands that have one value for all or for a row, constants and columns, are read once instead
+// of from a block full of them, where there is a loop for that.
+unsigned Pass::ones_of(Instruction& instruction) const {
+    const int row = instruction.table_row, reg = int(instruction.reg);
+    if (row < 0) return 0;
+    const LoopTable& table = loops();
+    const auto column = [&](int s) {
+        const Slot& slot = slots_[std::size_t(instruction.src[s])];
+        return is_column(slot) && !is_fixed(leaves_[std::size_t(slot.index)].access);
+    };
+    const auto is_one = [&](int s) {
+        const Slot& slot = slots_[std::size_t(instruction.src[s])];
+        if (column(s)) return s < 2 && table.with_one_rows[row][s][reg] != nullptr;
+        return slot.kind == Slot::Constant || is_column(slot);
+    };
+    const int last = row_info(row).last();
+    bool all = table.one_last[row][reg] != nullptr;
+    for (int s = last; s < instruction.arity; ++s) all = all && is_one(s);
+    if (!all && !(table.one_first[row][reg] && is_one(0))) return 0;
+    instruction.loop = (all ? table.one_last : table.one_first)[row][reg];
+    const int first = all ? last : 0;
+    if (column(first)) instruction.column = first;
+    return (all ? (1u << instruction.arity) - 1 : 1u) & ~((1u << first) - 1);
+}
+
+void Pass::use_ones() {
     std::vector<int> uses(slots_.size());
     for (const auto& output : outputs_) ++uses[std::size_t(output.slot)];
     for (const auto& reduction : reductions_) ++uses[std::size_t(reduction.slot)];
     for (auto& instruction : program_) {
-        int one = -1;
-        if (instruction.scalar >= 0)
-            for (int s = 0; s < 2; ++s) {
-                const Slot& slot = slots_[std::size_t(instruction.src[s])];
-                if (is_column(slot) || (slot.kind == Slot::Constant && one < 0)) one = s;
-            }
+        instruction.ones = ones_of(instruction);
         for (int s = 0; s < instruction.arity; ++s)
-            uses[std::size_t(instruction.src[s])] += s != one && !(instruction.bounds && s > 0);
-        if (one < 0) continue;
-        instruction.loop = loops().with_one[instruction.scalar][one][int(instruction.reg)];
-        const Slot& slot = slots_[std::size_t(instruction.src[one])];
-        if (slot.kind == Slot::Leaf && !is_fixed(leaves_[std::size_t(slot.index)].access))
-            instruction.column = one;
+            uses[std::size_t(instruction.src[s])] += !((instruction.ones >> s) & 1u);
     }
+    single_.assign(slots_.size(), false);
     for (std::size_t i = 0; i < slots_.size(); ++i)
         single_[i] = (is_column(slots_[i]) || slots_[i].kind == Slot::Constant) && uses[i] == 0;
 }
@@ -263,11 +256,13 @@ void Pass::use_narrow() {
     const DType dtype = leaves_[std::size_t(first.index)].access.dtype;
     for (int s = 0; s < instruction.arity; ++s) {
         const Slot& slot = slots_[std::size_t(instruction.src[s])];
+        if (slot.kind == Slot::Constant && ((instruction.ones >> s) & 1u)) continue;
         if (slot.kind != Slot::Leaf) return;
         const Access& access = leaves_[std::size_t(slot.index)].access;
         if (access.dtype != dtype || slot.reg != reg_of(dtype) || !access.linear) return;
     }
-    const PointwiseLoop loop = loops().narrow[instruction.table_row][int(dtype)];
+    const auto& narrow = instruction.ones ? loops().narrow_one_last : loops().narrow;
+    const PointwiseLoop loop = narrow[instruction.table_row][int(dtype)];
     const DType result = slots_[std::size_t(instruction.dst)].reg == Reg::Bool ? DType::Bool : dtype;
     if (!loop || output.access.dtype != result) return;
     instruction.loop = loop;
@@ -299,14 +294,14 @@ void Pass::allocate_registers() {
         slots_[program_[i].dst].first = i;
     }
     for (auto& reduction : reductions_) slots_[reduction.slot].last = end;
-    const bool whole_rows = cols_ < block_;
-    const std::vector<bool> computed = computed_with();
+    const bool whole_rows = cols_ < block_, reduces = !reductions_.empty();
+    const std::vector<bool> computed = reduces ? computed_with() : std::vector<bool>();
     for (std::size_t i = 0; i < slots_.size(); ++i)
         if (Slot& slot = slots_[i]; slot.kind == Slot::Leaf) {
             const Access& access = leaves_[slot.index].access;
             slot.fixed = is_fixed(access) && !single_[i];
             slot.direct = !slot.fixed && slot.reg == reg_of(access.dtype) &&
-                          (plain_layout(access.dtype) || narrow_ || !computed[i]) &&
+                          (plain_layout(access.dtype) || narrow_ || (reduces && !computed[i])) &&
                           (access.linear || single_[i] ||
                            (!whole_rows && access.strides.back() == Index(size_of(access.dtype))));
         }
@@ -359,6 +354,7 @@ void Pass::allocate_registers() {
             free.push_back({dst.physical, reg_size(dst.reg)});
     }
     moving_.clear();
+    moving_.reserve(slots_.size());
     for (std::size_t i = 0; i < slots_.size(); ++i)
         if ((slots_[i].kind == Slot::Leaf && !slots_[i].fixed) || slots_[i].out >= 0)
             moving_.push_back(int(i));
@@ -431,16 +427,14 @@ void Pass::plan() {
     drop_roundings();
     count_truths();
     join_pairs();
-    join_bounds();
+    use_ones();
     use_narrow();
-    single_.assign(slots_.size(), false);
     const auto allocate_again = [this] {
         for (auto& slot : slots_) slot = Slot{slot.reg, slot.kind, slot.index};
         allocate_registers();
     };
     // What goes from memory to memory in one step needs none.
     block_ = program_.size() <= 1 && !by_columns() ? kTileElements : kLongestBlock;
-    use_scalars();
     allocate_registers();
     if (scratch_bytes_ > 0 && block_ > kLongestBlock) {
         block_ = kLongestBlock;

@@ -260,7 +260,7 @@ private:
         const Slot& leaf = pass_.slots_[std::size_t(instruction.src[one])];
         const Access& access = pass_.leaves_[std::size_t(leaf.index)].access;
         const WithOneRowsLoop loop =
-            loops().with_one_rows[instruction.scalar][one][int(instruction.reg)];
+            loops().with_one_rows[instruction.table_row][one][int(instruction.reg)];
         const Index bytes = cols * Index(reg_size(instruction.reg));
         auto* dst = static_cast<std::byte*>(pointers_[instruction.dst]);
         auto* src = static_cast<const std::byte*>(pointers_[instruction.src[1 - one]]);
@@ -379,9 +379,9 @@ const bool g_debug = [] {
 }  // namespace
 
 void Pass::run() {
+    if (!g_debug) return run_tiles();
     const auto start = std::chrono::steady_clock::now();
     run_tiles();
-    if (!g_debug) return;
     const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
     std::fprintf(stderr,
                  "rushlight: loop over %s: %zu inputs, %zu operations, %zu outputs, %zu reductions, "

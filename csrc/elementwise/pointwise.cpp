@@ -96,7 +96,7 @@ Array run_direct(int row, std::span<const Operand> operands, DType calc, const D
     constexpr Index kBlock = 256;
     const void* sources[kMostOperands];
     Index steps[kMostOperands];
-    bool blocks = false;
+    unsigned ones = 0;
     for (std::size_t i = 0; i < operands.size(); ++i) {
         const Array& array = operands[i].array;
         const DType dtype = loop_dtype(row, int(i), calc);
@@ -106,24 +106,30 @@ Array run_direct(int row, std::span<const Operand> operands, DType calc, const D
             sources[i] = array.bytes();
         } else if (!array || (array.numel() == 1 && array.is_contiguous())) {
             steps[i] = 0;
-            blocks = true;
+            ones |= 1u << i;
         } else {
             return {};
         }
     }
     const Array out = Array::empty(shape, result);
-    PointwiseLoop loop = loops().pointwise[row][int(reg_of(calc))];
-    if (!blocks) {
-        loop(out.bytes(), sources, n);
-        return out;
-    }
+    const LoopTable& table = loops();
+    const int reg = int(reg_of(calc));
+    PointwiseLoop loop = table.pointwise[row][reg];
+    const unsigned last = (1u << operands.size()) - (1u << row_info(row).last());
+    const PointwiseLoop with_ones = ones == last ? table.one_last[row][reg]
+                                    : ones == 1  ? table.one_first[row][reg]
+                                                 : nullptr;
     alignas(64) std::byte constants[kMostOperands][kBlock * 16];
     for (std::size_t i = 0; i < operands.size(); ++i)
         if (steps[i] == 0) {
-            fill_register(constants[i], std::min(n, kBlock), operands[i],
+            fill_register(constants[i], with_ones ? 1 : std::min(n, kBlock), operands[i],
                           loop_dtype(row, int(i), calc));
             sources[i] = constants[i];
         }
+    if (ones == 0 || with_ones) {
+        (ones == 0 ? loop : with_ones)(out.bytes(), sources, n);
+        return out;
+    }
     std::byte* dst = out.bytes();
     for (Index at = 0; at < n; at += kBlock) {
         const void* here[kMostOperands];
@@ -151,12 +157,10 @@ void check_divisor(int row, DType calc, const Operand& divisor, Index numel) {
     if (!divisor.array) {
         zero = divisor.scalar.to<std::int64_t>() == 0;
     } else {
-        const Array values = contiguous(divisor.array);
-        dispatch(values.dtype(), [&]<class T>() {
-            const T* data = values.data<T>();
-            for (Index i = 0; i < values.numel() && !zero; ++i)
-                zero = convert<std::int64_t>(data[i]) == 0;
-        });
+        const Array& values = divisor.array;
+        const std::uint64_t axes = (std::uint64_t(1) << values.ndim()) - 1;
+        const Array all = reduce(Reduction::Min, values, axes, false, false, DType::Bool);
+        zero = !value_of(all).to<bool>();
     }
     check(!zero, "ZeroDivisionError: ", row_info(row).name, " of integers by zero");
 }
@@ -175,6 +179,20 @@ DType calc_dtype(int row, const RowInfo& info, std::span<const Operand> operands
         fail(ErrorKind::Runtime, "neg: negation of a bool tensor is not supported; use ~ or ",
              "logical_not() to invert a mask");
     fail(ErrorKind::NotImplemented, info.name, ": not implemented for ", name_of(calc));
+}
+
+// Whether the result is one without memory. Its operands are too, but for single elements.
+bool are_on_meta(std::string_view name, std::span<const Operand> operands) {
+    const auto is_meta = [](const Operand& operand) {
+        return operand.array && operand.array.is_meta();
+    };
+    if (std::ranges::none_of(operands, is_meta)) return false;
+    for (const Operand& operand : operands)
+        if (operand.array && operand.array.ndim() > 0 && !is_meta(operand))
+            fail(ErrorKind::Runtime, name, ": Expected all tensors to be on the same device, but "
+                 "found at least two devices, meta and cpu! The tensor of shape ",
+                 operand.array.shape(), " is on the CPU; move it with .to(\"meta\")");
+    return true;
 }
 
 // A power that is a product, a root or a quotient of x in its own dtype; empty for others.
@@ -232,6 +250,8 @@ Array pointwise(int row, std::span<const Operand> operands) {
     }
     const bool to_bool = info.rule == Rule::Compare || info.rule == Rule::Test;
     const DType dtype = to_bool ? DType::Bool : calc;
+    if (any_special && are_on_meta(info.name, operands)) [[unlikely]]
+        return Array::meta(shape, layout_of(shape, operands), dtype);
     Index numel = shape.product();
     if (operands.size() == 2) check_divisor(row, calc, operands[1], numel);
     if (waits(numel, operands)) {
@@ -304,6 +324,7 @@ Array reduce(Reduction kind, const Array& array, std::uint64_t axes, bool keepdi
         if (!reduced) kept.push_back(array.size(d));
         if (!reduced || keepdim) shape.push_back(reduced ? 1 : array.size(d));
     }
+    if (any_special && array.is_meta()) [[unlikely]] return Array::meta(shape, result);
     const Operand operands[1] = {{array, Scalar()}};
     if (array.numel() > 0 && waits(array.numel(), operands)) {
         Array out = make_pending(shape, result, Pending::Kind::Reduce, operands, result);
@@ -327,6 +348,8 @@ Array cast(const Array& array, DType dtype) {
     if (array.dtype() == dtype) return array;
     const Operand operands[1] = {{array, Scalar()}};
     const Dims layout = dense_strides(array);
+    if (any_special && array.is_meta()) [[unlikely]]
+        return Array::meta(array.shape(), layout, dtype);
     if (waits(array.numel(), operands)) {
         Array result = make_pending(array.shape(), dtype, Pending::Kind::Cast, operands, dtype);
         result.body()->lay_out(result.shape(), layout);
@@ -340,6 +363,8 @@ Array cast(const Array& array, DType dtype) {
 Array clone(const Array& array) { return clone(array, contiguous_strides(array.shape())); }
 
 Array clone(const Array& array, const Dims& strides) {
+    if (any_special && array.is_meta()) [[unlikely]]
+        return Array::meta(array.shape(), strides, array.dtype());
     if (array.is_pending()) {
         const Operand operands[1] = {{array, Scalar()}};
         Array result = make_pending(array.shape(), array.dtype(), Pending::Kind::Cast, operands,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <utility>
 
 #include "elementwise/loops.h"
 #include "elementwise/table.h"
@@ -51,51 +52,55 @@ void near_loop(T* d, const T* a, const T* b, Index n) {
     }
 }
 
+// What a loop reads an operand from: a block of values, or one for all.
+template <class T, bool one>
+struct Source {
+    const T* values;
+    explicit Source(const void* from) : values(static_cast<const T*>(from)) {}
+    T operator[](Index i) const { return values[i]; }
+};
+template <class T>
+struct Source<T, true> {
+    T value;
+    explicit Source(const void* from) : value(*static_cast<const T*>(from)) {}
+    T operator[](Index) const { return value; }
+};
+template <class Row, class T, int operand>
+using operand_type =
+    std::conditional_t<std::is_same_v<Row, rows::Where> && operand == 0, Bool, T>;
+
 // `ivdep`: dst is a source itself or does not overlap it; the compiler need not check.
-template <class Row, class T>
+template <class Row, class T, int ones, int... k>
+void pointwise_loop(void* dst, const void* const* src, Index n, std::integer_sequence<int, k...>) {
+    const auto loop = [=](auto... source) {
+        auto* d = static_cast<decltype(Row::call(source[0]...))*>(dst);
+#pragma GCC ivdep
+        for (Index i = 0; i < n; ++i) d[i] = Row::call(source[i]...);
+    };
+    loop(Source<operand_type<Row, T, k>, (k >= ones)>(src[k])...);
+}
+
+// The operands from `ones` on are one value each.
+template <class Row, class T, int ones = kMostOperands>
 void pointwise_loop(void* dst, const void* const* src, Index n) {
-    if constexpr (Row::info.arity == 1) {
-        using Result = decltype(Row::call(T{}));
-        auto* d = static_cast<Result*>(dst);
-        auto* a = static_cast<const T*>(src[0]);
-#pragma GCC ivdep
-        for (Index i = 0; i < n; ++i) d[i] = Row::call(a[i]);
-    } else if constexpr (Row::info.arity == 2) {
-        using Result = decltype(Row::call(T{}, T{}));
-        auto* d = static_cast<Result*>(dst);
-        auto* a = static_cast<const T*>(src[0]);
-        auto* b = static_cast<const T*>(src[1]);
-        if constexpr (std::is_floating_point_v<T>)
-            if constexpr (HasNear<Row, T>) return near_loop<Row>(d, a, b, n);
-#pragma GCC ivdep
-        for (Index i = 0; i < n; ++i) d[i] = Row::call(a[i], b[i]);
-    } else if constexpr (std::is_same_v<Row, rows::Where>) {
-        auto* d = static_cast<T*>(dst);
-        auto* c = static_cast<const Bool*>(src[0]);
-        auto* a = static_cast<const T*>(src[1]);
-        auto* b = static_cast<const T*>(src[2]);
-#pragma GCC ivdep
-        for (Index i = 0; i < n; ++i) d[i] = Row::call(c[i], a[i], b[i]);
-    } else {
-        auto* d = static_cast<T*>(dst);
-        auto* a = static_cast<const T*>(src[0]);
-        auto* b = static_cast<const T*>(src[1]);
-        auto* c = static_cast<const T*>(src[2]);
-        if constexpr (Row::info.arity == 3) {
-#pragma GCC ivdep
-            for (Index i = 0; i < n; ++i) d[i] = Row::call(a[i], b[i], c[i]);
-        } else {
-            auto* e = static_cast<const T*>(src[3]);
-#pragma GCC ivdep
-            for (Index i = 0; i < n; ++i) d[i] = Row::call(a[i], b[i], c[i], e[i]);
-        }
-    }
+    if constexpr (std::is_floating_point_v<T> && HasNear<Row, T>)
+        near_loop<Row>(static_cast<T*>(dst), static_cast<const T*>(src[0]),
+                       static_cast<const T*>(src[1]), n);
+    else
+        pointwise_loop<Row, T, ones>(dst, src, n,
+                                     std::make_integer_sequence<int, Row::info.arity>());
 }
 
 template <Reg R, class Row>
 void add_row(LoopTable& table, int row) {
-    if constexpr ((Row::info.regs >> int(R)) & 1u)
-        table.pointwise[row][int(R)] = &pointwise_loop<Row, reg_type<R>>;
+    using T = reg_type<R>;
+    if constexpr ((Row::info.regs >> int(R)) & 1u) {
+        table.pointwise[row][int(R)] = &pointwise_loop<Row, T>;
+        constexpr bool common = R == Reg::Float || R == Reg::Double || R == Reg::Int;
+        if constexpr (common && Row::info.arity > 1 && !Row::info.expensive &&
+                      !(std::is_floating_point_v<T> && HasNear<Row, T>))
+            table.one_last[row][int(R)] = &pointwise_loop<Row, T, Row::info.last()>;
+    }
 }
 
 template <Reg R, class... Row>

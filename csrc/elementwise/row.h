@@ -55,10 +55,13 @@ struct RowInfo {
     bool expensive = false;  // a transcendental: kept for backward rather than computed again
     // From this operand on, a number keeps its digits beside half types.
     int number = kMostOperands;
+
+    // The first of the last operands: those that mostly are numbers, or the last one.
+    constexpr int last() const { return number < arity ? number : arity - 1; }
 };
 
 int row_count();
-// The row with this number (the order of table.h).
+// The row with this number: its place in table.h.
 const RowInfo& row_info(int row);
 
 }  // namespace rushlight

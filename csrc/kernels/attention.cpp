@@ -344,7 +344,7 @@ std::tuple<Array, Array, Array> attention(const Array& query, const Array& key, 
     rows.push_back(sizes.queries);
     const Array out = heads_array(sizes.leading, sizes.queries, sizes.outputs, dtype, query);
     const Array max = Array::empty(rows, dtype), inverse = Array::empty(rows, dtype);
-    if (max.numel() == 0 || sizes.keys == 0) {
+    if (max.nothing_to_compute() || sizes.keys == 0) {
         return {cast(zeros_like(out), query.dtype()), max, inverse};
     }
     dispatch_real("scaled_dot_product_attention", dtype, [&]<class T>() {
@@ -511,7 +511,7 @@ std::tuple<Array, Array, Array, Array> attention_backward(
         shape.push_back(sizes.keys);
         dm = causal ? Array::zeros(shape, dtype) : Array::empty(shape, dtype);
     }
-    const bool nothing = max.numel() == 0 || sizes.keys == 0;
+    const bool nothing = max.nothing_to_compute() || sizes.keys == 0;
     if (nothing) {
         for (const Array& x : {dq, dk, dv, dm}) {
             if (x) zeros_like(x);

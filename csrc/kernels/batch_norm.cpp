@@ -81,17 +81,25 @@ private:
 // A vector of one number for each channel, in double precision; empty for no array.
 std::vector<double> numbers_of(const OptionalArray& x) {
     if (!x) return {};
-    const Array dense = contiguous(cast(*x, DType::F64));
-    return {dense.data<double>(), dense.data<double>() + dense.numel()};
+    const Array dense = contiguous(*x);
+    std::vector<double> numbers(std::size_t(dense.numel()));
+    dispatch(dense.dtype(), [&]<class T>() {
+        const T* from = dense.data<T>();
+        for (double& number : numbers) number = convert<double>(*from++);
+    });
+    return numbers;
 }
 
 // values = (1 - momentum) values + momentum batch
 void move_towards(const Array& values, const std::vector<double>& batch, double momentum) {
     std::vector<double> before = numbers_of(values);
-    const Array after = Array::empty({Index(batch.size())}, DType::F64);
-    for (std::size_t c = 0; c < batch.size(); ++c) {
-        after.data<double>()[c] = momentum * batch[c] + (1 - momentum) * before[c];
-    }
+    const Array after = Array::empty({Index(batch.size())}, values.dtype());
+    dispatch(values.dtype(), [&]<class T>() {
+        T* to = after.data<T>();
+        for (std::size_t c = 0; c < batch.size(); ++c) {
+            to[c] = convert<T>(momentum * batch[c] + (1 - momentum) * before[c]);
+        }
+    });
     assign(values, after);
 }
 
@@ -108,6 +116,7 @@ Array batch_norm(const Array& x, const OptionalArray& weight, const OptionalArra
     check(statistics.shape() == Dims{2, channels} && statistics.dtype() == dtype &&
               statistics.is_contiguous(),
           "batch_norm: no room for the statistics");
+    if (x.is_meta()) return Array::meta(x.shape(), x.dtype());
     const auto size = std::size_t(channels);
     const std::vector<double> weights = numbers_of(weight), biases = numbers_of(bias);
     std::vector<double> means, variances;
@@ -117,6 +126,7 @@ Array batch_norm(const Array& x, const OptionalArray& weight, const OptionalArra
     }
     means.resize(size);
     variances.resize(size);
+    x.storage();  // pending, it runs before the result takes memory
     const Array y = Array::empty(x.shape(), dtype);
     dispatch_real("batch_norm", dtype, [&]<class T>() {
         const auto& loops = batch_norm_table().get<T>();
@@ -185,6 +195,7 @@ std::tuple<Array, Array, Array> batch_norm_backward(const Array& grad, const Arr
     const auto size = std::size_t(channels);
     const std::vector<double> weights = numbers_of(weight);
     std::vector<double> grads(size), products(size);
+    grad.storage();
     const Array dx = needs_x ? Array::empty(x.shape(), dtype) : Array();
     const Array kept = contiguous(cast(statistics, dtype));
     dispatch_real("batch_norm_backward", dtype, [&]<class T>() {
@@ -213,10 +224,10 @@ std::tuple<Array, Array, Array> batch_norm_backward(const Array& grad, const Arr
         if (!needs_x) return;
         std::vector<T> level(size), slope(size), scale(size);
         for (std::size_t c = 0; c < size; ++c) {
-            const double r = double(rstd[c]);
-            level[c] = T(training ? grads[c] / blocks.count() : 0);
-            slope[c] = T(training ? products[c] * r / blocks.count() : 0);
-            scale[c] = T(weights.empty() ? r : r * weights[c]);
+            const double r = double(rstd[c]), factor = weights.empty() ? r : r * weights[c];
+            level[c] = T(training ? grads[c] / blocks.count() * factor : 0);
+            slope[c] = T(training ? products[c] * r / blocks.count() * factor : 0);
+            scale[c] = T(factor);
         }
         T* const out = dx.data<T>();
         blocks.each(2 * kSecondsPerElement, [&](const NormBlock& block, Index, Index first,

@@ -137,7 +137,7 @@ void gradient(const NormBlock& block, const T* grad, const T* x, const T* __rest
             const T* __restrict__ from = x + i * block.item;
             T* __restrict__ to = dx + i * block.item;
             for (Index c = 0; c < block.channels; ++c) {
-                to[c] = (g[c] - level[c] - (from[c] - mean[c]) * slope[c]) * scale[c];
+                to[c] = g[c] * scale[c] - level[c] - (from[c] - mean[c]) * slope[c];
             }
         }
         return;
@@ -147,7 +147,7 @@ void gradient(const NormBlock& block, const T* grad, const T* x, const T* __rest
         const T* __restrict__ from = x + at;
         T* __restrict__ to = dx + at;
         const T m = mean[c], l = level[c], s = slope[c], a = scale[c];
-        for (Index i = 0; i < n; ++i) to[i] = (g[i] - l - (from[i] - m) * s) * a;
+        for (Index i = 0; i < n; ++i) to[i] = g[i] * a - l - (from[i] - m) * s;
     });
 }
 

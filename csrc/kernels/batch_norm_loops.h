@@ -32,7 +32,7 @@ struct BatchNormLoops {
     // the sums of grad and of grad (x - mean)
     void (*sums)(const NormBlock& block, const T* grad, const T* x, const T* mean, double* grads,
                  double* products);
-    // dx = (grad - level - (x - mean) slope) scale
+    // dx = grad scale - level - (x - mean) slope
     void (*gradient)(const NormBlock& block, const T* grad, const T* x, const T* mean,
                      const T* level, const T* slope, const T* scale, T* dx);
 };

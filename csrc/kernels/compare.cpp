@@ -87,6 +87,7 @@ std::vector<bool> flags_of(const T* sorted, Index members, Index n) {
 Array isin(const Array& elements, const Array& sorted) {
     const Array x = contiguous(elements), known = contiguous(sorted);
     const Index n = x.numel(), members = known.numel();
+    if (x.is_meta()) return Array::meta(x.shape(), DType::Bool);
     const Array result = Array::empty(x.shape(), DType::Bool);
     bool* found = result.data<bool>();
     if (members == 0) {

@@ -160,11 +160,10 @@ Dims result_shape(const Array& input, const Array& weight, const Options& o, Con
 // ---- complex numbers as their parts
 
 Array part_of(const Array& x, Index which) {
-    Dims shape = x.shape(), strides = x.strides();
-    x.storage();
+    Dims strides = x.strides();
     for (Index& stride : strides) stride *= 2;
-    return contiguous(Array(x.body()->storage, 2 * x.offset() + which, std::move(shape),
-                            std::move(strides), real_of(x.dtype())));
+    return contiguous(
+        x.reinterpret(2 * x.offset() + which, x.shape(), strides, real_of(x.dtype())));
 }
 
 // re + i im
@@ -229,6 +228,7 @@ Array convolution(const Array& input, const Array& weight, const OptionalArray& 
     check_as(ErrorKind::NotImplemented, dtype != DType::Bool && (!integral || !transposed ||
              dtype == DType::I64), transposed ? "conv_transpose" : "conv", ": not implemented for ",
              name_of(dtype), "; convert the input and the weight");
+    if (input.is_meta()) return Array::meta(result, dtype);
     if (checked_numel(result, size_of(dtype)) == 0) return Array::empty(result, dtype);
     settle(shape);
     const auto again = [&](const Array& x, const Array& w, const OptionalArray& b) {
@@ -304,7 +304,8 @@ std::pair<Array, Array> convolution_weight(const Array& grad, const Array& input
     }
     const Array& small = transposed ? input : grad;
     const Array sums = bias ? Array::zeros({small.size(1)}, dtype) : Array();
-    if (weight.numel() == 0 || grad.numel() == 0 || input.numel() == 0) return {weight, sums};
+    if (weight.nothing_to_compute() || grad.numel() == 0 || input.numel() == 0)
+        return {weight, sums};
     settle(shape);
     dispatch_real("convolution", dtype, [&]<class T>() {
         const Array b = contiguous(transposed ? grad : input), s = contiguous(small);

@@ -18,7 +18,7 @@ std::pair<Array, Array> geqrf(const Array& a) {
     const Stack stack = stack_of("geqrf", a);
     const Array stored = copied_columns(a);
     const Array tau = Array::zeros(stack.shape({stack.least()}), a.dtype());
-    if (stored.numel() == 0) return {turned(stored), tau};
+    if (stored.nothing_to_compute()) return {turned(stored), tau};
     dispatch("geqrf", a.dtype(), [&]<class T>() {
         if constexpr (!kComplex<T>) {
             if (stack.most() <= householder::kSmall) {
@@ -57,7 +57,7 @@ Array orgqr(const Array& a, const Array& tau, int width) {
           "householder_product: vectors ", a.shape(), " and factors ", tau.shape(),
           " do not fit");
     const Array stored = Array::zeros(stack.shape({width, stack.rows}), a.dtype());
-    if (stored.numel() == 0) return turned(stored);
+    if (stored.nothing_to_compute()) return turned(stored);
     const int kept = std::min(stack.cols, width), row_axis = int(stack.batch.size());
     assign(stored.slice(row_axis, 0, kept, 1), turned(a).slice(row_axis, 0, kept, 1));
     const Array factors = contiguous(tau);
@@ -100,7 +100,7 @@ std::pair<Array, Array> qr(const Array& a, int width) {
     const auto [factors, tau] = geqrf(a);
     const Array q = orgqr(factors, tau, width);
     const Array r = Array::zeros(stack.shape({stack.cols, width}), a.dtype());
-    if (r.numel() == 0) return {q, turned(r)};
+    if (r.nothing_to_compute()) return {q, turned(r)};
     const Array stored = turned(factors);
     dispatch("qr", a.dtype(), [&]<class T>() {
         const T* from = stored.data<T>();
@@ -121,7 +121,7 @@ Array ormqr(const Array& a, const Array& tau, const Array& c, bool left, bool tr
           "ormqr: vectors ", a.shape(), ", factors ", tau.shape(), " and matrices ", c.shape(),
           " do not fit");
     const Array stored = copied_columns(c);
-    if (stored.numel() == 0 || count == 0) return turned(stored);
+    if (stored.nothing_to_compute() || count == 0) return turned(stored);
     const Array vectors = columns(a), factors = contiguous(tau);
     dispatch("ormqr", c.dtype(), [&]<class T>() {
         static const auto product =
@@ -156,7 +156,7 @@ std::tuple<Array, Array, Array> eigh(const Array& a, bool upper, bool vectors) {
     const Array stored = copied_columns(a);
     const Array values = Array::empty(stack.shape({stack.rows}), real_of(a.dtype()));
     const Array info = Array::zeros(stack.batch, DType::I32);
-    if (stored.numel() == 0) return {values, turned(stored), info};
+    if (stored.nothing_to_compute()) return {values, turned(stored), info};
     dispatch("eigh", a.dtype(), [&]<class T>() {
         using R = Real<T>;
         const int n = stack.rows, lda = leading(n), query = -1;
@@ -223,7 +223,7 @@ std::tuple<Array, Array, Array> eig(const Array& a, bool vectors) {
     const Array values = Array::empty(stack.shape({n}), dtype);
     const Array found = Array::empty(vectors ? stack.shape({n, n}) : Dims{0, 0}, dtype);
     const Array info = Array::zeros(stack.batch, DType::I32);
-    if (a.numel() == 0) return {values, turned(found), info};
+    if (a.numel() == 0 || values.is_meta()) return {values, turned(found), info};
     const Array stored = copied_columns(a);
     dispatch("eig", a.dtype(), [&]<class T>() {
         using R = Real<T>;
@@ -300,6 +300,7 @@ std::tuple<Array, Array, Array, Array> svd(const Array& a, bool full, bool vecto
         }
         return {turned(u), s, turned(vh), info};
     }
+    if (s.is_meta()) return {turned(u), s, turned(vh), info};
     const Array stored = copied_columns(a);
     dispatch("svd", a.dtype(), [&]<class T>() {
         using R = Real<T>;
@@ -362,7 +363,7 @@ std::tuple<Array, Array, Array, Array> lstsq(const Array& a, const Array& b, dou
     const Array rank = Array::zeros(stack.batch, DType::I64);
     const Array s = Array::zeros(stack.shape({stack.least()}), real_of(a.dtype()));
     const Array info = Array::zeros(stack.batch, DType::I32);
-    if (a.numel() == 0) {
+    if (a.numel() == 0 || solution.is_meta()) {
         fill(solution, Scalar(0.0));
         return {turned(solution), rank, s, info};
     }

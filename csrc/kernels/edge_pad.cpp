@@ -170,7 +170,7 @@ void scatter(const Layout& layout, const T* grad, T* dx) {
 Array edge_pad(const Array& x, const Dims& pads, const std::string& mode) {
     const Layout layout(x.shape(), pads, mode);
     const Array result = Array::empty(layout.result, x.dtype());
-    if (result.numel() == 0) return result;
+    if (result.nothing_to_compute()) return result;
     const Array source = contiguous(x);
     dispatch_size(x.itemsize(),
                   [&]<class T>() { gather(layout, source.data<T>(), result.data<T>()); });
@@ -194,6 +194,7 @@ Array edge_pad_adjoint(const Array& grad, const Dims& pads, const std::string& m
     if (grad.numel() == 0) return Array::zeros(shape, grad.dtype());
     const Array source = contiguous(grad);
     const Array result = Array::empty(shape, grad.dtype());
+    if (result.is_meta()) return result;
     switch (grad.dtype()) {
         case DType::F32: scatter(layout, source.data<float>(), result.data<float>()); break;
         case DType::F64: scatter(layout, source.data<double>(), result.data<double>()); break;

@@ -71,6 +71,7 @@ Array element_loss(const Array& x, const Array& t, const std::string& reduced, d
     const Pair pair("element_loss", x, t);
     const Index n = pair.shape.product();
     const Array result = Array::empty(reduction == kNone ? pair.shape : Dims(), pair.computed);
+    if (result.is_meta()) return cast(result, pair.dtype);
     dispatch_real("element_loss", pair.computed, [&]<class T>() {
         const auto& loops = element_loss_table().get<T>();
         const T *input = pair.input.data<T>(), *target = pair.target.data<T>();
@@ -107,6 +108,7 @@ Array slope(const Array& grad, const Array& x, const Array& t, std::string_view 
     check(grad.shape() == (reduction == kNone ? pair.shape : Dims()),
           "element_loss_backward: a gradient of shape ", grad.shape(), " does not fit the loss");
     const Array result = Array::empty(pair.shape, pair.computed);
+    if (result.is_meta()) return cast(result, pair.dtype);
     const Array upstream = contiguous(cast(grad, pair.computed));
     dispatch_real("element_loss_backward", pair.computed, [&]<class T>() {
         const auto loop = element_loss_table().get<T>().backward[number_of(loss)];

@@ -90,6 +90,11 @@ std::pair<Array, Array> embedding_bag(const Array& weight, const Array& indices,
     check(indices.dtype() == DType::I64 || indices.dtype() == DType::I32,
           "embedding_bag: expected indices of dtype int64 or int32, got ",
           name_of(indices.dtype()));
+    if (weight.is_meta()) {
+        const Dims shape{offsets.numel(), weight.size(1)};
+        return {Array::meta(shape, weight.dtype()),
+                mode == Mode::Max ? Array::meta(shape, DType::I64) : Array()};
+    }
     const Array positions = as_index(indices);
     const auto* position = positions.data<Index>();
     const Index total = positions.numel(), rows = weight.size(0), width = weight.size(1);

@@ -214,7 +214,7 @@ Array from_real(const Array& x, Index axis, T scale, bool whole) {
     const Index n = shape[shape.size() - 1];
     shape[shape.size() - 1] = whole ? n : n / 2 + 1;
     const Array found = Array::empty(shape, complex_of(x.dtype()));
-    if (found.numel() > 0) {
+    if (!found.nothing_to_compute()) {
         real_rows(rows.data<T>(), found.data<T>(), n, rows.numel() / n, scale, whole);
     }
     return last ? found : turned(found, axis);
@@ -225,6 +225,7 @@ Array from_real(const Array& x, Index axis, T scale, bool whole) {
 Array fft_c2c(const Array& x, const Dims& axes, bool inverse, double scale) {
     check_axes(x, axes);
     const DType dtype = is_complex(x.dtype()) ? x.dtype() : complex_of(x.dtype());
+    if (x.is_meta()) return Array::meta(x.shape(), dtype);
     if (x.numel() == 0) return Array::empty(x.shape(), dtype);
     return by_precision(x.dtype(), [&]<class T>() {
         int left = axes.size() - 1;
@@ -247,7 +248,7 @@ Array fft_r2c(const Array& x, const Dims& axes, double scale) {
     return by_precision(x.dtype(), [&]<class T>() {
         int left = axes.size() - 1;
         Array result = from_real<T>(x, axes[left], T(scale), false);
-        if (result.numel() == 0) return result;
+        if (result.nothing_to_compute()) return result;
         while (--left >= 0) along<T>(result, result, axes[left], false, T(1));
         return result;
     });
@@ -263,7 +264,7 @@ Array fft_c2r(const Array& x, const Dims& axes, Index n, double scale) {
         Array source = contiguous(cast(x, dtype));
         Dims shape = x.shape();
         const bool last = axis == x.ndim() - 1;
-        for (int i = 0; i + 1 < axes.size() && x.numel() > 0; ++i) {
+        for (int i = 0; i + 1 < axes.size() && !x.nothing_to_compute(); ++i) {
             const Array found = i ? source : Array::empty(shape, dtype);
             along<T>(source, found, axes[i], true, T(1));
             source = found;
@@ -272,7 +273,7 @@ Array fft_c2r(const Array& x, const Dims& axes, Index n, double scale) {
         shape = source.shape();
         shape[shape.size() - 1] = n;
         const Array found = Array::empty(shape, real_of(dtype));
-        if (found.numel() > 0) {
+        if (!found.nothing_to_compute()) {
             half_rows(source.data<T>(), found.data<T>(), n, found.numel() / n, T(scale));
         }
         return last ? found : turned(found, axis);

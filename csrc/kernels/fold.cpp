@@ -85,7 +85,7 @@ Array im2col(const Array& input, const Dims& kernel, const Dims& dilation, const
     checked_numel({std::max<Index>(input.size(0), 1), channels, w.size(), w.count()}, 1);
     const Array result =
         Array::zeros({input.size(0), channels * w.size(), w.count()}, input.dtype());
-    if (result.numel() == 0) return result;
+    if (result.nothing_to_compute()) return result;
     const Array dense = contiguous(input);
     dispatch_size(input.itemsize(), [&]<class T>() {
         const T* from = dense.data<T>();
@@ -126,7 +126,7 @@ Array col2im(const Array& input, const Dims& output_size, const Dims& kernel, co
     const Index channels = input.size(1) / w.size();
     const Array result =
         Array::zeros({input.size(0), channels, output_size[0], output_size[1]}, compute);
-    if (result.numel() == 0) return cast(result, dtype);
+    if (result.nothing_to_compute()) return cast(result, dtype);
     const Array dense = contiguous(cast(input, compute));
     dispatch_modular(compute, [&]<class T>() {
         if constexpr (requires(T a) { a += a; }) {
@@ -169,7 +169,7 @@ Array overlap_add(const Array& windows, Index step, Index length) {
     shape.erase(rank - 1);
     shape[rank - 2] = length;
     const Array result = Array::empty(shape, windows.dtype());
-    if (result.numel() == 0) return result;
+    if (result.nothing_to_compute()) return result;
     const Array source = contiguous(windows);
     dispatch(source.dtype(), [&]<class T>() {
         if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, Complex64> ||

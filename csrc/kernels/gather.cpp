@@ -40,6 +40,7 @@ void check_same_dtype(std::string_view what, const Array& x, const Array& source
 
 void check_range(std::string_view what, ErrorKind kind, const Array& index, Index low, Index high,
                  int axis) {
+    if (index.is_meta()) return;
     const auto* position = index.data<Index>();
     const Index wrong = find_outside(position, index.numel(), low, high);
     if (wrong >= 0) {
@@ -86,6 +87,7 @@ Array gather(const Array& input, Index dim, const Array& indices, bool /*sparse_
     }
     check_range("gather", ErrorKind::Runtime, index, 0, x.size(axis), axis);
     const Array result = Array::empty(indices.shape(), x.dtype());
+    if (result.is_meta()) return result;
     const LaneTables at(x, index.shape(), axis);
     const Lanes lanes = lanes_of(index.shape(), axis);
     const auto* position = index.data<Index>();
@@ -299,10 +301,11 @@ void scatter_into(std::string_view what, const Array& destination, Index dim, co
     const Array x = at_least_1d(destination), index = as_index(at_least_1d(indices));
     const Array source = apart_from(x, at_least_1d(values));
     check_scatter(what, x, axis, index, source);
+    if (x.is_meta()) return prepare_write(destination);
     const LaneTables to(x, index.shape(), axis), from(source, index.shape(), axis);
     const Lanes lanes = lanes_of(index.shape(), axis);
     const auto* position = index.data<Index>();
-    source.bytes();
+    source.storage();
     prepare_write(destination);
     if (!include_self && reduce != Reduce::None) {
         const Array start = identity_of(reduce, x.dtype());
@@ -373,7 +376,7 @@ Array index_select(const Array& x, Index dim, const Array& index) {
               positions.numel());
         return clone(x);
     }
-    x.bytes();
+    x.storage();
     return read_picks(x, plan_along(x, axis, positions));
 }
 
@@ -393,16 +396,17 @@ void check_rows(std::string_view what, ErrorKind kind, const Array& x, int axis,
 void write_rows(const Array& x, int axis, const Array& index, const Array& source,
                 bool accumulate) {
     const Array rows = at_least_1d(x);
-    rows.bytes();
+    rows.storage();
     const PickPlan plan = plan_along(rows, axis, index);
     const Array values = contiguous(apart_from(x, source));
-    values.bytes();
+    values.storage();
     prepare_write(x);
     write_picks(rows, plan, values, accumulate);
 }
 
 Array scaled(const Array& source, const Scalar& alpha) {
     const Array copy = clone(source);
+    if (copy.is_meta()) return copy;
     dispatch_modular(copy.dtype(), [&]<class T>() {
         T* value = copy.data<T>();
         if constexpr (std::is_same_v<T, bool>) {
@@ -456,7 +460,7 @@ Array index_fill_(const Array& x, Index dim, const Array& index, const Scalar& v
     const Index size = lane_size(x, axis);
     check_range("index_fill_", ErrorKind::Index, positions, -size, size, axis);
     const Array rows = at_least_1d(x);
-    rows.bytes();
+    rows.storage();
     const PickPlan plan = plan_along(rows, axis, positions);
     prepare_write(x);
     write_picks(rows, plan, Array::scalar(value, x.dtype()), false);
@@ -467,6 +471,7 @@ Array index_fill_(const Array& x, Index dim, const Array& index, const Scalar& v
 
 Pick pick_flat(const Array& x, const Array& index) {
     const Index size = x.numel();
+    if (index.is_meta()) return {0, x.ndim(), index.shape(), {}};
     const auto* position = index.data<Index>();
     const Index wrong = find_outside(position, index.numel(), -size, size);
     if (wrong >= 0) {
@@ -497,7 +502,7 @@ Array take(const Array& x, const Array& index) {
     check_long("take", index);
     check_as(ErrorKind::Index, x.numel() > 0 || index.numel() == 0,
              "take(): tried to take from an empty tensor");
-    x.bytes();
+    x.storage();
     return read_picks(x, plan_flat(x, as_index(index)));
 }
 
@@ -510,10 +515,10 @@ Array put_(const Array& x, const Array& index, const Array& source, bool accumul
     check_as(ErrorKind::Index, x.numel() > 0 || index.numel() == 0,
              "put_(): tried to put elements into an empty tensor");
     check_writable("put_", x);
-    x.bytes();
+    x.storage();
     const PickPlan plan = plan_flat(x, as_index(index));
     const Array values = contiguous(apart_from(x, source));
-    values.bytes();
+    values.storage();
     prepare_write(x);
     write_picks(x, plan, values, accumulate);
     return x;
@@ -525,6 +530,7 @@ Array embedding_index(const Array& index, Index rows) {
     check(index.dtype() == DType::I64 || index.dtype() == DType::I32,
           "embedding: expected indices of dtype int64 or int32, got ", name_of(index.dtype()));
     const Array positions = as_index(index);
+    if (positions.is_meta()) return positions;
     const auto* position = positions.data<Index>();
     const Index wrong = find_outside(position, positions.numel(), 0, rows);
     if (wrong >= 0) {
@@ -538,7 +544,7 @@ Array embedding_index(const Array& index, Index rows) {
 Array embedding(const Array& weight, const Array& index) {
     check(weight.ndim() == 2, "embedding: 'weight' must be 2-D, got shape ", weight.shape());
     const Array positions = embedding_index(index, weight.size(0));
-    weight.bytes();
+    weight.storage();
     return read_picks(weight, plan_along(weight, 0, positions));
 }
 
@@ -553,13 +559,14 @@ Array embedding_backward(const Array& grad, const Array& index, Index num_weight
     check(rows.numel() == positions.numel() * width, "embedding_backward: a gradient of shape ",
           grad.shape(), " does not belong to indices of shape ", index.shape());
     const Array result = Array::zeros(Dims{num_weights, width}, rows.dtype());
-    result.bytes();
+    if (result.is_meta()) return half ? cast(result, grad.dtype()) : result;
+    result.storage();
     PickPlan plan = plan_along(result, 0, positions);
     const auto* position = positions.data<Index>();
     for (Index i = 0; padding_idx >= 0 && i < positions.numel(); ++i) {
         if (position[i] == padding_idx) plan.picked[std::size_t(i)] = -1;
     }
-    rows.bytes();
+    rows.storage();
     write_picks(result, plan, rows, true);
     if (scale_by_freq) {
         std::vector<Index> counts(std::size_t(num_weights), 0);
@@ -581,12 +588,13 @@ Array embedding_renorm_(const Array& weight, const Array& index, double max_norm
     check(weight.ndim() == 2, "embedding_renorm_: 'weight' must be 2-D, got shape ",
           weight.shape());
     const Array positions = embedding_index(index, weight.size(0));
+    if (weight.is_meta()) return weight;
     const auto* position = positions.data<Index>();
     std::vector<Index> visited(position, position + positions.numel());
     std::sort(visited.begin(), visited.end());
     visited.erase(std::unique(visited.begin(), visited.end()), visited.end());
     const Index width = weight.size(1), stride = weight.stride(1);
-    weight.bytes();
+    weight.storage();
     prepare_write(weight);
     dispatch(weight.dtype(), [&]<class T>() {
         if constexpr (std::is_floating_point_v<Compute<T>>) {

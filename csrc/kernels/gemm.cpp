@@ -16,10 +16,16 @@ namespace {
 // Costs are counted in float32 operations; a byte from memory costs as much as five.
 constexpr double kCostPerByte = 5;
 constexpr double kCostPerSecond = 5e10;
-// Tiles smaller than this are not worth a task of their own.
-constexpr double kTileCost = 6e6;
+// Tiles smaller than this are not worth a task of their own: a call of BLAS packs more than our loops.
+constexpr double kTileCost = 6e6, kOwnTileCost = 1.5e6;
+// Half a product may be smaller: 5 us for our loops.
+constexpr double kHalvesCost = 1.6e6;
+// From here on there are more than kTilesAtFirst tiles, each of them larger.
+constexpr double kManyTilesCost = 4.8e7, kTilesAtFirst = 8;
+// Where there are few tiles, k is cut into no shorter parts than this.
+constexpr Index kShortestPart = 128;
 // Cheap matrices of a batch are put together until a task costs this much.
-constexpr double kTaskCost = 2e6;
+constexpr double kTaskCost = 8e5;
 // No call of BLAS computes more, so that Ctrl-C gets its turn.
 constexpr double kCallCost = 4e9;
 // Products of fewer multiply-adds are not cut.
@@ -45,17 +51,19 @@ double product_cost(DType dtype, double m, double n, double k) {
 
 bool has_blas(DType dtype) { return dtype >= DType::F32; }
 
-// How a product is cut: each matrix of the batch into a grid of tiles, the sum over k into rounds.
-// A unit is one tile of one matrix; a task runs `units_each` of them.
+// How a product is cut: each matrix of the batch into a grid of tiles, the sum over k into rounds
+// after each other or parts beside each other. A unit is one part of one tile of one matrix; a task
+// runs `units_each` of them.
 struct Plan {
     bool own = false;  // our own loops, not BLAS
     Index batch = 1;
     Index grid_m = 1, grid_n = 1;
     Index tile_m = 0, tile_n = 0;
-    Index depth = 0, rounds = 1;
+    Index depth = 0, rounds = 1, parts = 1;
     Index units = 0, units_each = 1, tasks = 0;
     double seconds_each = 0;
-    Array room;  // for the tiles of C, where they are computed turned
+    Array room;      // for the tiles of C, where they are computed turned
+    Array partials;  // the tiles of C once for each part of k
 };
 
 Index divide_up(Index a, Index b) { return (a + b - 1) / b; }
@@ -63,11 +71,12 @@ Index divide_up(Index a, Index b) { return (a + b - 1) / b; }
 // The number of tiles grows with the cost, first as fast as that, later slowly: large tiles pack
 // less often. It never depends on the number of threads.
 void cut_output(const Product& product, double cost, Plan& plan) {
-    const double many = 8 * std::pow(std::max(cost / (8 * kTileCost), 1.0), 0.25);
-    double tiles = std::min(cost / kTileCost, many);
+    const double many = kTilesAtFirst * std::pow(std::max(cost / kManyTilesCost, 1.0), 0.25);
+    double tiles = std::min(cost / (plan.own ? kOwnTileCost : kTileCost), many);
+    if (plan.own && cost >= kHalvesCost) tiles = std::max(tiles, 2.0);
     tiles = std::max(tiles, std::min(cost / kCallCost, 1024.0));
     const Index wanted = Index(std::bit_floor(std::uint64_t(std::max(tiles, 1.0))));
-    const Index least = is_complex(product.dtype) ? 2 * 4096 : 2 * 16384;
+    const Index least = plan.own ? 8192 : is_complex(product.dtype) ? 2 * 4096 : 2 * 16384;
     while (plan.grid_m * plan.grid_n < wanted) {
         const Index edge_m = product.m / plan.grid_m, edge_n = product.n / plan.grid_n;
         const bool split_m = edge_m > edge_n;
@@ -84,6 +93,20 @@ void cut_output(const Product& product, double cost, Plan& plan) {
     plan.tile_n = tile(product.n, plan.grid_n, kOwnColumns);
     plan.grid_m = divide_up(product.m, plan.tile_m);
     plan.grid_n = divide_up(product.n, plan.tile_n);
+}
+
+// A small matrix that is a long sum, such as the gradient of a narrow layer's weight, leaves too few
+// tiles. It depends on the shape alone, like the tiles.
+void cut_depth(const Product& product, double cost, Plan& plan) {
+    if (!plan.own || (product.dtype != DType::F32 && product.dtype != DType::F64)) return;
+    const double tiles = double(plan.batch * plan.grid_m * plan.grid_n);
+    const double worth = cost >= kHalvesCost ? std::max(cost / kOwnTileCost, 2.0) : 1;
+    const double most = std::min({worth, kTilesAtFirst / std::max(tiles, 1.0),
+                                  double(product.k / kShortestPart)});
+    if (most < 2) return;
+    plan.parts = Index(std::bit_floor(std::uint64_t(most)));
+    plan.depth = divide_up(product.k, plan.parts);
+    plan.parts = divide_up(product.k, plan.depth);
 }
 
 bool is_tiny(const Product& product) {
@@ -110,6 +133,8 @@ bool is_cheaper_turned(const Product& p, const Plan& plan) {
 void make_room(const Product& product, Plan& plan) {
     if (is_cheaper_turned(product, plan))
         plan.room = Array::empty({plan.units, plan.tile_n, plan.tile_m}, product.dtype);
+    if (plan.parts > 1)
+        plan.partials = Array::empty({plan.units, plan.tile_m, plan.tile_n}, product.dtype);
 }
 
 Plan make_plan(const Product& product) {
@@ -131,9 +156,12 @@ Plan make_plan(const Product& product) {
             plan.depth = divide_up(product.k, plan.rounds);
             plan.rounds = divide_up(product.k, plan.depth);
             cost /= double(plan.rounds);
+        } else {
+            cut_depth(product, cost, plan);
+            cost /= double(plan.parts);
         }
     }
-    plan.units = plan.batch * plan.grid_m * plan.grid_n;
+    plan.units = plan.batch * plan.grid_m * plan.grid_n * plan.parts;
     make_room(product, plan);
     if (cost < kTaskCost) plan.units_each = std::max<Index>(Index(kTaskCost / (cost + 1)), 1);
     plan.units_each = std::clamp<Index>(plan.units_each, 1, std::max<Index>(plan.units, 1));
@@ -215,59 +243,104 @@ void begin_tile(const R* start, Index row, Index col, R beta, const Tile<T, R>& 
     }
 }
 
+// The tile of C that a unit belongs to, all of k, and what is added to it in the first place.
 template <class T, class R>
-void run_unit(const Product& product, const Plan& plan, Index unit, Index round) {
-    const Index tile_j = unit % plan.grid_n, rest = unit / plan.grid_n;
+Tile<T, R> tile_of(const Product& product, const Plan& plan, Index unit) {
+    const Index at = unit / plan.parts;
+    const Index tile_j = at % plan.grid_n, rest = at / plan.grid_n;
     const Index tile_i = rest % plan.grid_m, matrix = rest / plan.grid_m;
     Index a_at = 0, b_at = 0, start_at = 0;
     Index left = matrix;
     for (int axis = product.batch.size() - 1; axis >= 0; --axis) {
-        const Index at = left % product.batch[axis];
+        const Index at_axis = left % product.batch[axis];
         left /= product.batch[axis];
-        a_at += at * product.a_steps[axis];
-        b_at += at * product.b_steps[axis];
-        if (product.start.data) start_at += at * product.start_steps[axis];
+        a_at += at_axis * product.a_steps[axis];
+        b_at += at_axis * product.b_steps[axis];
+        if (product.start.data) start_at += at_axis * product.start_steps[axis];
     }
-    const Index i = tile_i * plan.tile_m, j = tile_j * plan.tile_n, p = round * plan.depth;
+    const Index i = tile_i * plan.tile_m, j = tile_j * plan.tile_n;
     Tile<T, R> t;
     t.m = std::min(plan.tile_m, product.m - i);
     t.n = std::min(plan.tile_n, product.n - j);
-    t.k = std::min(plan.depth, product.k - p);
+    t.k = product.k;
     t.a_row = product.a.row, t.a_col = product.a.col;
     t.b_row = product.b.row, t.b_col = product.b.col;
     t.c_row = product.n;
-    t.a = reinterpret_cast<const T*>(product.a.data) + a_at + i * t.a_row + p * t.a_col;
-    t.b = reinterpret_cast<const T*>(product.b.data) + b_at + p * t.b_row + j * t.b_col;
+    t.a = reinterpret_cast<const T*>(product.a.data) + a_at + i * t.a_row;
+    t.b = reinterpret_cast<const T*>(product.b.data) + b_at + j * t.b_col;
     t.c = reinterpret_cast<R*>(product.c) + (matrix * product.m + i) * t.c_row + j;
     t.alpha = product.alpha.to<R>();
-    t.from = round > 0 ? t.c : nullptr;
+    t.from = nullptr;
     t.from_row = t.c_row;
+    if (const MatrixView& s = product.start; s.data && product.beta.to<R>() != R(0)) {
+        t.from = reinterpret_cast<const R*>(s.data) + start_at + i * s.row + j * s.col;
+        t.from_row = s.row;
+    }
+    return t;
+}
+
+// `from` is such that it can be added as it stands: C itself if it had to be scaled or gathered.
+template <class T, class R>
+void begin(const Product& product, Tile<T, R>& t) {
     const R beta = product.beta.to<R>();
-    if (round == 0 && product.start.data && beta != R(0)) {
-        const MatrixView& s = product.start;
-        const R* start = reinterpret_cast<const R*>(s.data) + start_at + i * s.row + j * s.col;
-        if (beta == R(1) && s.col == 1) {
-            t.from = start;
-            t.from_row = s.row;
-        } else {
-            begin_tile(start, s.row, s.col, beta, t);
-            t.from = t.c;
+    if (!t.from || (beta == R(1) && product.start.col == 1)) return;
+    begin_tile(t.from, product.start.row, product.start.col, beta, t);
+    t.from = t.c;
+    t.from_row = t.c_row;
+}
+
+template <class T, class R>
+void copy_start(const Tile<T, R>& t) {
+    for (Index r = 0; r < t.m; ++r) {
+        R* row = t.c + r * t.c_row;
+        if (!t.from) {
+            std::fill_n(row, t.n, R(0));
+        } else if (t.from != t.c) {
+            std::copy_n(t.from + r * t.from_row, t.n, row);
         }
     }
-    if (product.k == 0) {
-        for (Index r = 0; r < t.m; ++r) {
-            R* row = t.c + r * t.c_row;
-            if (!t.from) {
-                std::fill_n(row, t.n, R(0));
-            } else if (t.from != t.c) {
-                std::copy_n(t.from + r * t.from_row, t.n, row);
-            }
-        }
-        return;
-    }
+}
+
+template <class T, class R>
+void run_unit(const Product& product, const Plan& plan, Index unit, Index round) {
+    Tile<T, R> t = tile_of<T, R>(product, plan, unit);
     const Index tile = plan.tile_m * plan.tile_n;
+    const Index p = (plan.parts > 1 ? unit % plan.parts : round) * plan.depth;
+    if (plan.parts > 1) {
+        t.c = reinterpret_cast<R*>(plan.partials.bytes()) + unit * tile;
+        t.c_row = plan.tile_n;
+        t.from = nullptr;
+    } else if (round > 0) {
+        t.from = t.c;
+        t.from_row = t.c_row;
+    } else {
+        begin(product, t);
+    }
+    if (product.k == 0) return copy_start(t);
+    t.k = std::min(plan.depth, product.k - p);
+    t.a += p * t.a_col;
+    t.b += p * t.b_row;
     multiply(t, plan.own,
              plan.room ? reinterpret_cast<R*>(plan.room.bytes()) + unit * tile : nullptr);
+}
+
+// What the parts of k gave is added, in their order.
+template <class T>
+void add_parts(const Product& product, const Plan& plan) {
+    const Index tile = plan.tile_m * plan.tile_n;
+    const T* part = reinterpret_cast<const T*>(plan.partials.bytes());
+    for (Index unit = 0; unit < plan.units; unit += plan.parts) {
+        Tile<T> t = tile_of<T, T>(product, plan, unit);
+        begin(product, t);
+        copy_start(t);
+        for (Index p = 0; p < plan.parts; ++p, part += tile) {
+            for (Index r = 0; r < t.m; ++r) {
+                T* row = t.c + r * t.c_row;
+                const T* added = part + r * plan.tile_n;
+                for (Index j = 0; j < t.n; ++j) row[j] += added[j];
+            }
+        }
+    }
 }
 
 void run_task(const Product& product, const Plan& plan, Index task, Index round) {
@@ -310,6 +383,12 @@ void run_tiny(const Product& product) {
     plan.units = 1;
     make_room(product, plan);
     run_task(product, plan, 0, 0);
+}
+
+void finish(const Product& product, const Plan& plan) {
+    if (plan.parts == 1) return;
+    product.dtype == DType::F32 ? add_parts<float>(product, plan)
+                                : add_parts<double>(product, plan);
 }
 
 constexpr Index kColumnsEach = 256;
@@ -356,6 +435,7 @@ void run_product(const Product& product) {
                          [&](Index task) { run_task(product, plan, task, round); });
         }
     }
+    finish(product, plan);
 }
 
 void run_together(std::span<const Product> products, const ColumnSums* sums) {
@@ -397,6 +477,7 @@ void run_together(std::span<const Product> products, const ColumnSums* sums) {
         };
         parallel_for(tasks, seconds / double(tasks), run);
     }
+    for (std::size_t i = 0; i < products.size(); ++i) finish(products[i], plans[i]);
 }
 
 }  // namespace rushlight

@@ -63,7 +63,7 @@ Array grid_sample(const Array& input, const Array& grid, int mode, int padding,
     Dims shape = input.shape();
     for (int a = 0; a < plan.axes; ++a) shape[a + 2] = grid.size(a + 1);
     const Array result = Array::empty(shape, input.dtype());
-    if (result.numel() == 0) return result;
+    if (result.nothing_to_compute()) return result;
     dispatch_real("grid_sampler()", input.dtype(), [&]<class T>() {
         const Array images = contiguous(input), places = contiguous(grid);
         const T *x = images.data<T>(), *g = places.data<T>();
@@ -95,7 +95,7 @@ std::pair<Array, Array> grid_sample_backward(const Array& grad, const Array& inp
           input.shape(), " and a grid of shape ", grid.shape());
     const Array dinput = needs_input ? Array::zeros(input.shape(), input.dtype()) : Array();
     const Array dgrid = needs_grid ? Array::zeros(grid.shape(), input.dtype()) : Array();
-    if (grad.numel() == 0) return {dinput, dgrid};
+    if (grad.numel() == 0 || (grad.is_meta() && on_meta)) return {dinput, dgrid};
     dispatch_real("grid_sampler()", input.dtype(), [&]<class T>() {
         const GridLoops<T>& loops = grid_table().get<T>();
         const Array upstream = contiguous(grad), images = contiguous(input),

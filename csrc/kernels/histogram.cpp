@@ -175,7 +175,9 @@ Array searchsorted(const Array& sorted, const Array& values, bool right, bool ou
     }
     check(!out_int32 || length <= Index(INT32_MAX),
           "searchsorted: the boundaries are too many for out_int32=True");
-    const Array result = Array::empty(values.shape(), out_int32 ? DType::I32 : DType::I64);
+    const DType places = out_int32 ? DType::I32 : DType::I64;
+    if (values.is_meta()) return Array::meta(values.shape(), places);
+    const Array result = Array::empty(values.shape(), places);
     if (values.numel() == 0) return result;
     const DType dtype = promote(sorted.dtype(), values.dtype());
     const Array rows = contiguous(cast(sorted, dtype)), wanted = contiguous(cast(values, dtype));

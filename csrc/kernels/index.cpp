@@ -53,6 +53,7 @@ Pick pick_integers(const Array& x, int axis, const Array& index) {
     const Index size = x.size(axis);
     check_as(ErrorKind::Index, size > 0 || positions.numel() == 0,
              "index is out of bounds for dimension with size 0");
+    if (positions.is_meta()) return pick_along(x, axis, positions);
     const auto* position = positions.data<Index>();
     const Index wrong = find_outside(position, positions.numel(), -size, size);
     if (wrong >= 0 && x.numel() > 0) {  // nothing is read from an empty tensor
@@ -223,6 +224,7 @@ Array fit_values(std::string_view what, const Array& x, const Array& values, con
 }  // namespace
 
 Pick pick_along(const Array& x, int axis, const Array& index) {
+    if (index.is_meta()) return {axis, 1, index.shape(), {}};
     const auto* position = index.data<Index>();
     const Index size = lane_size(x, axis), stride = lane_stride(x, axis);
     Pick pick{axis, 1, index.shape(), std::vector<Index>(std::size_t(index.numel()))};
@@ -239,8 +241,10 @@ PickPlan plan_picks(const Array& x, std::vector<Pick> picks) {
     Dims picked_shape;
     bool neighbours = true;
     Dims is_picked(x.ndim(), 0);
+    bool shape_alone = x.is_meta();  // no places are wanted, or known
     for (std::size_t i = 0; i < picks.size(); ++i) {
         const Pick& pick = picks[i];
+        shape_alone |= Index(pick.offsets.size()) != pick.shape.product();
         for (int d = 0; d < pick.axes && d < x.ndim(); ++d) is_picked[pick.axis + d] = 1;
         if (i > 0 && picks[i - 1].axis + picks[i - 1].axes != pick.axis) neighbours = false;
     }
@@ -260,8 +264,10 @@ PickPlan plan_picks(const Array& x, std::vector<Pick> picks) {
                  "shape mismatch: indexing tensors could not be broadcast together with shapes ",
                  shapes);
         }
-        plan.picked.assign(std::size_t(checked_numel(picked_shape, sizeof(Index))), 0);
-        for (const Pick& pick : picks) add_offsets(plan.picked, picked_shape, pick);
+        const Index count = checked_numel(picked_shape, sizeof(Index));
+        plan.picked.assign(shape_alone ? 0 : std::size_t(count), 0);
+        for (const Pick& pick : picks)
+            if (!shape_alone) add_offsets(plan.picked, picked_shape, pick);
     } else {
         plan.picked.assign(1, 0);
     }
@@ -277,6 +283,7 @@ PickPlan plan_picks(const Array& x, std::vector<Pick> picks) {
     for (Index size : before_shape) plan.shape.push_back(size);
     for (Index size : picked_shape) plan.shape.push_back(size);
     for (Index size : after_shape) plan.shape.push_back(size);
+    if (shape_alone) return plan;
     // Trailing axes that lie side by side in memory make one run.
     int outer = after_shape.size();
     while (outer > 0 && (after_strides[outer - 1] == plan.run || after_shape[outer - 1] == 1)) {
@@ -290,7 +297,7 @@ PickPlan plan_picks(const Array& x, std::vector<Pick> picks) {
 
 Array read_picks(const Array& x, const PickPlan& plan) {
     Array result = Array::empty(plan.shape, x.dtype());
-    if (result.numel() == 0) return result;
+    if (result.nothing_to_compute()) return result;
     const Index before = Index(plan.before.size()), picked = Index(plan.picked.size());
     const Index after = Index(plan.after.size()), run = plan.run, row = after * run;
     dispatch_size(x.itemsize(), [&]<class T>() {
@@ -332,7 +339,7 @@ Array read_picks(const Array& x, const PickPlan& plan) {
 }
 
 void write_picks(const Array& x, const PickPlan& plan, const Array& values, bool accumulate) {
-    if (plan.shape.product() == 0) return;
+    if (plan.shape.product() == 0 || x.is_meta()) return;
     const bool one = values.numel() == 1 && plan.shape.product() != 1;
     const Index step = one ? 0 : 1;
     // The loops of pointwise operations, where rows are as registers are and long.
@@ -386,7 +393,7 @@ void write_picks(const Array& x, const PickPlan& plan, const Array& values, bool
 namespace {
 
 Array index_get(const Array& x, const Indices& indices) {
-    x.bytes();
+    x.storage();
     if (const Array* mask = whole_mask(x.shape(), indices)) return pack_masked(x, Mask(*mask));
     return read_picks(x, plan_indices(x, indices));
 }
@@ -395,7 +402,7 @@ Array index_get(const Array& x, const Indices& indices) {
 void put_masked(const Array& x, const Array& mask, const Array& values) {
     if (values.numel() == 1 && values.ndim() <= 1 && values.dtype() == x.dtype()) {
         const Array value = fit_values("index_put_", x, values, values.shape());
-        value.bytes();
+        value.storage();
         prepare_write(x);
         fill_masked(x, mask, value);
         return;
@@ -408,7 +415,7 @@ void put_masked(const Array& x, const Array& mask, const Array& values) {
 
 Array index_put_(const Array& x, const Indices& indices, const Array& values, bool accumulate) {
     check_writable("index_put_", x);
-    x.bytes();
+    x.storage();
     if (const Array* mask = whole_mask(x.shape(), indices); mask && !accumulate) {
         put_masked(x, *mask, values);
         return x;
@@ -432,7 +439,7 @@ Array index_get_backward(const Array& grad, const Dims& shape, const Indices& in
     const bool half = is_half(grad.dtype());  // sums of halves run in float
     const Array summed = half ? cast(grad, DType::F32) : grad;
     const Array result = Array::zeros(shape, summed.dtype());
-    result.bytes();
+    result.storage();
     const PickPlan plan = plan_indices(result, indices);
     write_picks(result, plan, fit_values("index", result, summed, plan.shape), true);
     return half ? cast(result, grad.dtype()) : result;

@@ -115,7 +115,7 @@ Array cat(const std::vector<Array>& tensors, Index dim) {
               "cat: the sizes in dimension ", axis, " add up to more than a tensor can have");
     }
     const Array result = Array::empty(shape, dtype);
-    if (result.numel() == 0) return result;
+    if (result.nothing_to_compute()) return result;
     Joining joining(result, axis, tensors.size());
     for (const Array& tensor : tensors) {
         if (tensor.numel() > 0) joining.add(tensor, tensor.size(axis), true);
@@ -137,7 +137,7 @@ Array stack(const std::vector<Array>& tensors, Index dim) {
     Dims shape = model;
     shape.insert(axis, Index(tensors.size()));
     const Array result = Array::empty(shape, dtype);
-    if (result.numel() == 0) return result;
+    if (result.nothing_to_compute()) return result;
     Joining joining(result, axis, tensors.size());
     for (const Array& tensor : tensors) joining.add(tensor, 1, false);
     joining.run();
@@ -192,7 +192,7 @@ std::vector<Piece> pieces_of(const std::vector<Run>& runs, Index most) {
 template <class RunsOf>
 Array remap_axes(const Array& x, const Dims& shape, RunsOf&& runs_of) {
     const Array result = Array::empty(shape, x.dtype());
-    if (result.numel() == 0) return result;
+    if (result.nothing_to_compute()) return result;
     std::vector<std::vector<Run>> runs;
     int last = -1;  // the last axis that changes
     for (int d = 0; d < x.ndim(); ++d) {
@@ -368,7 +368,7 @@ Array triangle(std::string_view what, const Array& x, Index diagonal, bool lower
           x.shape());
     const Array source = contiguous(x);
     const Array result = Array::empty(x.shape(), x.dtype());
-    if (result.numel() == 0) return result;
+    if (result.nothing_to_compute()) return result;
     const Index rows = x.size(x.ndim() - 2), columns = x.size(x.ndim() - 1);
     const std::size_t item = x.itemsize();
     const std::byte* from = source.bytes();
@@ -418,6 +418,7 @@ Array diag_embed(const Array& x, Index offset, Index dim1, Index dim2) {
         if (d != row && d != column) strides.push_back(result.stride(d));
     }
     strides.push_back(result.stride(row) + result.stride(column));
+    if (result.is_meta()) return result;
     const Index first = offset >= 0 ? offset * result.stride(column) : -offset * result.stride(row);
     const std::vector<Index> places = element_offsets(x.shape(), strides);
     const Array source = contiguous(x);

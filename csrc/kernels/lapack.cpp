@@ -32,7 +32,7 @@ std::tuple<Array, Array, Array> lu_factor(const Array& a) {
     const Array stored = copied_columns(a);
     const Array pivots = Array::empty(stack.shape({stack.least()}), DType::I32);
     const Array info = Array::zeros(stack.batch, DType::I32);
-    if (stored.numel() == 0) return {turned(stored), pivots, info};
+    if (stored.nothing_to_compute()) return {turned(stored), pivots, info};
     dispatch("lu_factor", a.dtype(), [&]<class T>() {
         const auto factor = getrf<T>();
         T* at = stored.data<T>();
@@ -60,7 +60,7 @@ Array lu_solve(const Array& lu, const Array& pivots, const Array& b, const std::
           "lu_solve: factors ", lu.shape(), ", pivots ", pivots.shape(), " and right hand sides ",
           b.shape(), " do not fit");
     const Array stored = copied_columns(b);
-    if (stored.numel() == 0) return turned(stored);
+    if (stored.nothing_to_compute()) return turned(stored);
     const Array factors = columns(lu), places = contiguous(cast(pivots, DType::I32));
     dispatch("lu_solve", b.dtype(), [&]<class T>() {
         const auto solve = getrs<T>();
@@ -90,7 +90,7 @@ std::tuple<Array, Array, Array, Array> lu_factor_solve(const Array& a,
         b ? copied_columns(*b) : Array::zeros(stack.shape({stack.rows, stack.rows}), a.dtype());
     const Array pivots = Array::empty(stack.shape({stack.rows}), DType::I32);
     const Array info = Array::zeros(stack.batch, DType::I32);
-    if (factors.numel() == 0) return {turned(stored), turned(factors), pivots, info};
+    if (factors.nothing_to_compute()) return {turned(stored), turned(factors), pivots, info};
     dispatch("solve", a.dtype(), [&]<class T>() {
         const auto factor = getrf<T>();
         const auto solve = getrs<T>();
@@ -120,6 +120,7 @@ Array pivots_to_rows(const Array& pivots, Index rows) {
     Dims shape = pivots.shape();
     const Index exchanges = shape.back();
     shape.back() = rows;
+    if (pivots.is_meta()) return Array::meta(shape, DType::I64);
     const Array order = Array::empty(shape, DType::I64);
     const Array places = contiguous(cast(pivots, DType::I32));
     const Index count = rows ? order.numel() / rows : 0;
@@ -162,6 +163,7 @@ void determinant(const T* factors, const int* pivots, Index n, Index count, T* p
 Array lu_determinant(const Array& lu, const Array& pivots) {
     const Stack stack = stack_of("det", lu);
     const Array result = Array::empty(stack.batch, lu.dtype());
+    if (result.is_meta()) return result;
     const Array factors = columns(lu), places = contiguous(pivots);
     dispatch("det", lu.dtype(), [&]<class T>() {
         determinant<T, false>(factors.data<T>(), places.data<int>(), stack.rows, stack.count,
@@ -174,6 +176,7 @@ std::pair<Array, Array> lu_log_determinant(const Array& lu, const Array& pivots)
     const Stack stack = stack_of("slogdet", lu);
     const Array sign = Array::empty(stack.batch, lu.dtype());
     const Array size = Array::empty(stack.batch, real_of(lu.dtype()));
+    if (size.is_meta()) return {sign, size};
     const Array factors = columns(lu), places = contiguous(pivots);
     dispatch("slogdet", lu.dtype(), [&]<class T>() {
         determinant<T, true>(factors.data<T>(), places.data<int>(), stack.rows, stack.count,
@@ -190,7 +193,7 @@ std::pair<Array, Array> cholesky(const Array& a, bool upper) {
     const Stack stack = stack_of("cholesky", a);
     const Array stored = copied_columns(a);
     const Array info = Array::zeros(stack.batch, DType::I32);
-    if (stored.numel() == 0) return {turned(stored), info};
+    if (stored.nothing_to_compute()) return {turned(stored), info};
     dispatch("cholesky", a.dtype(), [&]<class T>() {
         static const auto factor =
             routine<T, const char*, const int*, T*, const int*, int*, Length>("potrf");
@@ -218,7 +221,7 @@ Array cholesky_solve(const Array& b, const Array& l, bool upper) {
           "cholesky_solve: factors ", l.shape(), " and right hand sides ", b.shape(),
           " do not fit");
     const Array stored = copied_columns(b);
-    if (stored.numel() == 0) return turned(stored);
+    if (stored.nothing_to_compute()) return turned(stored);
     const Array factors = columns(l);
     dispatch("cholesky_solve", b.dtype(), [&]<class T>() {
         static const auto solve = routine<T, const char*, const int*, const int*, const T*,
@@ -242,7 +245,7 @@ std::tuple<Array, Array, Array> ldl_factor(const Array& a, bool hermitian) {
     const Array stored = copied_columns(a);
     const Array pivots = Array::empty(stack.shape({stack.rows}), DType::I32);
     const Array info = Array::zeros(stack.batch, DType::I32);
-    if (stored.numel() == 0) return {turned(stored), pivots, info};
+    if (stored.nothing_to_compute()) return {turned(stored), pivots, info};
     dispatch("ldl_factor", a.dtype(), [&]<class T>() {
         const auto factor = routine<T, const char*, const int*, T*, const int*, int*, T*,
                                     const int*, int*, Length>(
@@ -268,7 +271,7 @@ Array ldl_solve(const Array& ld, const Array& pivots, const Array& b, bool hermi
           "ldl_solve: factors ", ld.shape(), ", pivots ", pivots.shape(),
           " and right hand sides ", b.shape(), " do not fit");
     const Array stored = copied_columns(b);
-    if (stored.numel() == 0) return turned(stored);
+    if (stored.nothing_to_compute()) return turned(stored);
     const Array factors = columns(ld), places = contiguous(cast(pivots, DType::I32));
     dispatch("ldl_solve", b.dtype(), [&]<class T>() {
         const auto solve = routine<T, const char*, const int*, const int*, const T*, const int*,
@@ -297,7 +300,7 @@ Array solve_triangular(const Array& a, const Array& b, bool upper, bool left, bo
           "solve_triangular: matrices ", a.shape(), " and right hand sides ", b.shape(),
           " do not fit");
     const Array stored = copied_columns(b);
-    if (stored.numel() == 0) return turned(stored);
+    if (stored.nothing_to_compute()) return turned(stored);
     const bool rows = a.is_contiguous();  // then LAPACK sees the transpose
     const Array factors = rows ? a : columns(a);
     dispatch("solve_triangular", b.dtype(), [&]<class T>() {

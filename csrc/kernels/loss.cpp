@@ -254,6 +254,11 @@ std::pair<Array, Array> cross_entropy(const Array& x, const Array& target,
     const DType dtype = compute_dtype(x.dtype());
     const Array loss = empty_loss(x, reduction, dtype);
     const Index items = SliceView(x.shape(), class_axis(x)).count();
+    if (loss.is_meta()) {
+        if (probabilities) check_probabilities(x, target);
+        else class_indices("cross_entropy", x, target);
+        return {cast(loss, x.dtype()), Array::empty({(probabilities ? 3 : 2) * items + 1}, dtype)};
+    }
     Array kept;
     dispatch_real("cross_entropy", dtype, [&]<class T>() {
         const Saved<T> saved = Saved<T>::make(items, probabilities);
@@ -345,12 +350,13 @@ Array cross_entropy_backward(const std::pair<Array, std::optional<Array>>& grads
           "cross_entropy_backward: the saved values are not those of this input and target");
     check(grad.numel() == (reduction == kNone ? items : 1),
           "cross_entropy_backward: a gradient of shape ", grad.shape(), " does not fit the loss");
+    if (dx.is_meta()) return cast(dx, x.dtype());
     dispatch_real("cross_entropy_backward", dx.dtype(), [&]<class T>() {
         const Saved<T> saved(saved_array, items);
         const Dense<T> upstream(grad);
         const T divisor = reduction == kMean ? *saved.total_weight : T(1);
         const ItemGrad<T> item_grad{upstream.data, divisor, reduction == kNone};
-        if (dx.numel() == 0) return;
+        if (dx.nothing_to_compute()) return;
         if (probabilities) {
             backward_probabilities(x, target, weight, smoothing, saved, item_grad, dx.data<T>());
         } else {
@@ -388,6 +394,10 @@ std::pair<Array, Array> nll_loss(const Array& x, const Array& target,
     const DType dtype = compute_dtype(x.dtype());
     const Array loss = empty_loss(x, reduction, dtype);
     const Array total_weight = Array::empty({}, dtype);
+    if (loss.is_meta()) {
+        class_indices("nll_loss", x, target);
+        return {cast(loss, x.dtype()), total_weight};
+    }
     dispatch_real("nll_loss", dtype, [&]<class T>() {
         const SliceView view(x.shape(), class_axis(x));
         const Dense<T> logs(x), weights(weight);
@@ -420,6 +430,7 @@ Array nll_loss_backward(const Array& grad, const Array& x, const Array& target,
     const SliceView view(x.shape(), class_axis(x));
     check(grad.numel() == (reduction == kNone ? view.count() : 1),
           "nll_loss_backward: a gradient of shape ", grad.shape(), " does not fit the loss");
+    if (dx.is_meta()) return cast(dx, x.dtype());
     dispatch_real("nll_loss_backward", dx.dtype(), [&]<class T>() {
         const Dense<T> weights(weight), upstream(grad), total(total_weight);
         const Array indices = class_indices("nll_loss_backward", x, target);

@@ -83,7 +83,7 @@ void spread_masked(const Array& x, const Mask& mask, const Array& packed, bool c
 }
 
 void fill_masked(const Array& x, const Array& mask, const Array& value) {
-    if (x.numel() == 0) return;
+    if (x.nothing_to_compute()) return;
     const bool shared = &mask.storage() == &x.storage();
     const Array flags = shared ? clone(mask) : contiguous(mask);
     const auto* flag = flags.data<std::uint8_t>();

@@ -48,10 +48,8 @@ Dims batch_of(const Array& x) {
     return Dims(std::span<const Index>(x.shape().begin(), std::size_t(x.ndim() - 2)));
 }
 
-// A view without a check, of an array that is not pending.
-Array with_geometry(const Array& x, Dims shape, Dims strides) {
-    x.storage();
-    return Array(x.body()->storage, x.offset(), std::move(shape), std::move(strides), x.dtype());
+Array with_geometry(const Array& x, const Dims& shape, const Dims& strides) {
+    return x.reinterpret(x.offset(), shape, strides, x.dtype());
 }
 
 // A copy that BLAS can read. Axes that only repeat the same memory still do so in the copy.
@@ -65,7 +63,7 @@ Array copy_matrices(const Array& x) {
     for (int axis = 0; axis < x.ndim() - 2; ++axis) {
         if (x.stride(axis) == 0) strides[axis] = 0;
     }
-    return with_geometry(copied, x.shape(), std::move(strides));
+    return with_geometry(copied, x.shape(), strides);
 }
 
 // The matrices in the last two axes as the engine can read them: mostly `x` itself.
@@ -127,7 +125,7 @@ Array sums_of_products(const Array& a, const Array& b, const Dims& batch, const 
     shape.push_back(p.m);
     shape.push_back(p.n);
     Array result = Array::empty(shape, sum_type(p.dtype));
-    if (result.numel() == 0) return result;
+    if (result.nothing_to_compute()) return result;
 
     const bool any_strides = p.k == 0 || has_own_loops(p.dtype, p.m, p.n, p.k);
     const Array left = readable(a, any_strides), right = readable(b, any_strides);
@@ -165,7 +163,7 @@ Array fold_rows(const Array& x) {
     if (x.ndim() == 2) return x;
     Dims shape{vectors_in(x), cols_of(x)};
     if (auto strides = x.view_strides(shape)) {
-        return with_geometry(x, std::move(shape), std::move(*strides));
+        return with_geometry(x, shape, *strides);
     }
     return clone(x).view(shape);
 }
@@ -195,7 +193,7 @@ Array linear_sums(const Array& x, const Array& weight, const std::optional<Array
     Dims shape = x.shape();
     shape.back() = p.n;
     Array result = Array::empty(shape, sum_type(p.dtype));
-    if (result.numel() == 0) return result;
+    if (result.nothing_to_compute()) return result;
 
     const bool any_strides = p.k == 0 || has_own_loops(p.dtype, p.m, p.n, p.k);
     const Array left = readable(x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x), any_strides);
@@ -253,7 +251,7 @@ std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array&
     Array dx, dw, db, summed;
     if (need_x) {
         dx = Array::empty(x.shape(), sum_type(dtype));
-        if (dx.numel() > 0) {
+        if (!dx.nothing_to_compute()) {
             Product& p = products[std::size_t(count++)];
             p.dtype = dtype, p.m = rows, p.n = k, p.k = n;
             kept[0] = readable(conjugate(weight), has_own_loops(dtype, rows, k, n) || n == 0);
@@ -264,7 +262,7 @@ std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array&
     }
     if (need_weight) {
         dw = Array::empty(weight.shape(), sum_type(dtype));
-        if (dw.numel() > 0) {
+        if (!dw.nothing_to_compute()) {
             Product& p = products[std::size_t(count++)];
             p.dtype = dtype, p.m = n, p.n = k, p.k = rows;
             const Array x2 = conjugate(x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x));
@@ -295,6 +293,7 @@ Array vector_product(const Array& a, const Array& b) {
     const Array left = contiguous(a), right = contiguous(b);
     const Index n = left.numel(), pieces = (n + kPiece - 1) / kPiece;
     const Array result = Array::zeros({}, a.dtype());
+    if (result.is_meta()) return result;
     const DotLoop<T> loop = dot_table().get<T>();
     const T *x = left.data<T>(), *y = right.data<T>();
     if (pieces <= 1) {
@@ -362,7 +361,15 @@ Array matmul(const Array& a, const Array& b) {
           "matmul: Expected size for first two dimensions of batch2 tensor to be: [",
           batch.product(), ", ", k, "] but got: [", batch.product(), ", ", rows_of(b),
           "]. (shapes ", a.shape(), " and ", b.shape(), ")");
-    const Array result = product(left, b, batch);
+    Array result;
+    if (n == 1 && left.numel() == m * k && b.numel() > k) {
+        // One matrix times many columns: as many rows times the transposed matrix.
+        const Array columns = without_axis(b, b.ndim() - 1);
+        const Array turned = left.view({m, k}).transpose(0, 1);
+        result = folded_product(columns, turned).view(followed_by(followed_by(batch, m), 1));
+    } else {
+        result = product(left, b, batch);
+    }
     return a.ndim() == 1 ? without_axis(result, result.ndim() - 2) : result;
 }
 

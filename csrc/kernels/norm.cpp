@@ -105,10 +105,11 @@ std::tuple<Array, Array, Array> layer_norm(const Array& x, const Dims& normalize
     check_parameter_dtype("layer_norm", "weight", weight, x.dtype());
     check_parameter_dtype("layer_norm", "bias", bias, x.dtype());
     const DType dtype = compute_dtype(x.dtype());
+    x.storage();  // pending, it runs before the result takes memory
     const Array y = Array::empty(x.shape(), dtype);
     const Array mean = Array::empty(geometry.stat_shape, dtype);
     const Array rstd = Array::empty(geometry.stat_shape, dtype);
-    if (y.numel() > 0) {
+    if (!y.nothing_to_compute()) {
         dispatch_real("layer_norm", dtype, [&]<class T>() {
             const Dense<T> input(x), scale(weight), shift(bias);
             T *out = y.data<T>(), *means = mean.data<T>(), *rstds = rstd.data<T>();
@@ -130,9 +131,10 @@ std::pair<Array, Array> rms_norm(const Array& x, const Dims& normalized_shape,
     const Geometry geometry = geometry_of("rms_norm", x, normalized_shape);
     check_parameter("rms_norm", "weight", weight, normalized_shape);
     const DType dtype = compute_dtype(x.dtype());
+    x.storage();
     const Array y = Array::empty(x.shape(), dtype);
     const Array rstd = Array::empty(geometry.stat_shape, dtype);
-    if (y.numel() > 0) {
+    if (!y.nothing_to_compute()) {
         dispatch_real("rms_norm", dtype, [&]<class T>() {
             const Dense<T> input(x), scale(weight);
             T *out = y.data<T>(), *rstds = rstd.data<T>();

@@ -213,6 +213,7 @@ inline bool take(PyObject* param, PyObject* grad, Array& own, Array& slope) {
     if (!is_strided(as_tensor(grad)) || !is_strided(as_tensor(param))) return false;
     own = as_tensor(param)->array;
     slope = as_tensor(grad)->array;
+    if (own.is_meta() || slope.is_meta()) return false;
     if (!is_floating(own.dtype()) || slope.dtype() != own.dtype() ||
         slope.shape() != own.shape() || !is_dense(own)) {
         return false;

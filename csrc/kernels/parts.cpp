@@ -23,8 +23,7 @@ Array diagonal(const Array& x, Index offset, Index dim1, Index dim2) {
     shape.push_back(length);
     strides.push_back(x.stride(row) + x.stride(column));
     const Index first = length ? below * x.stride(row) + right * x.stride(column) : 0;
-    return Array((x.bytes(), x.body()->storage), x.offset() + first, std::move(shape),
-                 std::move(strides), x.dtype());
+    return x.reinterpret(x.offset() + first, shape, strides, x.dtype());
 }
 
 bool is_part(DType dtype) { return dtype == DType::F32 || dtype == DType::F64; }
@@ -36,8 +35,7 @@ Array view_as_real(const Array& x) {
     for (Index& stride : strides) stride *= 2;
     shape.push_back(2);
     strides.push_back(1);
-    return Array((x.bytes(), x.body()->storage), 2 * x.offset(), std::move(shape),
-                 std::move(strides), real_of(x.dtype()));
+    return x.reinterpret(2 * x.offset(), shape, strides, real_of(x.dtype()));
 }
 
 Array view_as_complex(const Array& x) {
@@ -58,8 +56,7 @@ Array view_as_complex(const Array& x) {
     }
     check(even, "Tensor must have a storage_offset and strides divisible by 2 to be viewed as "
           "complex; use contiguous()");
-    return Array((x.bytes(), x.body()->storage), x.offset() / 2, std::move(shape),
-                 std::move(strides), complex_of(x.dtype()));
+    return x.reinterpret(x.offset() / 2, shape, strides, complex_of(x.dtype()));
 }
 
 // to[2 i] = real[i], to[2 i + 1] = imag[i]
@@ -86,6 +83,7 @@ Array make_complex(const Array& real, const Array& imag) {
     const Dims shape = broadcast_shapes("complex", real.shape(), imag.shape());
     const Array a = contiguous(real.expand(shape)), b = contiguous(imag.expand(shape));
     const Array result = Array::empty(shape, complex_of(real.dtype()));
+    if (result.is_meta()) return result;
     dispatch_real("complex", real.dtype(), [&]<class T>() {
         T* to = result.data<T>();
         const T* first = a.data<T>();

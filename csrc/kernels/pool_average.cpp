@@ -44,6 +44,7 @@ public:
 
 private:
     void begin(Index in, Index out) {
+        const MetaGuard in_memory(false);  // a table of the kernel's own
         places_ = Array::empty({2, out}, DType::I64);
         divisors_ = Array::empty({out}, DType::F64);
         start_ = places_.data<std::int64_t>();
@@ -145,7 +146,7 @@ Array average(const Array& x, const Averaging& averaging) {
     Array y;
     dispatch_pooled(dtype, [&]<class T>() {
         y = Array::empty(averaging.result, dtype_of<T>);
-        if (y.numel() == 0) return;
+        if (y.nothing_to_compute()) return;
         const Array input = contiguous(cast(x, dtype_of<T>));
         const T* in = input.data<T>();
         T* out = y.data<T>();
@@ -167,7 +168,7 @@ Array average_backward(const Array& grad, const Averaging& averaging) {
     Array dx;
     dispatch_pooled(dtype, [&]<class T>() {
         dx = Array::empty(averaging.input, dtype_of<T>);
-        if (dx.numel() == 0) return;
+        if (dx.nothing_to_compute()) return;
         const Array upstream = contiguous(cast(grad, dtype_of<T>));
         const T* g = upstream.data<T>();
         T* out = dx.data<T>();

@@ -71,11 +71,14 @@ std::pair<Array, Array> pooled(const Array& x, const PoolWindows& windows, bool 
              is_floating(dtype) || (is_integral(dtype) && dtype != DType::U64), what,
              ": not implemented for ", name_of(dtype), ", expected a real input");
     const PoolGeometry geometry = pool_geometry(what, x.shape(), windows);
+    if (x.is_meta())
+        return {Array::meta(geometry.result, dtype),
+                keep ? Array::meta(geometry.result, tap_dtype(geometry)) : Array()};
     const Array taps = keep ? Array::empty(geometry.result, tap_dtype(geometry)) : Array();
     Array y;
     dispatch_taps(dtype, tap_dtype(geometry), [&]<class T, class Tap>() {
         y = Array::empty(geometry.result, dtype_of<T>);
-        if (y.numel() == 0) return;
+        if (y.nothing_to_compute()) return;
         const Array input = dense<T>(x);
         const T* in = input.data<T>();
         T* out = y.data<T>();
@@ -134,7 +137,7 @@ Array max_pool_backward(const Array& grad, const Array& taps, const Dims& input_
     Array dx;
     dispatch_taps(grad.dtype(), taps.dtype(), [&]<class T, class Tap>() {
         dx = Array::empty(input_shape, dtype_of<T>);
-        if (dx.numel() == 0) return;
+        if (dx.nothing_to_compute()) return;
         const Array upstream = dense<T>(grad), places = contiguous(taps);
         const T* g = upstream.data<T>();
         const Tap* at = places.data<Tap>();
@@ -158,7 +161,7 @@ Array max_pool_select(const Array& x, const Array& taps, int rank, const Dims& k
     Array y;
     dispatch_taps(x.dtype(), taps.dtype(), [&]<class T, class Tap>() {
         y = Array::empty(geometry.result, dtype_of<T>);
-        if (y.numel() == 0) return;
+        if (y.nothing_to_compute()) return;
         const Array input = dense<T>(x), places = contiguous(taps);
         const T* in = input.data<T>();
         const Tap* at = places.data<Tap>();
@@ -182,6 +185,7 @@ Array max_pool_indices(const Array& taps, const Dims& input_shape, int rank, con
         taps, input_shape, {rank, kernel, stride, padding, dilation, ceil_mode});
     const PoolPlane& p = geometry.plane;
     const Array places = contiguous(taps);
+    if (taps.is_meta()) return Array::meta(geometry.result, DType::I64);
     const Array result = Array::empty(geometry.result, DType::I64);
     if (result.numel() == 0) return result;
     std::int64_t* const out = result.data<std::int64_t>();

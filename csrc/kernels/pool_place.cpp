@@ -88,7 +88,7 @@ std::pair<Array, Array> max_and_places(const Array& x, const Planes& planes, F&&
     const DType dtype = is_half(x.dtype()) ? DType::F32 : x.dtype();
     const Array y = Array::empty(planes.result, dtype);
     const Array places = Array::empty(planes.result, DType::I64);
-    if (y.numel() > 0) {
+    if (!y.nothing_to_compute()) {
         dispatch_real("max pooling", dtype, [&]<class T>() {
             const Array input = contiguous(cast(x, dtype));
             const T* in = input.data<T>();
@@ -176,7 +176,7 @@ std::pair<Array, Array> fractional_max_pool(const Array& x, const Dims& kernel,
     const DType dtype = is_half(x.dtype()) ? DType::F32 : x.dtype();
     const Array numbers = contiguous(cast(samples, dtype));
     return dispatch_real("fractional_max_pool", dtype, [&]<class T>() {
-        const T* sample = numbers.data<T>();
+        const T* sample = numbers.is_meta() ? nullptr : numbers.data<T>();
         return max_and_places(x, planes, [&] {
             return [&](Index p) {
                 PlaceWindows windows;
@@ -243,7 +243,7 @@ Array put(std::string_view what, const Array& x, const Array& places, const Dims
     for (int i = 0; i < rank; ++i) shape[shape.size() - rank + i] = output_size[i];
     const DType dtype = is_half(x.dtype()) ? DType::F32 : x.dtype();
     const Array y = Array::zeros(shape, dtype);
-    if (x.numel() > 0) {
+    if (x.numel() > 0 && !y.is_meta()) {
         dispatch_real(what, dtype, [&]<class T>() {
             const Array input = contiguous(cast(x, dtype));
             const T* in = input.data<T>();
@@ -275,7 +275,7 @@ Array add_at_places(const Array& grad, const Array& places, const Dims& output_s
 Array take_at_places(const Array& x, const Array& places, int rank) {
     check_float("max pooling", x);
     const Array y = Array::empty(places.shape(), x.dtype());
-    if (y.numel() == 0) return y;
+    if (y.nothing_to_compute()) return y;
     const Index planes = count_planes(x.shape(), rank);
     check(count_planes(places.shape(), rank) == planes, "max pooling: places of shape ",
           places.shape(), " do not fit an input of shape ", x.shape());

@@ -67,13 +67,11 @@ Dims memory_order(const Array& x) {
 // The parts of complex numbers as a last axis of length 2; other arrays as they are.
 Array real_parts(const Array& x) {
     if (!is_complex(x.dtype())) return x;
-    x.bytes();  // a pending array has no storage yet
     Dims shape = x.shape(), strides = x.strides();
     for (Index& stride : strides) stride *= 2;
     shape.push_back(2);
     strides.push_back(1);
-    return Array(Ref<Storage>(x.body()->storage), 2 * x.offset(), shape, strides,
-                 real_of(x.dtype()));
+    return x.reinterpret(2 * x.offset(), shape, strides, real_of(x.dtype()));
 }
 
 // Fills x in order of its memory with fill(generator, contiguous array).
@@ -81,6 +79,7 @@ template <class F>
 void fill_in_place(std::string_view what, const Array& x, Generator* generator, double seconds_each,
                    F&& fill) {
     check_writable(what, x);
+    if (x.is_meta()) return prepare_write(x);
     const Array ordered = x.is_contiguous() ? x : x.permute(memory_order(x));
     const bool direct = ordered.is_contiguous();
     const Array target = direct ? ordered : Array::empty(ordered.shape(), x.dtype());
@@ -129,6 +128,7 @@ auto filler(const char* name, void (*sample)(Generator&, sampling::Output, Param
 
 Array bernoulli_each(const Array& x, const Array& probability, Generator* generator) {
     check_writable("bernoulli_", x);
+    if (x.is_meta()) return x;
     const Dims order = memory_order(x);
     const Array each = contiguous(probability.expand(x.shape()).permute(order));
     fill_in_place("bernoulli_", x, generator, kCheap,
@@ -260,7 +260,7 @@ Array multinomial(const Array& weights, Index samples, bool replacement, Generat
     Dims shape = weights.shape();
     shape.back() = samples;
     const Array result = Array::empty(shape, DType::I64);
-    if (result.numel() == 0) return result;
+    if (result.nothing_to_compute()) return result;
     const Array rows = contiguous(weights);
     const auto n = std::size_t(classes), many = std::size_t(samples);
     sampling::check_weights(input(rows), n);

@@ -220,10 +220,10 @@ std::vector<Array> forward(const RecurrentSizes& sizes, const Array& input, cons
 
     const auto at = [](const Array& x, Index direction) {
         const Index each = x.size(1) * x.size(2);
-        return x.numel() == 0 ? nullptr : x.data<T>() + direction * each;
+        return x.nothing_to_compute() ? nullptr : x.data<T>() + direction * each;
     };
     std::vector<Forward<T>> layers;
-    for (Index d = 0; d < directions && output.numel() > 0; ++d) {
+    for (Index d = 0; d < directions && !output.nothing_to_compute(); ++d) {
         layers.emplace_back(
             sizes, d, input, weights[std::size_t(d)],
             typename Forward<T>::Memory{at(gates, d), at(state, d), at(cell, d),

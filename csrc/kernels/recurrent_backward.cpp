@@ -158,10 +158,10 @@ std::vector<Array> backward(const std::vector<Array>& grads, const Array& input,
     const DenseOf<T> grad_output(grads[0]);
 
     const auto at = [](const Array& x, Index direction) -> T* {
-        return x.numel() == 0 ? nullptr : x.data<T>() + direction * x.size(1) * x.size(2);
+        return x.nothing_to_compute() ? nullptr : x.data<T>() + direction * x.size(1) * x.size(2);
     };
     std::vector<Backward<T>> layers;
-    for (Index d = 0; d < directions && dgates.numel() > 0; ++d) {
+    for (Index d = 0; d < directions && !dgates.nothing_to_compute(); ++d) {
         T* const state_gates = gru ? at(dgates_state, d) : at(dgates, d);
         layers.emplace_back(
             sizes, d, weights[std::size_t(d)],

@@ -352,7 +352,7 @@ Array resampled(const Array& x, const Dims& sizes, const std::string& mode,
         if (plan.passes.empty()) return clone(x);
         const Array source = contiguous(x);
         const Array result = Array::empty(shape, x.dtype());
-        if (slices > 0) {
+        if (!result.nothing_to_compute()) {
             run(plan, slices, request.from.product(), source.data<T>(), result.data<T>());
         }
         return result;

@@ -60,7 +60,7 @@ template <class T, class Op>
 Array running(const Array& x, int axis, bool reverse, Op op) {
     const Array source = contiguous(x);
     const Array result = Array::empty(x.shape(), x.dtype());
-    if (x.numel() == 0) return result;
+    if (result.nothing_to_compute()) return result;
     const Lanes at = lanes_of(x.shape(), axis);
     for_each_lane_block(at, reverse, source.data<T>(), result.data<T>(), 1e-9,
                         [&](T* out, const T* in, Index stride, Index lanes) {
@@ -176,7 +176,7 @@ std::pair<Array, Array> running_extreme(std::string_view what, const Array& x, I
     const Array source = contiguous(x);
     const Array values = Array::empty(x.shape(), x.dtype());
     const Array indices = Array::empty(x.shape(), DType::I64);
-    if (x.numel() == 0) return {values, indices};
+    if (values.nothing_to_compute()) return {values, indices};
     const Lanes at = lanes_of(x.shape(), axis);
     dispatch(x.dtype(), [&]<class T>() {
         if constexpr (!is_complex_type<T>) {

@@ -195,7 +195,7 @@ std::pair<Array, Array> extreme_with_index(std::string_view what, const Array& x
     check_axis_not_empty(what, x, axis);
     const Dims shape = reduced_shape(x.shape(), axis, keepdim);
     const Array values = Array::empty(shape, x.dtype()), indices = Array::empty(shape, DType::I64);
-    if (x.numel() == 0) return {values, indices};
+    if (x.numel() == 0 || values.is_meta()) return {values, indices};
     const Array source = contiguous(x);
     const Lanes at = lanes_of(x.shape(), axis);
     auto* position = indices.data<Index>();
@@ -245,6 +245,7 @@ Array arg_extreme(std::string_view what, const Array& x, std::optional<Index> di
     if (!dim) {
         check_as(ErrorKind::Index, x.numel() > 0, what,
                  "(): Expected reduction dim to be specified for input.numel() == 0.");
+        if (x.is_meta()) return Array::meta(keepdim ? Dims(x.ndim(), 1) : Dims{}, DType::I64);
         const Index position = flat_extreme(contiguous(x), largest);
         return Array::full(keepdim ? Dims(x.ndim(), 1) : Dims{}, DType::I64,
                            Scalar(std::int64_t(position)));
@@ -252,7 +253,7 @@ Array arg_extreme(std::string_view what, const Array& x, std::optional<Index> di
     const int axis = lane_axis(what, *dim, x);
     check_axis_not_empty(what, x, axis);
     const Array indices = Array::empty(reduced_shape(x.shape(), axis, keepdim), DType::I64);
-    if (x.numel() > 0) {
+    if (x.numel() > 0 && !indices.is_meta()) {
         extreme_positions(contiguous(x), lanes_of(x.shape(), axis), largest, indices.data<Index>());
     }
     return indices;
@@ -352,8 +353,8 @@ Array masked_scatter_(const Array& x, const Array& mask, const Array& source) {
           source.numel(), ") < number of ones in mask (", places.count(), ")");
     if (places.count() == 0) return x;
     const Array values = &source.storage() == &x.storage() ? clone(source) : contiguous(source);
-    values.bytes();
-    x.bytes();
+    values.storage();
+    x.storage();
     prepare_write(x);
     spread_masked(x, places, values, false);
     return x;

@@ -34,6 +34,7 @@ Array arange(const Scalar& first, const Scalar& last, const Scalar& by_each, DTy
                     : span == 0 ? 0
                                 : (span - (s > 0 ? 1 : -1)) / s + 1;
     const Array out = Array::empty(Dims{n}, dtype);
+    if (out.is_meta()) return out;
     const SequenceTable& loops = sequence_table();
     std::byte* data = out.bytes();
     for_ranges(n, kGrain, kSecondsEach, [&](Index begin, Index stop) {
@@ -52,6 +53,7 @@ Array arange(const Scalar& first, const Scalar& last, const Scalar& by_each, DTy
 Array linspace(const Scalar& start, const Scalar& end, Index steps, DType dtype) {
     check(steps >= 0, "linspace: number of steps must be non-negative, got ", steps);
     const Array out = Array::empty(Dims{steps}, dtype);
+    if (out.is_meta()) return out;
     const Index half = steps == 1 ? 1 : steps / 2;
     dispatch(dtype, [&]<class T>() {
         using Wide = std::conditional_t<dtype_of<T> >= DType::C64, Complex128,

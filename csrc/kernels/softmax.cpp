@@ -21,13 +21,15 @@ Array as_dense(const Array& x) {
 }
 
 // A fresh result like `x`, filled by fill(loops, cut, result) over the slices along `dim`. Half
-// types are computed in float.
+// types are computed in float. A pending input runs before the result takes memory: what only it
+// reads is free again by then.
 template <class Fill>
 Array along(std::string_view what, const Array& x, Index dim, Fill&& fill) {
     const int axis = normalize_axis("", dim, x.ndim());
     check_floating(what, x.dtype());
+    x.storage();
     const Array result = Array::empty(x.shape(), compute_dtype(x.dtype()));
-    if (result.numel() > 0) {
+    if (!result.nothing_to_compute()) {
         dispatch_real(what, result.dtype(), [&]<class T>() {
             const SliceCut cut(SliceView(x.shape(), axis));
             fill(softmax_table().get<T>(), cut, result.data<T>());
@@ -55,6 +57,7 @@ Array backward(std::string_view what, Loop loop, const Array& grad, const Array&
                Index dim) {
     check(grad.shape() == result.shape(), what, ": the gradient has shape ", grad.shape(),
           ", the result ", result.shape());
+    grad.storage();
     return along(what, result, dim,
                  [&]<class T>(const SoftmaxLoops<T>& loops, const SliceCut& cut, T* dx) {
         const Array dense_grad = as_dense<T>(grad), dense_result = as_dense<T>(result);
@@ -134,6 +137,7 @@ Array logsumexp(const Array& x, const Dims& dims, bool keepdim) {
     const DType dtype = is_floating(x.dtype()) ? x.dtype() : DType::F32;
     const Reduced input = gather_axes(cast(x, compute_dtype(dtype)), dims, keepdim);
     const Array result = Array::empty(input.shape, input.dense.dtype());
+    if (result.is_meta()) return cast(result, dtype);
     dispatch_real("logsumexp", result.dtype(), [&]<class T>() {
         const SoftmaxLoops<T>& loops = softmax_table().get<T>();
         const T* from = input.dense.data<T>();

@@ -127,7 +127,8 @@ ArrayPair sort(const Array& x, Index dim, bool descending, bool stable) {
     check_length("sort", lane_size(x, axis));
     const Array source = rows_along(x, axis);
     const ValuesAndIndices result(source.shape(), x.dtype());
-    if (x.numel() == 0) return {unrow(result.values, axis), unrow(result.indices, axis)};
+    if (result.values.nothing_to_compute())
+        return {unrow(result.values, axis), unrow(result.indices, axis)};
     const Index length = lane_size(x, axis), rows = x.numel() / length;
     dispatch_ordered("sort", x.dtype(), [&]<class T>() {
         const T* from = source.data<T>();
@@ -172,16 +173,45 @@ bool some_before(const T* values, T last, bool descending) {
     return some;
 }
 
-// The k first entries of a row, in order, at the front of `entries`. `entries` has room for
-// max(length, 2 k).
+constexpr auto by_key = [](const auto& a, const auto& b) { return a.key() < b.key(); };
+
+// The k first entries of a row by the algorithms that PyTorch's topk runs. They look at values
+// alone, so of equal ones the same are taken, in the same order.
 template <class T>
-void first_entries(EntryOf<T>* entries, EntryOf<T>* spare, const T* values, Index length, Index k,
-                   bool descending) {
+void first_of_equals(EntryOf<T>* entries, const T* values, Index length, Index k, bool descending,
+                     bool sorted) {
+    fill_entries(entries, values, length, descending);
+    if (k * 64 <= length) {
+        std::partial_sort(entries, entries + k, entries + length, by_key);
+        return;
+    }
+    std::nth_element(entries, entries + (k - 1), entries + length, by_key);
+    if (sorted) std::sort(entries, entries + (k - 1), by_key);
+}
+
+// Whether the k first entries, in order, are those of any algorithm: no two are equal, and none
+// left out is equal to the last.
+template <class T>
+bool are_distinct(const EntryOf<T>* entries, Index k, const T* values, Index length) {
+    for (Index i = 1; i < k; ++i) {
+        if (entries[i].key() == entries[i - 1].key()) return false;
+    }
+    using Number = std::conditional_t<is_half_type<T>, float, T>;
+    const auto last = Number(values[entries[k - 1].position()]);
+    std::uint32_t equal = 0;  // none, if it is nan
+    for (Index i = 0; i < length; ++i) equal += Number(values[i]) == last ? 1u : 0u;
+    return equal == 1;
+}
+
+// The k first entries of a row at the front of `entries`, in order if `sorted`; `entries` has room
+// for max(length, 2 k).
+template <class T>
+void first_entries(EntryOf<T>* entries, const T* values, Index length, Index k, bool descending,
+                   bool sorted) {
     using E = EntryOf<T>;
-    if (k * 8 > length) {
-        fill_entries(entries, values, length, descending);
-        if (k < length) std::nth_element(entries, entries + (k - 1), entries + length);
-        std::sort(entries, entries + k);
+    // Whole numbers and halves are likely to have equal ones.
+    if (k * 64 > length || length < 2048 || !std::is_floating_point_v<T>) {
+        first_of_equals(entries, values, length, k, descending, sorted);
         return;
     }
     // Keep candidates below a bound; whenever 2 k of them have gathered, halve them.
@@ -191,7 +221,7 @@ void first_entries(EntryOf<T>* entries, EntryOf<T>* spare, const T* values, Inde
     T last{};  // the value of the bound
     bool bounded = false;
     for (Index begin = 0; begin < length; begin += kGroup) {
-        if constexpr (!is_half_type<T>)
+        if constexpr (std::is_floating_point_v<T>)
             if (bounded && begin + kGroup <= length &&
                 !some_before(values + begin, last, descending))
                 continue;
@@ -208,13 +238,14 @@ void first_entries(EntryOf<T>* entries, EntryOf<T>* spare, const T* values, Inde
             held = k;
         }
     }
-    (void)spare;
     std::nth_element(entries, entries + (k - 1), entries + held);
     std::sort(entries, entries + k);
+    if (!are_distinct(entries, k, values, length)) {
+        first_of_equals(entries, values, length, k, descending, sorted);
+    }
 }
 
 ArrayPair topk(const Array& x, Index k, Index dim, bool largest, bool sorted) {
-    (void)sorted;  // it always is
     const int axis = lane_axis("topk", dim, x);
     const Index length = lane_size(x, axis);
     check(k >= 0 && k <= length, "topk: selected index k out of range: k = ", k,
@@ -229,7 +260,7 @@ ArrayPair topk(const Array& x, Index k, Index dim, bool largest, bool sorted) {
         return {clone(x), Array::zeros(shape, DType::I64)};
     }
     const ValuesAndIndices result(shape, x.dtype());
-    if (result.values.numel() == 0) {
+    if (result.values.nothing_to_compute()) {
         return {unrow(result.values, axis), unrow(result.indices, axis)};
     }
     const Array source = rows_along(x, axis);
@@ -239,9 +270,9 @@ ArrayPair topk(const Array& x, Index k, Index dim, bool largest, bool sorted) {
         T* values = result.values.data<T>();
         auto* indices = result.indices.data<Index>();
         for_each_row<T>(rows, length, 4e-9 * double(length) + sort_seconds(k),
-                        [&](EntryOf<T>* entries, EntryOf<T>* spare, Index row) {
+                        [&](EntryOf<T>* entries, EntryOf<T>*, Index row) {
                             const T* in = from + row * length;
-                            first_entries(entries, spare, in, length, k, largest);
+                            first_entries(entries, in, length, k, largest, sorted);
                             for (Index i = 0; i < k; ++i) {
                                 const Index position = entries[i].position();
                                 indices[row * k + i] = position;
@@ -266,6 +297,7 @@ ArrayPair pick_of_rows(std::string_view what, const Array& x, int axis, bool kee
         return {result.values, result.indices};
     }
     check_length(what, length);
+    if (result.values.is_meta()) return {result.values, result.indices};
     const Array source = rows_along(x, axis);
     dispatch_ordered(what, x.dtype(), [&]<class T>() {
         const T* from = source.data<T>();

@@ -215,6 +215,7 @@ Array map_double(double (*f)(double), const Array& x) {
     const DType dtype = float_result(operands);
     const Array values = contiguous(cast(x, DType::F64));
     const Array result = Array::empty(x.shape(), DType::F64);
+    if (result.is_meta()) return cast(result, dtype);
     const double* from = values.data<double>();
     double* to = result.data<double>();
     const Index n = values.numel();
@@ -232,6 +233,7 @@ Array map_double(double (*f)(double, double), const Operand& a, const Operand& b
     if (b.array) shape = broadcast_shapes("special function", shape, b.array.shape());
     const Array first = operand_values(a, shape), second = operand_values(b, shape);
     const Array result = Array::empty(shape, DType::F64);
+    if (result.is_meta()) return cast(result, dtype);
     const double *x = first.data<double>(), *y = second.data<double>();
     double* to = result.data<double>();
     const Index n = result.numel();
@@ -251,6 +253,7 @@ std::pair<Array, Array> frexp(const Array& x) {
     const Array values = contiguous(x);
     const Array mantissa = Array::empty(x.shape(), x.dtype());
     const Array exponent = Array::empty(x.shape(), DType::I32);
+    if (exponent.is_meta()) return {mantissa, exponent};
     dispatch(x.dtype(), [&]<class T>() {
         if constexpr (dtype_of<T> >= DType::F16 && dtype_of<T> <= DType::F64) {
             for (Index i = 0; i < values.numel(); ++i) {

@@ -172,7 +172,7 @@ std::pair<Array, Array> var_mean(const Array& x, const Dims& dims, double correc
     }
     const Array variance = Array::empty(shape, real_of(x.dtype()));
     const Array mean = Array::empty(shape, x.dtype());
-    if (mean.numel() == 0) return {variance, mean};
+    if (mean.nothing_to_compute()) return {variance, mean};
     const Array source = contiguous(neighbours ? x : x.permute(kept_first));
     const double freedom = std::max(0.0, double(count) - correction);
     dispatch(x.dtype(), [&]<class T>() {

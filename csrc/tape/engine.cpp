@@ -71,6 +71,7 @@ public:
         const PyObject* leveled = PyTuple_Check(root.get()) ? gradient.get() : root.get();
         level_ = std::max<std::uint32_t>(
             level_, reinterpret_cast<const TensorObject*>(leveled)->level);
+        on_meta_ |= as_tensor(gradient.get())->array.is_meta();
         Edge edge = edge_of(root);
         roots_.push_back(edge.target);
         send(edge, std::move(gradient));
@@ -81,7 +82,10 @@ public:
         std::optional<GradModeGuard> plain;
         std::optional<TapeGuard> leveled;
         if (modes.levels) leveled.emplace(level_, create_graph_);
-        else plain.emplace(create_graph_);
+        // Fused kernels compute, and nothing else; formulas made of ops know shapes too. What they
+        // record is dropped.
+        else plain.emplace(create_graph_ || on_meta_);
+        const MetaGuard without_memory(on_meta_);
         while (!heap_.empty()) {
             std::pop_heap(heap_.begin(), heap_.end());
             PyRef node = std::move(heap_.back().node);
@@ -330,6 +334,10 @@ private:
             report(node);
             throw;
         }
+        if (on_meta_ && !create_graph_)
+            for (PyRef& result : results)
+                if (result && is_tensor(result.get()))
+                    result = PyRef::check(wrap(as_tensor(result.get())->array));
         if (post) results = call_hooks(callbacks().run_post_hooks, node, results, &sent);
         for (std::size_t i = 0; i < results.size(); ++i) {
             if (!needed[i]) continue;
@@ -376,7 +384,8 @@ private:
         for (std::size_t i = 0; i < results.size(); ++i) {
             if (!results[i] || !is_tensor(results[i].get())) continue;
             const TensorObject* result = as_tensor(results[i].get());
-            if (result->level || !is_strided(result)) continue;  // no data to look at
+            if (result->level || !is_strided(result) || result->array.is_meta())
+                continue;  // no data to look at
             const Operand operands[1] = {{as_tensor(results[i].get())->array, Scalar()}};
             const Array found = pointwise(isnan, operands);
             const Array any = reduce(Reduction::Max, found, all_axes(found.ndim()), false, false,
@@ -471,6 +480,7 @@ private:
     SmallVector<PyRef, 2> roots_;
     std::unordered_set<PyObject*> reached_;  // when somebody asks
     bool keep_graph_, create_graph_, capturing_ = false;
+    bool on_meta_ = false;  // gradients have no memory
     std::uint32_t level_ = 0;  // of the tape that is walked
     std::vector<Ready> heap_;
     std::unordered_map<NodeObject*, Gradients> overflow_;
@@ -531,7 +541,7 @@ bool backward_of_loss(PyObject* loss) {
     TensorObject* root = as_tensor(loss);
     const DType dtype = root->array.dtype();
     if (!requires_grad(root) || root->array.ndim() != 0 || is_complex(dtype) || root->level ||
-        !is_strided(root))
+        !is_strided(root) || root->array.is_meta())
         return false;
     BackwardRun run(false, false);
     run.start(PyRef::borrow(loss), PyRef::check(wrap(Array::scalar(Scalar(1.0), dtype))));

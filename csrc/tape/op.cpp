@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <optional>
 
 #include "elementwise/pending.h"
 #include "tape/calls.h"
@@ -152,9 +153,60 @@ void explain_type_error(const OpObject* op, PyObject* const* values) {
                  expected.c_str());
 }
 
-PyRef call_kernel(const OpObject* op, PyObject* const* values) {
+bool is_meta(PyObject* value) {
+    if (is_tensor(value)) return as_tensor(value)->array.is_meta();
+    if (!PyTuple_Check(value) && !PyList_Check(value)) return false;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(value); ++i)
+        if (is_meta(PySequence_Fast_GET_ITEM(value, i))) return true;
+    return false;
+}
+
+PyRef arguments_of(const OpSpec& spec, PyObject* const* values) {
+    PyRef all = PyRef::check(PyTuple_New(spec.count));
+    for (int i = 0; i < spec.count; ++i) PyTuple_SET_ITEM(all.get(), i, Py_NewRef(values[i]));
+    return all;
+}
+
+// What stands in for the kernel where arguments have no memory: a rule for shapes and dtypes
+// (rushlight/meta). Null: the kernel is its own rule, as views and pointwise operations are.
+PyObject* apply_meta_rule(OpObject* op, PyObject* const* values) {
+    const PyRef name = PyRef::check(PyUnicode_FromString(name_of(op).c_str()));
+    const PyRef all = arguments_of(*op->spec, values);
+    GradModeGuard guard(false);
+    PyRef result = PyRef::check(PyObject_CallFunctionObjArgs(
+        callbacks().call_meta.get(), name.get(), as_object(op), all.get(), nullptr));
+    return result.get() == Py_NotImplemented ? nullptr : result.release();
+}
+
+// A kernel that asked for elements where there are none has no rule for shapes.
+void explain_no_memory(const OpObject* op) {
+    if (!PyErr_ExceptionMatches(PyExc_NotImplementedError)) return;
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    const PyRef message = PyRef::steal(PyObject_Str(value));
+    const char* utf8 = message ? PyUnicode_AsUTF8(message.get()) : nullptr;
+    if (!utf8 || !std::strstr(utf8, "no data!")) {
+        PyErr_Restore(type, value, trace);
+        return;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(trace);
+    PyErr_Format(PyExc_NotImplementedError,
+                 "%s: not available for tensors on the meta device, which have no data: there is no "
+                 "rule that tells its result from shapes alone. Use tensors on the CPU",
+                 name_of(op).c_str());
+}
+
+PyRef call_kernel(OpObject* op, PyObject* const* values) {
     const OpSpec& spec = *op->spec;
     PyObject* result;
+    std::optional<MetaGuard> without_memory;
+    if (any_special && std::any_of(values, values + spec.count, is_meta)) [[unlikely]] {
+        without_memory.emplace(true);
+        if (PyObject* found = apply_meta_rule(op, values)) return PyRef::steal(found);
+    }
     if (spec.python_body) {
         GradModeGuard guard(false);
         result = PyObject_Vectorcall(spec.kernel.get(), values, std::size_t(spec.count), nullptr);
@@ -163,6 +215,7 @@ PyRef call_kernel(const OpObject* op, PyObject* const* values) {
     }
     if (!result) {
         explain_type_error(op, values);
+        if (without_memory) explain_no_memory(op);
         throw PythonError();
     }
     return PyRef::steal(result);
@@ -220,7 +273,7 @@ Saved saved_argument(PyObject* value, Kept::What what, bool used) {
         saved.value = PyRef::check(Py_BuildValue("OOn", shape.get(), strides.get(),
                                                  Py_ssize_t(array.offset())));
     } else {
-        saved.output = without_data(array.shape(), array.dtype());
+        saved.output = array.is_meta() ? array : without_data(array.shape(), array.dtype());
         saved.hollow = true;
         saved.rank = std::int8_t(array.ndim());
         saved.dtype = array.dtype();
@@ -533,8 +586,7 @@ PyRef call_sparse(OpObject* op, PyObject* const* values) {
     check_as(ErrorKind::NotImplemented, level_of(spec, values) == 0, name_of(op),
              ": sparse tensors inside vmap; use to_dense() before");
     const PyRef name = PyRef::check(PyUnicode_FromString(name_of(op).c_str()));
-    const PyRef all = PyRef::check(PyTuple_New(spec.count));
-    for (int i = 0; i < spec.count; ++i) PyTuple_SET_ITEM(all.get(), i, Py_NewRef(values[i]));
+    const PyRef all = arguments_of(spec, values);
     return PyRef::check(PyObject_CallFunctionObjArgs(callbacks().call_sparse.get(), name.get(),
                                                      as_object(op), all.get(), nullptr));
 }
@@ -593,7 +645,9 @@ PyRef write_out(const std::string& name, PyRef result, PyObject* out, bool exact
     if (!(target->array.shape() == made.shape())) {
         // resized like PyTorch's out=: the tensor gets memory of its own in the new shape
         if (target->array.numel() > 0) warn_of_resize(name, target->array.shape(), made.shape());
-        target->array = Array::empty(made.shape(), target->array.dtype());
+        target->array = target->array.is_meta()
+                            ? Array::meta(made.shape(), target->array.dtype())
+                            : Array::empty(made.shape(), target->array.dtype());
     } else if (shares_elements(target->array)) {
         refuse_shared(name, target->array);
     }
@@ -660,7 +714,7 @@ PyObject* op_vectorcall(PyObject* self, PyObject* const* args, std::size_t nargs
             values = bound.values;
         }
         check_tensors(op, values);
-        PyRef result = any_sparse && has_sparse(*op->spec, values) ? call_sparse(op, values)
+        PyRef result = any_special && has_sparse(*op->spec, values) ? call_sparse(op, values)
                        : modes.levels                              ? call_in_levels(op, values)
                        : op->inplace ? call_inplace(op, values)
                                      : call_out_of_place(op, values);

@@ -69,6 +69,7 @@ struct Modes {
     std::uint32_t levels = 0;           // calls of vmap around us
     std::uint32_t muted = 0;            // bit i: the tape of level i does not record
     bool refused = false;               // a kernel was given an item of a batch
+    bool makes_meta = false;            // new tensors are on the meta device (torch.device)
 };
 // Read many times in each operation, so its place is fixed when the library is loaded, where the C
 // library has room for that.
@@ -127,6 +128,9 @@ struct Callbacks {
     PyRef call_each;         // (function, arguments) -> result: for each item, stacked
     PyRef batched_view;      // (base, view): as view_again, where both are items of a batch
     PyRef call_sparse;       // (name, op, arguments) -> result: an op on tensors of other layouts
+    PyRef call_meta;         // (name, op, arguments) -> result of an op on tensors without memory,
+                             // or NotImplemented: its kernel knows
+    PyRef is_meta_device;    // (device or its name) -> bool; raises for one that is not there
     PyRef add_sparse;        // (grad or None, more) -> what .grad of a leaf becomes
     PyRef other_form;        // (op, arguments, keywords) of a call that fits not -> its result, or
                              // NotImplemented: PyTorch's older forms, __torch_function__

@@ -191,7 +191,7 @@ PyObject* method_storage_offset(PyObject* self, PyObject*) {
 }
 PyObject* method_data_ptr(PyObject* self, PyObject*) {
     return with_array("data_ptr", self, [](const Array& array) -> PyObject* {
-        if (array.numel() == 0) return PyLong_FromLong(0);
+        if (array.numel() == 0 || array.is_meta()) return PyLong_FromLong(0);
         array.storage().mark_exported();
         return PyLong_FromVoidPtr(array.bytes());
     });
@@ -202,6 +202,9 @@ PyObject* method_is_contiguous_now(PyObject* self, PyObject*) {
 }
 PyObject* get_is_sparse(PyObject* self, void*) {
     return PyBool_FromLong(as_tensor(self)->layout == TensorLayout::SparseCoo);
+}
+PyObject* get_is_meta(PyObject* self, void*) {
+    return PyBool_FromLong(innermost(as_tensor(self))->array.is_meta());
 }
 PyObject* get_is_sparse_csr(PyObject* self, void*) {
     return PyBool_FromLong(as_tensor(self)->layout == TensorLayout::SparseCsr);
@@ -215,6 +218,9 @@ PyObject* method_item(PyObject* self, PyObject*) {
         return number;
     }
     return with_array("item", self, [](const Array& array) {
+        check(!array.is_meta(), "Tensor.item() cannot be called on meta tensors: one of shape ",
+              array.shape(), " has no values. What a program decides by a value needs a tensor on "
+              "the CPU");
         check(array.numel() == 1, "a Tensor with ", array.numel(),
               " elements cannot be converted to Scalar; .item() needs exactly one (shape ",
               array.shape(), ")");
@@ -421,7 +427,7 @@ PyObject* method_set_parts(PyObject* self, PyObject* const* args, Py_ssize_t cou
             Array(behind.body()->storage, behind.offset(), std::move(shape), strides, *dtype);
         as_tensor(self)->layout = TensorLayout(layout);
         Py_XSETREF(as_tensor(self)->parts, Py_NewRef(args[0]));
-        any_sparse = true;
+        any_special = true;
         Py_RETURN_NONE;
     });
 }
@@ -531,6 +537,7 @@ PyGetSetDef tensor_getset[] = {
     {"dtype", get_dtype, nullptr, "The element type.", nullptr},
     {"ndim", get_ndim, nullptr, "The number of dimensions.", nullptr},
     {"is_sparse", get_is_sparse, nullptr, "Whether its layout is torch.sparse_coo.", nullptr},
+    {"is_meta", get_is_meta, nullptr, "Whether it has no memory: torch.device('meta').", nullptr},
     {"is_sparse_csr", get_is_sparse_csr, nullptr, "Whether its layout is torch.sparse_csr.",
      nullptr},
     {"itemsize", get_itemsize, nullptr, "Bytes of one element.", nullptr},

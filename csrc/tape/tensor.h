@@ -42,8 +42,6 @@ struct TensorObject {
     PyObject* parts;
 };
 
-// Whether this process has ever had a tensor that is not strided: ops look for them from then on.
-inline bool any_sparse = false;
 inline bool is_strided(const TensorObject* t) { return t->layout == TensorLayout::Strided; }
 
 extern PyTypeObject* tensor_base_type;   // _core.TensorBase

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rushlight import _core
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -79,8 +80,17 @@ def _check_not_implemented(cond: Any, message: Callable[[], Any] | str | None = 
     _check_with(NotImplementedError, cond, message)
 
 
-def _check_tensor_all(cond: Any, message: Callable[[], Any] | str | None = None) -> None:
-    """Raises RuntimeError unless every element of a bool tensor is True."""
+def _check_tensor_all_with(
+    error_type: type[Exception], cond: Any, message: Callable[[], Any] | str | None = None
+) -> None:
+    """Raises `error_type` unless every element of a bool tensor is True."""
     if not isinstance(cond, Tensor):
         raise TypeError(f"cond must be a tensor, but got {type(cond)}")
-    _check(bool(cond.all()), message)
+    if cond.dtype is not _core.bool:
+        raise TypeError(f"cond tensor must have dtype torch.bool, but got {cond.dtype}")
+    _check_with(error_type, bool(cond.all()), message)
+
+
+def _check_tensor_all(cond: Any, message: Callable[[], Any] | str | None = None) -> None:
+    """Raises RuntimeError unless every element of a bool tensor is True."""
+    _check_tensor_all_with(RuntimeError, cond, message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import _local
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
@@ -118,10 +119,11 @@ def _size(size: Any, place: Any) -> Any:
 
 
 class device:
-    """Where a tensor lives: there is one place, the CPU.
+    """Where a tensor lives: the CPU, or "meta", where tensors have a shape and dtype but no memory.
 
-    `type` is "cpu", `index` None or a number without meaning. Other types can be named, and raise
-    RuntimeError where a tensor would be made on them.
+    `type` is "cpu" or "meta", `index` None or a number without meaning. Other types can be named,
+    and raise RuntimeError where a tensor would be made on them. As a context manager, the device of
+    new tensors.
     """
 
     __slots__ = ("index", "type")
@@ -172,32 +174,45 @@ class device:
         return device, (self.type, self.index)
 
     def __enter__(self) -> device:
-        check_device(self)
+        outer = vars(_contexts).setdefault("outer", [])
+        outer.append(_core.set_makes_meta(is_meta_device(self)))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        pass
+        _core.set_makes_meta(_contexts.outer.pop())
 
 
 _INTS: Any = (type(0),)  # noqa: UP003  int is a dtype here
+_contexts: Any = _local()  # what was so before the blocks that this thread is in
 CPU = device("cpu")
+META = device("meta")
 
 
-def check_device(where: device | str | None) -> None:
-    """Raises for every device but the CPU."""
+def is_meta_device(where: Any) -> Any:
+    """Whether tensors there have no memory. Raises for every device but the CPU and meta."""
     if where is None or where is CPU or where == "cpu":
-        return
+        return False
     wanted = where if isinstance(where, device) else device(where)
     if wanted.type == "meta":
-        raise RuntimeError(
-            "rushlight has no device 'meta': every tensor has memory. Make the module on the CPU, "
-            "as without device=; load_state_dict(..., assign=True) replaces what it was filled with"
-        )
+        return True
     if wanted.type != "cpu":
         raise RuntimeError(
             f"rushlight runs on the CPU alone: there is no device '{wanted}'. Use device='cpu', or "
             "guard with torch.cuda.is_available(), which is False here."
         )
+    return False
+
+
+def check_device(where: Any) -> None:
+    """Raises for every device but the CPU, for what cannot be without memory."""
+    if is_meta_device(where):
+        raise NotImplementedError(
+            "this cannot be made on the device 'meta', where nothing has memory; leave device= "
+            "out, or use device='cpu'"
+        )
+
+
+_core.set_callbacks(is_meta_device=is_meta_device)
 
 
 class layout:

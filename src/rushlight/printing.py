@@ -237,6 +237,8 @@ def _layout(values: Any, shape: tuple[int, ...], shortened: bool, indent: int, n
 
 def _contents(tensor: Tensor, indent: int) -> str:
     """What stands between ``tensor(`` and the first suffix."""
+    if tensor.is_meta:
+        return "..."
     if tensor.numel() == 0:
         return "[]"
     tensor = tensor.detach()
@@ -259,10 +261,13 @@ def _suffixes(tensor: Tensor) -> list[str]:
     """``size=``, ``dtype=``, ``grad_fn=`` or ``requires_grad=``, where they say something new."""
     suffixes = []
     default = rushlight.get_default_dtype()
-    if tensor.numel() == 0:
+    if tensor.is_meta:
+        suffixes += ["device='meta'", f"size={tuple(tensor.shape)}"]
+        usual: tuple[Any, ...] = (default,)
+    elif tensor.numel() == 0:
         if tensor.dim() != 1:
             suffixes.append(f"size={tuple(tensor.shape)}")
-        usual: tuple[Any, ...] = (default,)  # no element is there to tell an integer by
+        usual = (default,)  # no element is there to tell an integer by
     else:
         if not _options.edgeitems:
             suffixes.append(f"size={tuple(tensor.shape)}")

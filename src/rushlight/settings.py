@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rushlight.dtypes import CPU, check_device, dtype_of_type
+from rushlight import _core
+from rushlight.dtypes import CPU, META, dtype_of_type, is_meta_device
 from rushlight.warned import warn_once
 
 __all__ = [
@@ -121,17 +122,17 @@ def set_flush_denormal(mode: bool) -> bool:
 
 
 def set_default_device(device: Any) -> None:
-    """Accepts the CPU, and None for it.
+    """Where new tensors are: the CPU (as is None), or meta, where they have no memory.
 
     Raises:
         RuntimeError: for any other device.
     """
-    check_device(device)
+    _core.set_makes_meta(is_meta_device(device))
 
 
 def get_default_device() -> Any:
-    """The CPU."""
-    return CPU
+    """Where new tensors are: the CPU or meta."""
+    return META if _core.makes_meta() else CPU
 
 
 def set_default_tensor_type(t: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight.dtypes import CPU, REAL_CASTS, check_device, type_name
+from rushlight.dtypes import REAL_CASTS, check_device, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,13 +83,15 @@ class _Storage:
         return TypedStorage(flat)
 
     def _text(self, kind: str) -> str:
+        if self._flat.is_meta:
+            return f"...\n[{kind} of size {self._flat.numel()}]"
         lines = "\n ".join(map(str, self._flat.tolist()))
         return f" {lines}\n[{kind} of size {self._flat.numel()}]"
 
     @property
     def device(self) -> Any:
-        """The CPU."""
-        return CPU
+        """The CPU, or meta where there are no bytes."""
+        return self._flat.device
 
     @property
     def _cdata(self) -> int:
@@ -187,7 +189,8 @@ class UntypedStorage(_Storage):
 
     def __init__(self, tensor: Tensor) -> None:
         self._tensor = tensor.detach()
-        self._bytes = _core.storage_bytes(self._tensor)
+        if not tensor.is_meta:
+            self._bytes = _core.storage_bytes(self._tensor)
 
     @staticmethod
     def from_file(filename: Any, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
@@ -214,7 +217,7 @@ class UntypedStorage(_Storage):
 
     def nbytes(self) -> int:
         """The size of the memory in bytes."""
-        return self._bytes.nbytes
+        return _core.storage_nbytes(self._tensor)
 
     size = __len__ = nbytes
 
@@ -231,7 +234,7 @@ class UntypedStorage(_Storage):
 
     def data_ptr(self) -> int:
         """The address of the first byte; 0 if there is none."""
-        if not self._bytes.nbytes:
+        if self._tensor.is_meta or not self._bytes.nbytes:
             return 0
         import ctypes
 
@@ -274,7 +277,7 @@ class UntypedStorage(_Storage):
         return hash(_core.storage_id(self._tensor))
 
     def __repr__(self) -> str:
-        return self._text("torch.storage.UntypedStorage(device=cpu)")
+        return self._text(f"torch.storage.UntypedStorage(device={self.device})")
 
 
 StorageBase = UntypedStorage  # PyTorch's base class of it alone
@@ -349,7 +352,7 @@ class TypedStorage(_Storage):
         return object.__sizeof__(self) + self.nbytes()
 
     def __repr__(self) -> str:
-        return self._text(f"torch.storage.TypedStorage(dtype={self.dtype}, device=cpu)")
+        return self._text(f"torch.storage.TypedStorage(dtype={self.dtype}, device={self.device})")
 
 
 def _load_from_bytes(b: bytes) -> TypedStorage:

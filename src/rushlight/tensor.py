@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
-from rushlight.dtypes import CPU, LAYOUTS, Size, check_device, dtype_of_type, type_name
+from rushlight.dtypes import (
+    CPU,
+    LAYOUTS,
+    META,
+    Size,
+    dtype_of_type,
+    is_meta_device,
+    type_name,
+)
 from rushlight.warned import warn_once
 
 if TYPE_CHECKING:
@@ -35,8 +43,7 @@ class Tensor(_core.TensorBase):
     is_quantized = False
     is_mkldnn = False
     is_cuda = False
-    is_cpu = True
-    is_meta = False
+    is_cpu = property(lambda self: not self.is_meta, doc="Whether it lies in the CPU's memory.")
     is_mps = is_xpu = is_xla = is_ipu = is_mtia = is_vulkan = is_maia = False
     is_nested = False
     volatile = False  # of Variables before PyTorch 0.4
@@ -59,8 +66,8 @@ class Tensor(_core.TensorBase):
 
     @property
     def device(self) -> Any:
-        """Always the CPU."""
-        return CPU
+        """The CPU; or meta, of a tensor that has a shape and a dtype but no memory."""
+        return META if self.is_meta else CPU
 
     if TYPE_CHECKING:  # Python's operators are attached where the ops are
 
@@ -118,6 +125,11 @@ class Tensor(_core.TensorBase):
 
     @data.setter
     def data(self, other: Tensor) -> None:
+        if other.is_meta is not self.is_meta:
+            raise RuntimeError(
+                "Attempted to call `variable.set_data(tensor)`, but `variable` and `tensor` have "
+                f"incompatible tensor type: one is on {self.device}, the other on {other.device}"
+            )
         self._set_array(other)
 
     def _is_view(self) -> bool:
@@ -231,7 +243,8 @@ class Tensor(_core.TensorBase):
         """
         from rushlight.tensor_types import construct
 
-        check_device(device)
+        if self.is_meta or is_meta_device(device):
+            return construct(self.dtype, args).to(META)
         if self.is_sparse and len(args) in (2, 3) and isinstance(args[1], Tensor):
             from rushlight.sparse.construct import sparse_coo_tensor
 
@@ -293,6 +306,8 @@ class Tensor(_core.TensorBase):
         """
         if dtype is None:
             name = type_name(self.dtype)
+            if self.is_meta:
+                return name.replace("torch.", "torch.meta.")
             if self._layout:  # PyTorch's, which tells no other layout by its name
                 kind = str(self.layout).partition(".")[2]
                 return name.replace("torch.", f"torch.{'sparse' if self.is_sparse else kind}.")
@@ -478,8 +493,7 @@ class Tensor(_core.TensorBase):
         return array_api
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
-        """The tensor itself: the only device is the CPU, and it has no streams."""
-        check_device(device)
+        """`to(device)`, as the array API names it; no device has streams."""
         if stream is not None:
             raise ValueError(f"to_device: the CPU has no streams, got {stream!r}")
         return self

@@ -67,9 +67,10 @@ def construct(dtype: Any, args: tuple) -> Tensor:
     Args:
         dtype: of the tensor.
         args: nothing, for no elements; sizes one by one or as a `Size`, for uninitialized memory;
-            a tensor of that dtype, whose memory is shared; or a sequence or array of values.
+            a tensor of that dtype or a NumPy array, whose memory is shared if it has the dtype;
+            or a sequence of values.
     """
-    from rushlight.ops.create import tensor
+    from rushlight.ops.create import as_tensor
 
     if not args:
         return _core.empty((0,), dtype)
@@ -92,7 +93,7 @@ def construct(dtype: Any, args: tuple) -> Tensor:
         return first.detach()
     if not (hasattr(first, "__len__") and hasattr(first, "__getitem__")) or isinstance(first, dict):
         raise TypeError(f"new(): data must be a sequence (got {type(first).__name__})")
-    return tensor(first, dtype=dtype)
+    return as_tensor(first, dtype=dtype)
 
 
 def _is_size(value: Any) -> bool:

@@ -311,3 +311,24 @@ def test_images_of_bytes_are_resized_as_pytorch_does(mode, antialias, size, want
     image = rl.tensor([[BYTES]], dtype=rl.uint8)
     found = F.interpolate(image, size=size, mode=mode, antialias=antialias)
     assert found.dtype is rl.uint8 and found[0, 0].tolist() == wanted
+
+
+@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("dtype", [rl.float32, rl.uint8])
+def test_an_image_resized_to_its_own_size_is_a_copy(dtype, antialias):
+    image = rl.arange(12).reshape(1, 1, 3, 4).to(dtype)
+    for mode in ("bilinear", "bicubic") if antialias else ("nearest", "bilinear", "area"):
+        if mode == "area" and dtype is rl.uint8:
+            continue  # means of bytes are not there
+        for how in ({"size": (3, 4)}, {"scale_factor": 1.0}):
+            found = F.interpolate(image, mode=mode, antialias=antialias, **how)
+            found += 1
+            assert rl.equal(found - 1, image) and image[0, 0, 0, 0] == 0
+
+
+def test_a_resized_result_can_be_written_to_where_its_input_is_kept():
+    x = rl.ones(1, 1, 2, 2, requires_grad=True)
+    found = F.interpolate(x.relu(), size=(2, 2))
+    found += 1
+    found.sum().backward()
+    assert x.grad.tolist() == [[[[1.0, 1.0], [1.0, 1.0]]]]

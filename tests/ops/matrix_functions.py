@@ -64,7 +64,7 @@ Row("linalg.vecdot", lambda make: [case(make(2, 3), make(2, 3)), case(make(2, 3)
              lambda rl: rl.linalg.vecdot(ones(2), ones(2).double())),))  # fmt: skip
 Row("linalg.cross", lambda make: [case(make(2, 3), make(2, 3)), case(make(3, 2), make(3, 2), dim=0),
                                   case(make(1, 3), make(4, 3))],
-    lambda a, b, dim=-1: np.cross(a, b, axis=dim), **ALL, covers=("linalg_cross",),
+    lambda a, b, dim=-1: np.cross(a, b, axis=dim), **ALL, covers=("linalg_cross", "_cross_product"),
     errors=((RuntimeError, "length 3", lambda rl: rl.linalg.cross(ones(2), ones(2))),))  # fmt: skip
 Row("linalg.diagonal", lambda make: [case(make(2, 3, 4)), case(make(2, 3, 4), offset=1, dim1=0)],
     lambda A, offset=0, dim1=-2, dim2=-1: np.diagonal(A, offset, dim1, dim2), **ALL, view=True,

@@ -147,7 +147,7 @@ Row("diagonal", x3((), (1,), (-1, 0, 2), (0, 1, 2), (7,)),
 
 Row("clone", lambda make: [case(make(2, 3)), case(make()), case(make(0))], np.copy, **ALL)
 Row("to_dtype", lambda make: [case(make(2, 3))], lambda x: x.astype(np.float64), result=None,
-    path="Tensor.double", dtypes="fbi")  # fmt: skip
+    path="Tensor.double", dtypes="fbi", covers=("_to_meta",))  # fmt: skip
 Row("copy", lambda make: [case(make(2, 3), make(3)), case(make(2), make())],
     lambda a, b: np.broadcast_to(b, a.shape), path="ops.copies.copy", **ALL)  # fmt: skip
 Row("fill", lambda make: [case(make(2, 3), 2), case(make(2, 3), make()), case(make(), 1)],

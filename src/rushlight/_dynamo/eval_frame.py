@@ -19,6 +19,7 @@ class OptimizedModule(Module):
 
     def __init__(self, mod: Any, dynamo_ctx: Any = None) -> None:
         super().__init__()
+        self.dynamo_ctx = dynamo_ctx  # what libraries tell a compiled module by; nothing reads it
         Module.__setattr__(self, "_orig_mod", mod)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

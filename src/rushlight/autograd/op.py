@@ -421,6 +421,15 @@ def _vjp_all(
     self.set_formulas(positions, [_formula(formula, used_by, kernel)], True, -1)
 
 
+def _first_meta_call(name: str, op: Any, arguments: tuple) -> Any:
+    """An op on tensors without memory: the rules for shapes load with the first of them."""
+    from rushlight.meta import call
+
+    _core.set_callbacks(call_meta=call)
+    return call(name, op, arguments)
+
+
+_core.set_callbacks(call_meta=_first_meta_call)
 _core.Op.vjp = _vjp
 _core.Op.vjp_all = _vjp_all
 # Copied and pickled as functions are: by name.

@@ -45,9 +45,6 @@ _OTHER_METHODS = (
     "cuda", "mtia", "hpu",
 )
 
-# Methods and functions whose first argument may be a device.
-_TAKE_DEVICES = ("device", "set_default_device", "to", "to_empty")
-
 
 class _Use:
     """One mention of a name."""
@@ -203,14 +200,6 @@ class _Reader(ast.NodeVisitor):
             self.notes.append(
                 (node.lineno, f".{node.attr}: a tensor of rushlight has no such method")
             )
-
-    def visit_Call(self, node: ast.Call) -> None:
-        devices = [keyword.value for keyword in node.keywords if keyword.arg == "device"]
-        if isinstance(node.func, ast.Attribute) and node.func.attr in _TAKE_DEVICES:
-            devices += node.args[:1]
-        if any(isinstance(device, ast.Constant) and device.value == "meta" for device in devices):
-            self.notes.append((node.lineno, 'device "meta": rushlight has no tensors without data'))
-        self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self.generic_visit(node)

@@ -17,7 +17,7 @@ from rushlight.func.tape import (
     zeros_of,
 )
 from rushlight.func.tree import Shape, tree_flatten, tree_unflatten
-from rushlight.ops.create import eye, ones, zeros
+from rushlight.ops.create import eye, zeros
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def grad_and_value(
             outer = inputs.outer
             create = outer and reaches_out((output,))
             found = backward(
-                (output,), (ones((), dtype=output.dtype),), inputs.fresh, create=create
+                (output,), (output.new_ones(()),), inputs.fresh, create=create
             ) if output.requires_grad else [None] * len(inputs.fresh)
             gradients = [
                 zeros_of(given) if g is None else released(g, create)

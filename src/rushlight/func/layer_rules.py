@@ -32,6 +32,19 @@ def _layer_norm(op: Any, arguments: tuple, frame: Frame) -> Any:
     return result if bias is None else result + bias, mean, rstd
 
 
+@rule("_group_norm")
+def _group_norm(op: Any, arguments: tuple, frame: Frame) -> Any:
+    input, groups, weight, bias, eps = arguments
+    if is_batched(weight, frame) or is_batched(bias, frame):
+        shape = (-1,) + (1,) * (input.ndim - 2)
+        result, mean, rstd = op(input, groups, None, None, eps)
+        result = result if weight is None else result * weight.reshape(shape)
+        return result if bias is None else result + bias.reshape(shape), mean, rstd
+    whole = lifted(input, frame)
+    found = op(whole.flatten(0, 1), groups, lower(weight, frame), lower(bias, frame), eps)
+    return wrapped(tuple([part.unflatten(0, whole.shape[:2]) for part in found]), frame)
+
+
 @rule("_rms_norm")
 def _rms_norm(op: Any, arguments: tuple, frame: Frame) -> Any:
     input, shape, weight, eps = arguments

@@ -90,7 +90,8 @@ for _name, _op in OPS.items():
         RULES[_name] = pointwise
         POINTWISE.add(_name)
 POINTWISE.add("masked_fill")
-RULES["_prelu_kernel"] = RULES["alias"] = RULES["clone"] = RULES["to_dtype"] = pointwise
+RULES["_prelu_kernel"] = RULES["_cross_product"] = pointwise
+RULES["alias"] = RULES["clone"] = RULES["to_dtype"] = pointwise
 
 
 @rule("masked_fill")

@@ -106,8 +106,9 @@ def load(
 
     Args:
         f: a path, or a binary file object with ``read`` and ``seek``.
-        map_location: where tensors go. There is one device, so ``"cpu"`` (or a device, dict or
-            function that says so) matters only for files that were saved on another device.
+        map_location: where tensors go: ``"cpu"`` (or a device, dict or function that says so)
+            matters for files that were saved on another device; with ``"meta"`` tensors have a
+            shape and a dtype alone, and no values are read.
         pickle_module: None, or the module `pickle`, which asks for ``weights_only=False``.
         weights_only: False unpickles everything, **which runs whatever code the file asks for**:
             only for files of your own. None is True, unless there is a `pickle_module`.
@@ -180,7 +181,10 @@ def _get_layout(name: str) -> Any:
 
 
 def default_restore_location(storage: Any, location: str) -> Any:
-    """The storage itself, for a `map_location`. Raises RuntimeError for another device."""
+    """The storage itself, for a `map_location`. Raises RuntimeError for another device.
+
+    NotImplementedError for meta, which `map_location="meta"` asks for.
+    """
     from rushlight.dtypes import check_device
 
     check_device(location)

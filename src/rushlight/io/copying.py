@@ -19,7 +19,8 @@ def deepcopy_tensor(tensor: Tensor, memo: dict) -> Tensor:
 
     cls: Any = type(tensor)
     source = tensor.detach()
-    result = cls.__new__(cls, source.clone() if source._layout else _in_copied(source, memo))
+    plain = source._layout == 0 and not source.is_meta
+    result = cls.__new__(cls, _in_copied(source, memo) if plain else source.clone())
     memo[id(tensor)] = result
     result.requires_grad = tensor.requires_grad
     if tensor.grad is not None:
@@ -56,6 +57,12 @@ def reduce_tensor(tensor: Tensor) -> tuple:
     """
     if tensor._layout:
         return _reduce_sparse(tensor)
+    if tensor.is_meta:
+        arguments = (
+            type(tensor), tensor.dtype.name, tuple(tensor.shape), tensor.stride(),
+            tensor.requires_grad,
+        )  # fmt: skip
+        return _rebuild_meta, arguments, dict(tensor.__dict__) or None
     values = tensor.detach().contiguous()
     size = values.element_size()
     start = values.storage_offset() * size
@@ -65,6 +72,15 @@ def reduce_tensor(tensor: Tensor) -> tuple:
         (type(tensor), data, tensor.dtype.name, tuple(tensor.shape), tensor.requires_grad),
         dict(tensor.__dict__) or None,
     )
+
+
+def _rebuild_meta(
+    cls: Any, dtype: str, shape: tuple, stride: tuple, requires_grad: bool
+) -> Tensor:
+    import rushlight
+
+    made = rushlight.empty_strided(shape, stride, dtype=getattr(rushlight, dtype), device="meta")
+    return cls.__new__(cls, made).requires_grad_(requires_grad)
 
 
 def _reduce_sparse(tensor: Tensor) -> tuple:

@@ -11,6 +11,8 @@ import warnings
 from typing import TYPE_CHECKING, Any, Protocol
 
 import rushlight
+from rushlight import _core
+from rushlight.dtypes import META
 from rushlight.io.archive import ArchiveReader
 from rushlight.io.class_names import find
 from rushlight.io.legacy import is_legacy, load_legacy
@@ -43,11 +45,11 @@ _HEAD = 32  # bytes that tell what a file is
 # ---- devices -------------------------------------------------------------------------------------
 
 
-def _check_device(location: Any, given: bool) -> None:
-    """RuntimeError unless a location is the CPU."""
+def _is_meta(location: Any, given: bool) -> bool:
+    """Whether a location is the meta device. RuntimeError for another one than that or the CPU."""
     name = str(getattr(location, "type", location))
-    if name.partition(":")[0] == "cpu":
-        return
+    if name.partition(":")[0] in ("cpu", "meta"):
+        return name.startswith("meta")
     if given:
         raise RuntimeError(f"load: map_location gives {name!r}, but rushlight has the CPU only")
     raise RuntimeError(
@@ -63,8 +65,7 @@ def _placer(map_location: Any) -> Callable[[Tensor, str], Tensor]:
         def place(flat: Tensor, location: str) -> Tensor:
             answer = map_location(flat, location)
             if answer is None:
-                _check_device(location, given=False)
-                return flat
+                return _placed(flat, _is_meta(location, given=False))
             if not isinstance(answer, Tensor) or answer.numel() != flat.numel():
                 raise RuntimeError(
                     "load: map_location returned "
@@ -76,14 +77,17 @@ def _placer(map_location: Any) -> Callable[[Tensor, str], Tensor]:
 
     def place_by_name(flat: Tensor, location: str) -> Tensor:
         if map_location is None:
-            _check_device(location, given=False)
-        elif isinstance(map_location, dict):
-            _check_device(map_location.get(location, location), given=location in map_location)
-        else:
-            _check_device(map_location, given=True)
-        return flat
+            return _placed(flat, _is_meta(location, given=False))
+        if isinstance(map_location, dict):
+            wanted = map_location.get(location, location)
+            return _placed(flat, _is_meta(wanted, given=location in map_location))
+        return _placed(flat, _is_meta(map_location, given=True))
 
     return place_by_name
+
+
+def _placed(flat: Tensor, on_meta: bool) -> Tensor:
+    return _core.placed(flat, META) if on_meta else flat
 
 
 # ---- storages ------------------------------------------------------------------------------------
@@ -98,6 +102,10 @@ class _Loader:
         self._archive = archive
         self._place = _placer(map_location)
         self._mapping = mapping
+        # Then nothing is read.
+        self._on_meta = isinstance(map_location, (str, rushlight.device)) and _is_meta(
+            map_location, given=True
+        )
         self.where: Callable[[], str] = lambda: ""
         order = archive.read("byteorder") if "byteorder" in archive else b"little"
         if order not in (b"little", b"big"):
@@ -113,6 +121,8 @@ class _Loader:
                 f"record {record.name!r} has {record.size} bytes, but {numel} elements of "
                 f"{kind.dtype} take {numel * size}: the file is damaged or malicious"
             )
+        if self._on_meta:
+            return _core.empty((numel,), kind.dtype, META)
         if not numel:
             return self._place(empty_storage(0, kind.dtype), location)
         untyped = kind.name == UNTYPED_STORAGE

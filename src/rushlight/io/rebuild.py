@@ -182,6 +182,7 @@ class Rebuilder:
             "torch._utils._rebuild_tensor_v2": self.tensor_v2,
             "torch._utils._rebuild_tensor_v3": self.tensor_v3,
             "torch._utils._rebuild_sparse_tensor": self.sparse_tensor,
+            "torch._utils._rebuild_meta_tensor_no_storage": self.meta_tensor,
             "torch.serialization._get_layout": _layout,
             "torch._utils._rebuild_parameter": self.parameter,
             "torch._utils._rebuild_parameter_with_state": self.parameter_with_state,
@@ -301,6 +302,15 @@ class Rebuilder:
             raise UnpicklingError(f"the parts of a sparse tensor do not fit: {error}") from error
         raise UnpicklingError(f"a tensor has the layout {layout}, with {len(parts)} parts")
 
+    def meta_tensor(self, dtype: Any, shape: Any, strides: Any, requires_grad: Any) -> Tensor:
+        """A tensor of the meta device, of which a file has no values."""
+        if not isinstance(dtype, rushlight.dtype):
+            raise UnpicklingError(f"the dtype of a tensor is {type(dtype).__name__}")
+        shape, strides = _integers(shape, "shape"), _integers(strides, "strides")
+        check_geometry(_MAX_INDEX, shape, strides, 0)
+        tensor = rushlight.empty_strided(shape, strides, dtype=dtype, device="meta")
+        return tensor.requires_grad_(_checked_flag(requires_grad, tensor))
+
     def _flagged(self, storage: Tensor, conj: bool, neg: bool) -> Tensor:
         """A storage with its values conjugated or negated; made once.
 
@@ -333,6 +343,7 @@ class Rebuilder:
             self.tensor_v2,
             self.tensor_v3,
             self.sparse_tensor,
+            self.meta_tensor,
             self.parameter,
             self.parameter_with_state,
         )

@@ -59,6 +59,7 @@ class _Storage:
 _REBUILD_TENSOR = _Global("torch._utils", "_rebuild_tensor_v2")
 _REBUILD_TENSOR_WITH_DTYPE = _Global("torch._utils", "_rebuild_tensor_v3")
 _REBUILD_SPARSE = _Global("torch._utils", "_rebuild_sparse_tensor")
+_REBUILD_META = _Global("torch._utils", "_rebuild_meta_tensor_no_storage")
 _GET_LAYOUT = _Global("torch.serialization", "_get_layout")
 _REBUILD_PARAMETER = _Global("torch._utils", "_rebuild_parameter")
 _REBUILD_PARAMETER_WITH_STATE = _Global("torch._utils", "_rebuild_parameter_with_state")
@@ -172,6 +173,8 @@ class _Pickler(_PythonPickler):
     def _maker(tensor: Tensor) -> _Global:
         if tensor._layout:
             return _REBUILD_SPARSE
+        if tensor.is_meta:
+            return _REBUILD_META
         typed = tensor.dtype.name in STORAGE_NAMES
         return _REBUILD_TENSOR if typed else _REBUILD_TENSOR_WITH_DTYPE
 
@@ -184,6 +187,8 @@ class _Pickler(_PythonPickler):
             else:
                 data = (parts.starts, parts.others, parts.values, size)
             return (tensor.layout, data)
+        if tensor.is_meta:
+            return (tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.requires_grad)
         flags = {"conj": tensor.is_conj(), "neg": tensor.is_neg()}
         metadata = {name: True for name, is_set in flags.items() if is_set}
         return (

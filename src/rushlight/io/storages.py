@@ -78,7 +78,7 @@ def storage_identity(tensor: Tensor) -> int:
 
 def empty_storage(numel: int, dtype: Any) -> Tensor:
     """A new storage, as the flat tensor of its elements; its bytes are to be filled in."""
-    return rushlight.empty(numel, dtype=dtype)
+    return _core.empty((numel,), dtype)
 
 
 def mapped_storage(memory: Any, offset: int, numel: int, dtype: Any) -> Tensor:

@@ -32,7 +32,6 @@ _RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 # names that come up in real files and cannot be allowed, by how they begin: what to do about them
 _HINTS = {
     "torch._utils._rebuild_qtensor": "quantized tensors are not supported; save dequantize()",
-    "torch._utils._rebuild_meta_tensor": "it holds a tensor on the meta device, without values",
     "torch.nn.": "it holds a whole module; save its state_dict() instead, or, if you trust whoever "
     "made the file with everything on this machine, use load(..., weights_only=False)",
     "torch.": "this part of PyTorch has no counterpart here; save tensors of the dtypes that "

@@ -73,6 +73,7 @@ from rushlight.ops.distance import (
 from rushlight.ops.embedding import one_hot as one_hot
 from rushlight.ops.fold import fold as fold, unfold as unfold
 from rushlight.ops.grid_sample import affine_grid as affine_grid, grid_sample as grid_sample
+from rushlight.ops.known import known
 from rushlight.ops.likelihood_loss import (
     binary_cross_entropy as binary_cross_entropy,
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
@@ -594,7 +595,7 @@ def _bag_starts(input: Tensor, offsets: Tensor | None, include_last_offset: bool
                 f"of fixed length sequences. However, found offsets of type {type(offsets)}"
             )
         bags, length = input.shape
-        return _core.mul(_core.arange(0, bags, 1, _core.int64), length)
+        return _core.mul(_core.placed(_core.arange(0, bags, 1, _core.int64), input), length)
     if input.ndim != 1:
         raise ValueError(
             f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}"
@@ -602,7 +603,7 @@ def _bag_starts(input: Tensor, offsets: Tensor | None, include_last_offset: bool
     if offsets is None or offsets.ndim != 1:
         got = None if offsets is None else list(offsets.shape)
         raise ValueError(f"offsets has to be a 1D Tensor but got {got}")
-    if offsets.numel() and offsets[0].item() != 0:
+    if offsets.numel() and known(offsets[0] != 0):
         raise RuntimeError(
             "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
             f"position 0. However, got {offsets[0].item()}"

@@ -259,6 +259,8 @@ def trunc_normal_(
             stacklevel=2,
         )
     with rushlight.no_grad():
+        if tensor.is_meta:  # there is nothing to draw
+            return tensor
         inside = _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std)
         if inside > 0.3:
             return _redraw_outside(tensor, mean, std, a, b, generator)

@@ -55,7 +55,7 @@ relu.vjp(input=relu_backward)
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """`input` held to [min_val, max_val]; the derivative at both ends is 0."""
     low, high = _bounds(input, min_val, max_val)
-    return _core.minimum(_core.maximum(input, low), high)
+    return _core.clamp(input, low, high)
 
 
 hardtanh.vjp(
@@ -71,7 +71,7 @@ hardtanh_ = _in_place(hardtanh)
 def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     """`value` where `input` is at or below `threshold`, else `input`."""
     level, replacement = _bounds(input, threshold, value)
-    return _core.where(_core.le(input, level), replacement, input)
+    return _core.threshold(input, level, replacement)
 
 
 threshold.vjp(input=lambda grad, input, threshold: where(input <= threshold, 0, grad))
@@ -170,6 +170,8 @@ def _rrelu_slopes(
         )
     if not training:
         return (lower + upper) / 2
+    if input.is_meta:
+        return _core.empty_like(input, input.dtype)
     return _core.rrelu_noise(input, lower, upper, generator)
 
 
@@ -409,9 +411,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise RuntimeError(
             f"glu: Halving dimension must be even, but dimension {dim} is size {size}"
         )
-    wide = _wide(input)
-    value = _core.slice(wide, dim, 0, size // 2, 1)
-    return _as(input, _core.mul(value, _core.sigmoid(_core.slice(wide, dim, size // 2, size, 1))))
+    half = size // 2
+    return _core.glu(_core.slice(input, dim, 0, half, 1), _core.slice(input, dim, half, size, 1))
 
 
 def _glu_vjp(grad: Tensor, input: Tensor, dim: int) -> Tensor:

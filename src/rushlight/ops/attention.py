@@ -135,7 +135,7 @@ def _weights(
     scores = matmul(query * scale, key.transpose(-2, -1))
     hidden = float("-inf")
     if is_causal:
-        seen = _core.full(scores.shape[-2:], True, _core.bool).tril()
+        seen = _core.full(scores.shape[-2:], True, _core.bool, scores).tril()
         scores = where(seen, scores, hidden)
     if mask is None:
         return softmax(scores, -1)

@@ -85,7 +85,7 @@ def native_batch_norm(
 def _statistics(input: Tensor) -> Tensor:
     """Room for what the kernel finds on its way: of each channel mean and 1 / sqrt(var + eps)."""
     dtype = _core.float32 if input.dtype in HALVES else input.dtype
-    return _core.empty((2, input.shape[1] if input.ndim > 1 else 0), dtype)
+    return _core.empty((2, input.shape[1] if input.ndim > 1 else 0), dtype, input)
 
 
 def _check(

@@ -173,7 +173,7 @@ def _refuse_complex(name: str, input: Tensor) -> None:
 
 
 def _all_false(input: Tensor) -> Tensor:
-    return _core.full(input.shape, False, _core.bool)
+    return _core.full(input.shape, False, _core.bool, input)
 
 
 @composed(method=True)
@@ -181,7 +181,7 @@ def isreal(input: Tensor) -> Tensor:
     """Whether the imaginary part is 0, as bool: everywhere, for real dtypes."""
     if input.dtype.is_complex:
         return eq(input.detach().imag, 0)
-    return _core.full(input.shape, True, _core.bool)
+    return _core.full(input.shape, True, _core.bool, input)
 
 
 # ---- whole tensors

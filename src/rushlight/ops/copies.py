@@ -6,7 +6,15 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import _export, op
-from rushlight.dtypes import REAL_CASTS, check_device, contiguous_format, preserve_format
+from rushlight.dtypes import (
+    CPU,
+    META,
+    REAL_CASTS,
+    check_device,
+    contiguous_format,
+    is_meta_device,
+    preserve_format,
+)
 from rushlight.ops.memory import format_of, lies_in, memory_in
 from rushlight.tensor import Tensor
 from rushlight.warned import warn_once
@@ -60,6 +68,15 @@ def to_dtype(input: Tensor, dtype: Any) -> Tensor:
 to_dtype.vjp(input=lambda grad, input_dtype: to_dtype(grad, input_dtype))
 
 
+@op(method=False, public=False, node="ToCopyBackward0")
+def _to_meta(input: Tensor) -> Tensor:
+    """The shape, strides and dtype without the values: a tensor of the meta device."""
+    return _core.empty_like(input, input.dtype, META)
+
+
+_to_meta.vjp(input=lambda grad: _to(grad, CPU))
+
+
 def _in_dtype(self: Tensor, dtype: Any) -> Tensor:
     if self.dtype.is_complex:
         _warn_of_parts(dtype)
@@ -80,13 +97,13 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """
     dtype, copy = kwargs.pop("dtype", None), kwargs.pop("copy", False)
     format = kwargs.pop("memory_format", None)
-    check_device(kwargs.pop("device", None))
+    device = kwargs.pop("device", None)
     other = kwargs.pop("other", None)
     rest = list(args)
     if rest and isinstance(rest[0], Tensor):
         other = rest.pop(0)
     elif rest and (rest[0] is None or isinstance(rest[0], (str,)) or hasattr(rest[0], "index")):
-        check_device(rest.pop(0))
+        device = rest.pop(0)
     if rest and (isinstance(rest[0], _core.dtype) or rest[0] in (float, int, bool, complex)):
         dtype = rest.pop(0)
     elif rest and rest[0] is None:
@@ -100,7 +117,15 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if rest:
         copy = rest.pop(0)
     if other is not None:
-        dtype = other.dtype
+        dtype, device = other.dtype, other.device
+    if device is not None and is_meta_device(device) is not self.is_meta:
+        if self.is_meta:
+            raise NotImplementedError(
+                "Cannot copy out of meta tensor; no data! A tensor of shape "
+                f"{list(self.shape)} on the meta device has no values. torch.empty_like(tensor, "
+                'device="cpu") gives it memory'
+            )
+        self, copy = _to_meta(self), False
     if dtype is not None and not isinstance(dtype, _core.dtype):
         dtype = _core.result_type([dtype()]) if dtype is not float else _core.float64
     cast = self if dtype is None or dtype is self.dtype else _in_dtype(self, dtype)
@@ -115,8 +140,13 @@ def _to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
 
 def _cpu(self: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself, since it is on the CPU, or a copy in that memory format."""
-    return self if memory_format is None else _to(self, memory_format=memory_format)
+    """The tensor itself, since it is on the CPU, or a copy in that memory format.
+
+    Raises NotImplementedError for one on the meta device.
+    """
+    if memory_format is None and not self.is_meta:
+        return self
+    return _to(self, CPU, memory_format=memory_format)
 
 
 Tensor.to = _to

@@ -8,16 +8,21 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed
-from rushlight.dtypes import check_device, strided
+from rushlight.dtypes import META, check_device, strided
 from rushlight.ops.memory import memory_in, memory_like
 from rushlight.ops.shape import _sizes
 from rushlight.tensor import Tensor
 from rushlight.warned import warn, warn_once
 
 
-def _made(result: Tensor, device: Any, requires_grad: bool, pin_memory: Any = None) -> Tensor:
-    if device is not None:
-        check_device(device)
+def _made(result: Tensor, device: Any, requires_grad: bool) -> Tensor:
+    """What was made on the CPU, where it is to be."""
+    if device is not None or _core.makes_meta():
+        result = _core.placed(result, device)
+    return _ready(result, requires_grad)
+
+
+def _ready(result: Tensor, requires_grad: bool) -> Tensor:
     if requires_grad:
         result.requires_grad = True
     return result
@@ -48,10 +53,10 @@ def tensor(
     the history or share the memory: `clone`, `as_tensor`.
     """
     if type(data) in _PLAIN:  # which is what most callers have
-        return _made(_core.tensor_from_data(data, dtype), device, requires_grad)
+        return _ready(_core.tensor_from_data(data, dtype, device), requires_grad)
     if isinstance(data, Tensor):
         warn(_COPY.format("torch.tensor"))
-        if data._layout:
+        if data._layout or data.is_meta:
             copy = data.detach().clone()
             return _made(copy if dtype is None else copy.to(dtype), device, requires_grad)
     elif hasattr(data, "__array_interface__") or hasattr(data, "__array__"):
@@ -84,13 +89,17 @@ def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     A tensor of the wanted dtype is returned itself; a NumPy array is shared unless its byte order
     or strides forbid it; all else is copied as by :func:`tensor`.
     """
-    check_device(device)
+    if device is None and _core.makes_meta():
+        device = META
     if isinstance(data, Tensor):
-        return data if dtype is None else data.to(dtype)
-    if type(data).__module__ == "numpy" and hasattr(data, "strides") and data.ndim:
+        result = data
+    elif type(data).__module__ == "numpy" and hasattr(data, "strides") and data.ndim:
         result = from_numpy(_native(data))
-        return result if dtype is None else result.to(dtype)
-    return tensor(data, dtype=dtype)
+    else:
+        return tensor(data, dtype=dtype, device=device)
+    if device is not None:
+        result = result.to(device)
+    return result if dtype is None else result.to(dtype)
 
 
 @composed()
@@ -227,7 +236,7 @@ def scalar_tensor(
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """A 0-dim tensor of one number, in the default float dtype unless `dtype` is given."""
-    return _made(_core.full((), s, _dtype(dtype)), device, requires_grad)
+    return _ready(_core.full((), s, _dtype(dtype), device), requires_grad)
 
 
 def _sparse(
@@ -268,10 +277,10 @@ def empty(
     if out is not None:
         return out.resize_(size)
     if memory_format is None:
-        memory = _core.empty(size, _dtype(dtype))
+        memory = _core.empty(size, _dtype(dtype), device)
     else:
-        memory = memory_in("empty", size, _dtype(dtype), memory_format)
-    return _made(memory, device, requires_grad)
+        memory = memory_in("empty", size, _dtype(dtype), memory_format, device)
+    return _ready(memory, requires_grad)
 
 
 @composed()
@@ -288,7 +297,7 @@ def full(
         return out.resize_(size).fill_(fill_value)
     if dtype is None:
         dtype = _core.result_type([fill_value])
-    return _made(_core.full(size, fill_value, dtype), device, requires_grad)
+    return _ready(_core.full(size, fill_value, dtype, device), requires_grad)
 
 
 @composed()
@@ -305,7 +314,7 @@ def zeros(
         return _sparse(None, size, _dtype(dtype), layout, requires_grad)
     if out is not None:
         return out.resize_(size).zero_()
-    return _made(_core.full(size, 0, _dtype(dtype)), device, requires_grad)
+    return _ready(_core.full(size, 0, _dtype(dtype), device), requires_grad)
 
 
 @composed()
@@ -320,7 +329,7 @@ def ones(
     size = _given(sizes, size)
     if out is not None:
         return out.resize_(size).fill_(1)
-    return _made(_core.full(size, 1, _dtype(dtype)), device, requires_grad)
+    return _ready(_core.full(size, 1, _dtype(dtype), device), requires_grad)
 
 
 @composed()
@@ -331,8 +340,8 @@ def empty_strided(
     """Uninitialized memory of shape `size` whose elements lie `stride` elements apart."""
     size, stride = tuple(size), tuple(stride)
     span = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride))
-    flat = _core.empty((span,), _dtype(dtype))
-    return _made(_core.as_strided(flat, size, stride, 0), device, requires_grad)
+    flat = _core.empty((span,), _dtype(dtype), device)
+    return _ready(_core.as_strided(flat, size, stride, 0), requires_grad)
 
 
 @composed()
@@ -357,12 +366,14 @@ def empty_permuted(
     return empty_strided(size, stride, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def _all_like(input: Tensor, value: Any, dtype: Any, memory_format: Any) -> Tensor:
+def _all_like(
+    input: Tensor, value: Any, dtype: Any, memory_format: Any, device: Any
+) -> Tensor:
     """One value everywhere, in the shape and layout of input unless a format says else."""
     dtype = input.dtype if dtype is None else dtype
     if memory_format is None:
-        return _core.full_like(input, value, dtype)
-    made = memory_like("full_like", input, dtype, memory_format)
+        return _core.full_like(input, value, dtype, device)
+    made = memory_like("full_like", input, dtype, memory_format, device)
     _core.fill_(made, value)
     made._forget_writes()
     return made
@@ -378,8 +389,8 @@ def empty_like(
         return _sparse(input, input.shape, dtype or input.dtype, layout, requires_grad)
     if input._level:  # inside vmap
         return input.new_empty(input.shape, dtype=dtype, requires_grad=requires_grad)
-    memory = memory_like("empty_like", input, dtype or input.dtype, memory_format)
-    return _made(memory, device, requires_grad)
+    memory = memory_like("empty_like", input, dtype or input.dtype, memory_format, device)
+    return _ready(memory, requires_grad)
 
 
 @composed()
@@ -392,8 +403,7 @@ def full_like(
         raise NotImplementedError("full_like, ones_like: no sparse tensor is the same everywhere")
     if input._level:  # inside vmap
         return input.new_full(input.shape, fill_value, dtype=dtype, requires_grad=requires_grad)
-    result = _all_like(input, fill_value, dtype, memory_format)
-    return _made(result, device, requires_grad)
+    return _ready(_all_like(input, fill_value, dtype, memory_format, device), requires_grad)
 
 
 @composed()
@@ -406,7 +416,7 @@ def zeros_like(
         return _sparse(input, input.shape, dtype or input.dtype, layout, requires_grad)
     if input._level:  # inside vmap
         return input.new_zeros(input.shape, dtype=dtype, requires_grad=requires_grad)
-    return _made(_all_like(input, 0, dtype, memory_format), device, requires_grad)
+    return _ready(_all_like(input, 0, dtype, memory_format, device), requires_grad)
 
 
 @composed()
@@ -419,7 +429,7 @@ def ones_like(
         raise NotImplementedError("full_like, ones_like: no sparse tensor is the same everywhere")
     if input._level:  # inside vmap
         return input.new_ones(input.shape, dtype=dtype, requires_grad=requires_grad)
-    return _made(_all_like(input, 1, dtype, memory_format), device, requires_grad)
+    return _ready(_all_like(input, 1, dtype, memory_format, device), requires_grad)
 
 
 @composed()
@@ -428,10 +438,13 @@ def eye(
     device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """The (n, m) matrix with 1 on the diagonal and 0 elsewhere; square if `m` is left out."""
-    result = _core.eye(n, n if m is None else m, _dtype(dtype if out is None else out.dtype))
+    if out is not None:
+        device = out
+    dtype = _dtype(dtype if out is None else out.dtype)
+    result = _core.eye(n, n if m is None else m, dtype, device)
     if out is not None:
         return out.resize_(result.shape).copy_(result)
-    return _made(result, device, requires_grad)
+    return _ready(result, requires_grad)
 
 
 def _number(value: Any) -> Any:
@@ -560,8 +573,8 @@ def _new(name: str, make: Any) -> None:
             size = (named["size"],)
         if self._layout and name != "new_ones":
             return _sparse(None, _sizes(size), dtype or self.dtype, self.layout, requires_grad)
-        result = make(_sizes(size), dtype or self.dtype)
-        return _made(result, device, requires_grad)
+        where = self if device is None else device
+        return _ready(make(_sizes(size), dtype or self.dtype, where), requires_grad)
 
     method.__name__ = name
     method.__doc__ = f"{name[4:]} in the dtype of this tensor."
@@ -569,8 +582,8 @@ def _new(name: str, make: Any) -> None:
 
 
 _new("new_empty", _core.empty)
-_new("new_zeros", lambda size, dtype: _core.full(size, 0, dtype))
-_new("new_ones", lambda size, dtype: _core.full(size, 1, dtype))
+_new("new_zeros", lambda size, dtype, device: _core.full(size, 0, dtype, device))
+_new("new_ones", lambda size, dtype, device: _core.full(size, 1, dtype, device))
 
 
 def _new_full(
@@ -578,7 +591,8 @@ def _new_full(
     layout: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """One value everywhere in the dtype of this tensor."""
-    return _made(_core.full(size, fill_value, dtype or self.dtype), device, requires_grad)
+    where = self if device is None else device
+    return _ready(_core.full(size, fill_value, dtype or self.dtype, where), requires_grad)
 
 
 def _new_tensor(
@@ -590,12 +604,14 @@ def _new_tensor(
         warn(_COPY.format("tensor.new_tensor"))
         data = data.detach()
         return _made(_core.tensor_from_data(data, dtype or data.dtype), device, requires_grad)
-    return tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+    where = self.device if device is None else device
+    return tensor(data, dtype=dtype or self.dtype, device=where, requires_grad=requires_grad)
 
 
 def _new_empty_strided(self: Tensor, size: Any, stride: Any, **kwargs: Any) -> Tensor:
     """Uninitialized memory with the given strides in the dtype of this tensor."""
     kwargs["dtype"] = kwargs.get("dtype") or self.dtype
+    kwargs["device"] = kwargs.get("device") or self.device
     return empty_strided(size, stride, **kwargs)
 
 
@@ -624,7 +640,7 @@ def _resize_(self: Tensor, *sizes: Any, size: Any = None, memory_format: Any = N
             step *= max(n, 1)
         self._set_array(_core.as_strided(self.detach(), size, stride, self.storage_offset()))
         return self
-    grown = _core.empty(size, self.dtype)
+    grown = _core.empty(size, self.dtype, self)
     kept = min(count, self.numel())
     if kept:
         flat = _core.as_strided(grown, (kept,), (1,), 0)

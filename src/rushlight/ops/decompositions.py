@@ -16,6 +16,7 @@ from rushlight.autograd.op import composed, op
 from rushlight.ops.complex import _c
 from rushlight.ops.factors import linalg_solve_triangular
 from rushlight.ops.join import cat
+from rushlight.ops.known import known
 from rushlight.ops.linalg import _t, matmul
 from rushlight.ops.matrix import (
     check_converged,
@@ -356,7 +357,7 @@ def _check_phase(name: str, imaginary: Tensor, checked: list) -> None:
     # Only the sum is free of the phase, so what was recorded is not checked again.
     if checked:
         return
-    if (imaginary.detach().abs() > 1e-2).any().item():
+    if known((imaginary.detach().abs() > 1e-2).any()):
         raise RuntimeError(_PHASE.format(name))
     if _core.is_grad_enabled():
         checked.append(True)
@@ -422,7 +423,7 @@ def _eig(
     A: Tensor, vectors: bool, name: str, checked: list
 ) -> tuple[Tensor, Tensor]:
     check_square(name, A)
-    if not _core.all(_core.isfinite(A)).item():
+    if not known(_core.all(_core.isfinite(A)), True):
         raise RuntimeError(f"torch.{name}: input tensor should not contain infs or NaNs.")
     values, found, info = _core.eig(A, vectors)
     check_converged(name, info, A)
@@ -600,8 +601,8 @@ def svd(
     check_matrices("linalg.svd", input)
     if not compute_uv:
         m, n = input.shape[-2:]
-        U = _core.full((*input.shape[:-2], m, m), 0, input.dtype)
-        V = _core.full((*input.shape[:-2], n, n), 0, input.dtype)
+        U = _core.full((*input.shape[:-2], m, m), 0, input.dtype, input)
+        V = _core.full((*input.shape[:-2], n, n), 0, input.dtype, input)
         return return_types.svd((U, linalg_svdvals(input), V))
     U, S, Vh = _svd(input, not some, True, "linalg.svd", [])
     return return_types.svd((U, S, _t(Vh)))

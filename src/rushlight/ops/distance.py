@@ -89,6 +89,7 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
         raise RuntimeError(f"pdist only supports non-negative p values, got {p}")
     rows = input.shape[0]
     pairs = _core.nonzero(_core.triu(_core.full((rows, rows), True, _core.bool), 1))
+    pairs = _core.placed(pairs, input)
     first, second = _core.select(pairs, 1, 0), _core.select(pairs, 1, 1)
     difference = input.index_select(0, first) - input.index_select(0, second)
     distance = vector_norm(difference, p, -1)

@@ -28,7 +28,7 @@ def _mask(input: Tensor, p: float, per_channel: bool) -> Tensor:
         shape = (*input.shape[:2], *((1,) * (input.ndim - 2)))
         if _core.vmap_levels():
             return _mask_of_items(shape, input.dtype, p)
-        mask = _core.empty(shape, input.dtype)
+        mask = _core.empty(shape, input.dtype, input)
     elif _core.vmap_levels():
         return _mask_of_items(input.shape, input.dtype, p)
     else:  # drawn in the order that the input has in memory
@@ -135,8 +135,8 @@ def feature_alpha_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
 def native_dropout(input: Tensor, p: float, train: bool) -> tuple[Tensor, Tensor]:
     """(result, mask): dropout of elements, and the bool mask of those that were kept."""
     if not _active(input, p, train):
-        return input.clone(), _core.full(input.shape, True, _core.bool)
+        return input.clone(), _core.full(input.shape, True, _core.bool, input)
     if p == 1:
-        return input * 0, _core.full(input.shape, False, _core.bool)
+        return input * 0, _core.full(input.shape, False, _core.bool, input)
     mask = _mask(input, p, False)
     return input * (mask / (1 - p)), mask != 0

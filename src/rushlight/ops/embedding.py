@@ -252,9 +252,11 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if tensor.numel() == 0:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        return _core.full((*tensor.shape, num_classes), 0, _core.int64)
-    if _core.vmap_levels() and num_classes > 0:  # an item has no numbers to look at
-        return tensor.unsqueeze(-1).eq(_core.arange(0, num_classes, 1, _core.int64)).long()
+        return _core.full((*tensor.shape, num_classes), 0, _core.int64, tensor)
+    # An item of a batch has no numbers to look at, nor has what lies nowhere.
+    if num_classes > 0 and (_core.vmap_levels() or tensor.is_meta):
+        classes = _core.placed(_core.arange(0, num_classes, 1, _core.int64), tensor)
+        return tensor.unsqueeze(-1).eq(classes).long()
     if _core.amin(tensor).item() < 0:
         raise RuntimeError("Class values must be non-negative.")
     largest = int(_core.amax(tensor).item())

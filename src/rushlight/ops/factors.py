@@ -345,14 +345,14 @@ def lu_unpack(
         )
     m, n = LU_data.shape[-2:]
     k = m if m < n else n
-    nothing = _core.empty((0,), LU_data.dtype)
+    nothing = _core.empty((0,), LU_data.dtype, LU_data)
     P = L = U = nothing
     if unpack_data:
-        L = tril(LU_data[..., :k], -1) + _core.eye(m, k, LU_data.dtype)
+        L = tril(LU_data[..., :k], -1) + _core.eye(m, k, LU_data.dtype, LU_data)
         U = triu(LU_data[..., :k, :])
     if unpack_pivots:
         order = _core.pivots_to_rows(LU_pivots, m)
-        zeros = _core.full((*order.shape, m), 0, LU_data.dtype)
+        zeros = _core.full((*order.shape, m), 0, LU_data.dtype, LU_data)
         P = scatter(zeros, -2, order.unsqueeze(-2), 1.0) if m else zeros
     return return_types.lu_unpack((P, L, U))
 

@@ -64,7 +64,7 @@ def _r2c(input: Tensor, dims: tuple, norm: str) -> Tensor:
     if input.numel() == 0:
         shape = list(input.shape)
         shape[dims[-1]] = shape[dims[-1]] // 2 + 1
-        return _core.full(shape, 0, _complex(input.dtype))
+        return _core.full(shape, 0, _complex(input.dtype), input)
     return _core.fft_r2c(input, dims, _scale(norm, True, [input.shape[d] for d in dims]))
 
 
@@ -82,7 +82,7 @@ def _c2r(input: Tensor, dims: tuple, norm: str, size: int) -> Tensor:
     if input.numel() == 0:
         shape = list(input.shape)
         shape[dims[-1]] = size
-        return _core.full(shape, 0, input.dtype.to_real())
+        return _core.full(shape, 0, input.dtype.to_real(), input)
     sizes = [*(input.shape[d] for d in dims[:-1]), size]
     return _core.fft_c2r(input, dims, size, _scale(norm, False, sizes))
 

@@ -410,7 +410,7 @@ def _index_fill_kernel(input: Tensor, dim: int, index: Tensor, value: Any) -> Te
                 "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                 f"{value.ndim} dimension(s)."
             )
-        value = value.item()
+        value = 0 if value.is_meta else value.item()
     return _core.index_fill_(input, dim, index, value)
 
 

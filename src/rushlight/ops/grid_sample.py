@@ -327,14 +327,14 @@ def affine_grid_generator(theta: Tensor, size: Sequence[int], align_corners: boo
     places = []
     for axis, count in enumerate(reversed(spatial)):
         if count == 1:
-            along = rushlight.zeros(1, dtype=theta.dtype)
+            along = rushlight.zeros(1, dtype=theta.dtype, device=theta.device)
         else:
             end = 1.0 if align_corners else (count - 1) / count
-            along = rushlight.linspace(-end, end, count, dtype=theta.dtype)
+            along = rushlight.linspace(-end, end, count, dtype=theta.dtype, device=theta.device)
         shape = [1] * rank
         shape[rank - 1 - axis] = count
         places.append(along.view(shape).expand(spatial))
-    places.append(rushlight.ones(spatial, dtype=theta.dtype))
+    places.append(rushlight.ones(spatial, dtype=theta.dtype, device=theta.device))
     base = rushlight.stack(places, -1).view(1, -1, rank + 1)
     found = base.expand(theta.shape[0], -1, -1).bmm(theta.transpose(1, 2))
     return found.view(theta.shape[0], *spatial, rank)

@@ -204,9 +204,10 @@ def searchsorted(
             )
         right = side == "right"
     if not isinstance(wanted, Tensor):
-        wanted = _core.full((), wanted, sorted_sequence.dtype if _fits(
-            wanted, sorted_sequence
-        ) else _core.get_default_dtype())
+        dtype = sorted_sequence.dtype if _fits(wanted, sorted_sequence) else (
+            _core.get_default_dtype()
+        )
+        wanted = _core.full((), wanted, dtype, sorted_sequence)
     result = _core.searchsorted(sorted_sequence, wanted, right, out_int32, sorter)
     return result if out is None else _core.write_out("searchsorted", result, out, exact=True)
 

@@ -278,8 +278,8 @@ def block_diag(*tensors: Tensor) -> Tensor:
     rows, left = [], 0
     for block in blocks:
         height, own = block.shape
-        before = _core.full((height, left), 0, dtype)
-        after = _core.full((height, width - left - own), 0, dtype)
+        before = _core.full((height, left), 0, dtype, block)
+        after = _core.full((height, width - left - own), 0, dtype, block)
         rows.append(cat([before, block, after], 1))
         left += own
     return cat(rows, 0)

@@ -8,6 +8,7 @@ from rushlight import _core, return_types
 from rushlight.autograd.op import composed, op
 from rushlight.dtypes import finfo
 from rushlight.ops.decompositions import linalg_eigh, linalg_qr, linalg_svd
+from rushlight.ops.known import known
 from rushlight.ops.linalg import _t, matmul
 from rushlight.ops.matrix import (
     LinAlgError,
@@ -51,7 +52,7 @@ def _limit(largest: Tensor, atol: Any, rtol: Any) -> Tensor:
 
 def _pseudo_inverse(A: Tensor, atol: Any, rtol: Any, hermitian: bool) -> Tensor:
     if A.numel() == 0:
-        return _core.full((*A.shape[:-2], A.shape[-1], A.shape[-2]), 0, A.dtype)
+        return _core.full((*A.shape[:-2], A.shape[-1], A.shape[-2]), 0, A.dtype, A)
     if hermitian:
         S, U = linalg_eigh(A)
         Vh, size = _t(U), S.abs()
@@ -144,7 +145,7 @@ def linalg_matrix_rank(
     atol, rtol = _tolerances("linalg.matrix_rank", input, atol, rtol)
     input = input.detach()
     if input.numel() == 0:
-        result = _core.full(tuple(input.shape[:-2]), 0, _core.int64)
+        result = _core.full(tuple(input.shape[:-2]), 0, _core.int64, input)
     else:
         S = linalg_eigvalsh(input).abs() if hermitian else linalg_svdvals(input)
         limit = _limit(S.amax(-1), atol, rtol)
@@ -177,7 +178,7 @@ def _lstsq(
         )
     nothing = _core.empty((0,), singular.dtype)
     rest = nothing
-    full = driver == "gels" or not rank.numel() or bool((rank == n).all().item())
+    full = driver == "gels" or not rank.numel() or known((rank == n).all(), True)
     if m > n and driver != "gelsy" and full:
         beyond = found[..., n:, :].abs()
         rest = (beyond * beyond).sum(-2)

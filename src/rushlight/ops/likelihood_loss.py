@@ -10,6 +10,8 @@ import math
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
+from rushlight.dtypes import HALVES
+from rushlight.ops.known import known
 from rushlight.ops.loss_reduction import (
     reduce_plain,
     reduced,
@@ -57,12 +59,18 @@ def _binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None, reduction: str
 ) -> Tensor:
     inside = _core.all(_core.logical_and(_core.ge(input, 0), _core.le(input, 1)))
-    if not inside.item():
+    if not known(inside, True):
         raise RuntimeError("all elements of input should be between 0 and 1")
+    row = _bce_in_steps if input.dtype in HALVES else _core.binary_cross_entropy
+    loss = row(input, target)
+    return reduce_plain(loss if weight is None else _core.mul(loss, weight), reduction)
+
+
+def _bce_in_steps(input: Tensor, target: Tensor) -> Tensor:
+    """As the row of this name, for half types: each step is rounded, as in PyTorch."""
     hit = _core.maximum(_core.log(input), -100)
     miss = _core.maximum(_core.log1p(_core.neg(input)), -100)
-    loss = _core.sub(_core.mul(_core.sub(target, 1), miss), _core.mul(target, hit))
-    return reduce_plain(loss if weight is None else _core.mul(loss, weight), reduction)
+    return _core.sub(_core.mul(_core.sub(target, 1), miss), _core.mul(target, hit))
 
 
 def _bce_slope(input: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
@@ -335,8 +343,8 @@ def gaussian_nll_loss(
     if isinstance(var, float):
         if var < 0:
             raise ValueError("var has negative entry/entries")
-        var = _core.full(input.shape, var, input.dtype)
-    elif (var < 0).any():
+        var = _core.full(input.shape, var, input.dtype, input)
+    elif known((var < 0).any()):
         raise ValueError("var has negative entry/entries")
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rushlight import _core
@@ -17,6 +18,11 @@ def _t(x: Tensor) -> Tensor:
     return _c(x.transpose(-2, -1))
 
 
+def _columns(x: Tensor) -> Tensor:
+    """The columns of a batch of matrices, side by side in one."""
+    return x.movedim(-2, 0).reshape(x.shape[-2], -1)
+
+
 def _matmul_gradient(grad: Tensor, input: Tensor, other: Tensor, needs: tuple) -> tuple:
     first = second = None
     a, b = input, other
@@ -28,11 +34,16 @@ def _matmul_gradient(grad: Tensor, input: Tensor, other: Tensor, needs: tuple) -
     if b.ndim == 1:
         b, grad = b.unsqueeze(-1), grad.unsqueeze(-1)
     if needs[0]:
-        first = matmul(grad, _t(b))
+        alone = b.ndim > 2 and a.shape[:-2].numel() == 1
+        # One matrix for a batch: one product over all columns instead of a sum of products.
+        if alone and grad.shape[-1] <= min(a.shape[-2:]):
+            first = matmul(_columns(grad), _t(_columns(b))).view(a.shape)
+        else:
+            first = matmul(grad, _t(b))
         if input.ndim == 1:
             first = first.reshape(-1, input.shape[0]).sum(0)
     if needs[1]:
-        if b.ndim == 2 and a.ndim > 2:  # one product over all rows instead of a sum of products
+        if b.ndim == 2 and a.ndim > 2:  # the same over all rows
             second = matmul(_t(a.reshape(-1, a.shape[-1])), grad.reshape(-1, grad.shape[-1]))
         else:
             second = matmul(_t(a), grad)
@@ -139,7 +150,10 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
         )
     if input.ndim == other.ndim == 1:
         return dot(input, other)
-    return tensordot(input, other, ((-1,), (-1,)))
+    if other.ndim == 2:
+        return matmul(input, other.mT)
+    rows = other.reshape(math.prod(other.shape[:-1]), other.shape[-1])
+    return matmul(input, rows.mT).reshape(*input.shape[:-1], *other.shape[:-1])
 
 
 @composed(method=True, out=True)
@@ -201,8 +215,6 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
 
 
 def _cross(name: str, input: Tensor, other: Tensor, dim: int) -> Tensor:
-    from rushlight.ops.reorder import roll
-
     if input.ndim != other.ndim:
         raise RuntimeError(
             f"{name}: inputs must have the same number of dimensions, got {input.ndim} and "
@@ -218,7 +230,18 @@ def _cross(name: str, input: Tensor, other: Tensor, dim: int) -> Tensor:
             f"{name}: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and "
             f"{other.shape[dim]}"
         )
-    return roll(input, -1, dim) * roll(other, -2, dim) - roll(input, -2, dim) * roll(other, -1, dim)
+    return _cross_product(input, other, dim if dim < 0 else dim - input.ndim)
+
+
+@op(_core.cross, method=False, public=False, node="LinalgCrossBackward0")
+def _cross_product(input: Tensor, other: Tensor, dim: int) -> Tensor:
+    """The vector products along `dim`, counted from the back. Shapes broadcast."""
+
+
+_cross_product.vjp(
+    input=lambda grad, other, dim: _cross_product(_c(other), grad, dim),
+    other=lambda grad, input, dim: _cross_product(grad, _c(input), dim),
+)
 
 
 def _scaled(value: Tensor, factor: Any) -> Tensor:

@@ -126,7 +126,7 @@ def _shares(
     if not target.dtype.is_floating_point:
         index = target.long().reshape(input.shape[:axis] + input.shape[axis + 1 :]).unsqueeze(axis)
         counts = index != ignore_index
-        hot = _core.full(input.shape, 0.0, input.dtype)
+        hot = _core.full(input.shape, 0.0, input.dtype, input)
         target = hot.scatter_(axis, where(counts, index, 0), 1.0)
     if smoothing > 0:
         target = target * (1 - smoothing) + smoothing / input.shape[axis]

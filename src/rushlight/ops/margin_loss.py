@@ -12,6 +12,7 @@ from rushlight import _core
 from rushlight.autograd.op import composed, op
 from rushlight.ops.activation import logsigmoid
 from rushlight.ops.distance import pairwise_distance
+from rushlight.ops.known import known
 from rushlight.ops.loss_reduction import reduce_plain, reduced, reduction_of, scaled
 from rushlight.ops.pointwise import _where as where
 from rushlight.ops.pointwise import minimum
@@ -222,7 +223,7 @@ def multi_margin_loss(
             f"multi_margin_loss: inconsistent weight size, expected {[classes]} but got "
             f"{list(weight.shape)}"
         )
-    if target.numel() and ((target < 0) | (target >= classes)).any():
+    if target.numel() and known(((target < 0) | (target >= classes)).any()):
         raise RuntimeError("target out of range")
     index = target.reshape(items, 1)
     violation = (margin - rows.gather(1, index) + rows).clamp(min=0)
@@ -230,7 +231,7 @@ def multi_margin_loss(
         violation = violation.square()
     if weight is not None:
         violation = violation * weight.index_select(0, index.reshape(-1)).unsqueeze(1)
-    others = _core.full(rows.shape, 1.0, rows.dtype).scatter_(1, index, 0.0)
+    others = _core.full(rows.shape, 1.0, rows.dtype, rows).scatter_(1, index, 0.0)
     loss = (violation * others).sum(1) / classes
     return reduced(loss.reshape(target.shape) if reduction == "none" else loss, reduction)
 
@@ -263,11 +264,11 @@ def multilabel_margin_loss(
         )
     classes = input.shape[-1] if input.ndim else 1
     rows, lists = input.reshape(-1, classes), target.reshape(-1, classes)
-    if lists.numel() and ((lists < -1) | (lists >= classes)).any():
+    if lists.numel() and known(((lists < -1) | (lists >= classes)).any()):
         raise RuntimeError("multilabel_margin_loss: target is out of range [-1, C)")
     listed = (lists < 0).cumsum(1) == 0
     index = where(listed, lists, 0)
-    is_target = _core.full(rows.shape, 0.0, rows.dtype)
+    is_target = _core.full(rows.shape, 0.0, rows.dtype, rows)
     is_target.scatter_add_(1, index, listed.to(rows.dtype)).clamp_(max=1)
     pairs = 1 - rows.gather(1, index).unsqueeze(2) + rows.unsqueeze(1)  # (N, target, other)
     counts = listed.unsqueeze(2) & (is_target == 0).unsqueeze(1)

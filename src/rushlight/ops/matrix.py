@@ -62,7 +62,7 @@ def check_same_dtype(name: str, A: Tensor, B: Tensor, symbols: str = "AB") -> No
 
 def failure(info: Tensor) -> tuple[int, str] | None:
     """The code of the first matrix that LAPACK failed on, and the words that name the matrix."""
-    if info._level:  # inside vmap nobody can look at values
+    if info._level or info.is_meta:  # nobody can look at values
         return None
     if info.ndim == 0:
         code = info.item()
@@ -114,7 +114,7 @@ def broadcast_batches(A: Tensor, B: Tensor) -> tuple[Any, Any]:
 
 def identity(A: Tensor) -> Tensor:
     """The identity matrix of the last dimension of A, in its dtype."""
-    return _core.eye(A.shape[-1], A.shape[-1], A.dtype)
+    return _core.eye(A.shape[-1], A.shape[-1], A.dtype, A)
 
 
 def off_diagonal(n: int) -> Tensor:

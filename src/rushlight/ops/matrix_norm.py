@@ -209,13 +209,13 @@ def linalg_cond(input: Tensor, p: Any = None) -> Tensor:
     if p is None or p in (2, -2):
         S = linalg_svdvals(input)
         if S.numel() == 0:
-            return _core.full(tuple(S.shape[:-1]), 0, S.dtype)
+            return _core.full(tuple(S.shape[:-1]), 0, S.dtype, S)
         largest, least = S[..., 0], S[..., -1]
         return least / largest if p == -2 else largest / least
     check_square("linalg.cond", input)
     if input.numel() == 0:
         real = input.dtype.to_real() if input.dtype.is_complex else input.dtype
-        return _core.full(tuple(input.shape[:-2]), 0, real)
+        return _core.full(tuple(input.shape[:-2]), 0, real, input)
     inverse, info = linalg_inv_ex(input)
     singular = info > 0
     inverse = inverse.masked_fill(singular[..., None, None], 1.0)  # its norm does not count

@@ -33,13 +33,17 @@ def _rows(size: Sequence[int]) -> list[int]:
 _CHANNELS_LAST = {channels_last: (1, 3, 2, 0), channels_last_3d: (1, 4, 3, 2, 0)}
 
 
-def memory_in(name: str, size: Sequence[int], dtype: Any, format: Any) -> Tensor:
+def memory_in(
+    name: str, size: Sequence[int], dtype: Any, format: Any, device: Any = False
+) -> Tensor:
     """Fresh memory for a result of `name`, in a format other than preserve_format.
+
+    `device` is as `_core.empty` takes it.
 
     Raises RuntimeError where the format is for tensors of another rank.
     """
     if format is contiguous_format:
-        return _core.empty(size, dtype)
+        return _core.empty(size, dtype, device)
     if format not in _CHANNELS_LAST:
         raise RuntimeError(f"{name}: unsupported memory format {format}; there is no input for it")
     order = _CHANNELS_LAST[format]
@@ -52,14 +56,18 @@ def memory_in(name: str, size: Sequence[int], dtype: Any, format: Any) -> Tensor
     for axis in order:
         strides[axis] = step
         step *= size[axis]
-    return _core.as_strided(_core.empty(size, dtype), size, strides, 0)
+    return _core.as_strided(_core.empty(size, dtype, device), size, strides, 0)
 
 
-def memory_like(name: str, input: Tensor, dtype: Any, format: Any) -> Tensor:
+def memory_like(
+    name: str, input: Tensor, dtype: Any, format: Any, device: Any = None
+) -> Tensor:
     """Fresh memory in the shape of input and, unless a format says else, in its order of axes."""
     if format is None or format is preserve_format:
-        return _core.empty_like(input, dtype)
-    return memory_in(name, tuple(input.shape), dtype, format)
+        return _core.empty_like(input, dtype, device)
+    return memory_in(
+        name, tuple(input.shape), dtype, format, input if device is None else device
+    )
 
 
 def lies_in(tensor: Tensor, format: Any) -> bool:
@@ -111,7 +119,7 @@ def set_(
             "it inside of torch.no_grad()"
         )
     if source is None:
-        made = _core.empty((0,), self.dtype)
+        made = _core.empty((0,), self.dtype, self)
     elif isinstance(source, Tensor):
         if source.dtype is not self.dtype:
             raise RuntimeError(

@@ -136,7 +136,7 @@ def multi_head_attention_forward(
     k = _heads(k, static_k, "static_k", batch, num_heads, size)
     v = _heads(v, static_v, "static_v", batch, num_heads, size)
     if add_zero_attn:
-        zero = _core.full((batch, num_heads, 1, size), 0.0, q.dtype)
+        zero = _core.full((batch, num_heads, 1, size), 0.0, q.dtype, q)
         k, v = cat([k, zero], 2), cat([v, zero], 2)
         attn_mask, key_padding_mask = _one_more(attn_mask), _one_more(key_padding_mask)
     attn_mask = _with_padding(attn_mask, key_padding_mask, batch, k.shape[2])

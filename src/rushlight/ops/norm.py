@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rushlight import _core
@@ -194,7 +195,7 @@ def group_norm(
         raise RuntimeError(
             f"group_norm: Expected at least 2 dimensions for input tensor but received {input.ndim}"
         )
-    items, channels = input.shape[0], input.shape[1]
+    channels = input.shape[1]
     if num_groups <= 0 or channels % num_groups:
         raise RuntimeError(
             "group_norm: Expected number of channels in input to be divisible by num_groups, but "
@@ -207,13 +208,51 @@ def group_norm(
                 f"channels in input, but got {name} of shape {list(parameter.shape)} and input of "
                 f"shape {list(input.shape)}"
             )
-    size = input.numel() // (items * num_groups) if items else 0
-    rows = input.reshape(items * num_groups, size)
-    result = _layer_norm(rows, (size,), None, None, eps)[0].reshape(input.shape)
-    per_channel = (-1,) + (1,) * (input.ndim - 2)
-    if weight is not None:
-        result = result * weight.reshape(per_channel)
-    return result if bias is None else result + bias.reshape(per_channel)
+    return _group_norm(input, num_groups, weight, bias, eps)[0]
+
+
+@op(_core.group_norm, method=False, public=False, node="NativeGroupNormBackward0")
+def _group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The result, and of each group the mean and 1 / sqrt(variance + eps)."""
+
+
+def _group_norm_gradient(
+    grads: tuple,
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+    result: tuple,
+    needs: tuple,
+) -> tuple:
+    items, channels = input.shape[0], input.shape[1]
+    shape = (items, num_groups, channels // num_groups, math.prod(input.shape[2:]))
+    grad, input = grads[0].reshape(shape), input.reshape(shape)
+    centered = input - input.mean((2, 3), keepdim=True)
+    rstd = (centered.square().mean((2, 3), keepdim=True) + eps).rsqrt()
+    scaled = centered * rstd
+    inner = grad if weight is None else grad * weight.reshape((*shape[1:3], 1))
+    slope = inner - inner.mean((2, 3), keepdim=True)
+    slope = slope - scaled * (inner * scaled).mean((2, 3), keepdim=True)
+    return (
+        (slope * rstd).reshape(grads[0].shape),
+        None if weight is None else (grad * scaled).sum((0, 3)).reshape(channels),
+        None if bias is None else grad.sum((0, 3)).reshape(channels),
+    )
+
+
+_group_norm.vjp_all(
+    ("input", "weight", "bias"),
+    _group_norm_gradient,
+    kernel=lambda grads, input, groups, weight, bias, eps, result, needs: (
+        _core.group_norm_backward(
+            grads[0], input, groups, result[1], result[2], weight, *needs
+        )
+    ),
+)
 
 
 @composed()
@@ -228,10 +267,8 @@ def native_group_norm(
     eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """group_norm with the mean and 1 / sqrt(variance + eps) of each group, (N, group)."""
-    rows = input.reshape(N, group, C // group * HxW)
-    mean = rows.mean(-1)
-    rstd = ((rows - mean.unsqueeze(-1)).square().mean(-1) + eps).rsqrt()
-    return group_norm(input, group, weight, bias, eps), mean, rstd
+    result, mean, rstd = _group_norm(input.reshape(N, C, HxW), group, weight, bias, eps)
+    return result.reshape(input.shape), mean.detach(), rstd.detach()
 
 
 @composed(public=False)

@@ -500,10 +500,9 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    result = input
-    if min is not None:
-        result = _core.maximum(result, min)
-    return result if max is None else _core.minimum(result, max)
+    if min is None:
+        return _core.minimum(input, max)
+    return _core.maximum(input, min) if max is None else _core.clamp(input, min, max)
 
 
 clamp.vjp(

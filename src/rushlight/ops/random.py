@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
-from rushlight.ops.create import _made, zeros_like
+from rushlight.ops.create import _made, _ready, zeros_like
+from rushlight.ops.known import known
 from rushlight.ops.memory import memory_like
 from rushlight.ops.shape import _sizes
 from rushlight.ops.undefined import undefined
@@ -181,11 +182,15 @@ def _size(name: str, args: tuple, size: Any) -> Sequence[int]:
     return size
 
 
-def _target(name: str, size: Sequence[int], dtype: Any, out: Tensor | None) -> Tensor:
+def _target(
+    name: str, size: Sequence[int], dtype: Any, out: Tensor | None, device: Any
+) -> Tensor:
     """The tensor to fill: a new one, or `out` in the right size."""
     if out is None:
         dtype = _core.get_default_dtype() if dtype is None else dtype
-        return _memory(size, dtype) if _core.vmap_levels() else _core.empty(size, dtype)
+        return _memory(size, dtype) if _core.vmap_levels() else (
+            _core.empty(size, dtype, device)
+        )
     if dtype is not None and dtype is not out.dtype:
         raise RuntimeError(f"{name}(): dtype {dtype} does not match that of out= ({out.dtype})")
     return _resized(name, out, size)
@@ -210,20 +215,22 @@ def _resized(name: str, out: Tensor, size: Sequence[int]) -> Tensor:
     return out if tuple(out.shape) == tuple(size) else out.resize_(size)
 
 
-def _like(name: str, input: Tensor, dtype: Any, memory_format: Any) -> Tensor:
+def _like(
+    name: str, input: Tensor, dtype: Any, memory_format: Any, device: Any
+) -> Tensor:
     """Memory in the shape of input, and in its order of dimensions unless the format says else."""
     _check_tensor(name, input)
     dtype = input.dtype if dtype is None else dtype
     if _core.vmap_levels():
         return _memory(input.shape, dtype)
-    return memory_like(name, input, dtype, memory_format)
+    return memory_like(name, input, dtype, memory_format, device)
 
 
-def _drawn(result: Tensor, out: Tensor | None, device: Any, requires_grad: bool) -> Tensor:
+def _drawn(result: Tensor, out: Tensor | None, requires_grad: bool) -> Tensor:
     """The filled tensor; a new one counts the draw as no write."""
     if out is None:
         result._forget_writes()
-    return _made(result, device, requires_grad)
+    return _ready(result, requires_grad)
 
 
 # ---- new tensors
@@ -245,9 +252,9 @@ def rand(
     The default float dtype unless `dtype` is given. The same seed gives PyTorch's numbers. Raises
     NotImplementedError for integer dtypes.
     """
-    result = _target("rand", _size("rand", args, size), dtype, out)
+    result = _target("rand", _size("rand", args, size), dtype, out, device)
     uniform_(result, 0.0, 1.0, generator=generator)
-    return _drawn(result, out, device, requires_grad)
+    return _drawn(result, out, requires_grad)
 
 
 @composed()
@@ -261,9 +268,9 @@ def randn(
     Sizes one by one or as one sequence. The same seed gives PyTorch's numbers. Raises
     NotImplementedError for integer dtypes.
     """
-    result = _target("randn", _size("randn", args, size), dtype, out)
+    result = _target("randn", _size("randn", args, size), dtype, out, device)
     normal_(result, 0.0, 1.0, generator=generator)
-    return _drawn(result, out, device, requires_grad)
+    return _drawn(result, out, requires_grad)
 
 
 @composed()
@@ -290,9 +297,9 @@ def randint(
     low, high = _bounds("randint", args, low, high)
     if dtype is None and out is None:
         dtype = _core.int64
-    result = _target("randint", size, dtype, out)
+    result = _target("randint", size, dtype, out, device)
     random_(result, low, high, generator=generator)
-    return _drawn(result, out, device, requires_grad)
+    return _drawn(result, out, requires_grad)
 
 
 def _bounds(name: str, args: Sequence[Any], low: Any, high: Any) -> tuple[int, int]:
@@ -328,7 +335,7 @@ def randperm(
     if out is None:
         result = _core.randperm(n, _core.int64 if dtype is None else dtype, generator)
         return _made(result, device, requires_grad)
-    target = _target("randperm", (n,), dtype, out)
+    target = _target("randperm", (n,), dtype, out, device)
     _core.copy_(target, _core.randperm(n, target.dtype, generator))
     return _made(target, device, requires_grad)
 
@@ -343,9 +350,9 @@ def rand_like(
 
     Raises NotImplementedError for integer dtypes.
     """
-    result = _like("rand_like", input, dtype, memory_format)
+    result = _like("rand_like", input, dtype, memory_format, device)
     uniform_(result, 0.0, 1.0, generator=generator)
-    return _drawn(result, None, device, requires_grad)
+    return _drawn(result, None, requires_grad)
 
 
 @composed()
@@ -358,9 +365,9 @@ def randn_like(
 
     Raises NotImplementedError for integer dtypes.
     """
-    result = _like("randn_like", input, dtype, memory_format)
+    result = _like("randn_like", input, dtype, memory_format, device)
     normal_(result, 0.0, 1.0, generator=generator)
-    return _drawn(result, None, device, requires_grad)
+    return _drawn(result, None, requires_grad)
 
 
 @composed()
@@ -384,9 +391,9 @@ def randint_like(
             )
         args = (int(args[0].item()),)
     low, high = _bounds("randint_like", args, low, high)
-    memory = _like("randint_like", input, dtype, memory_format)
+    memory = _like("randint_like", input, dtype, memory_format, device)
     result = random_(memory, low, high, generator=generator)
-    return _drawn(result, None, device, requires_grad)
+    return _drawn(result, None, requires_grad)
 
 
 # ---- samples whose parameters are tensors
@@ -407,9 +414,9 @@ def normal(
     Raises RuntimeError where a standard deviation is negative.
     """
     if size is not None:
-        result = _target("normal", size, dtype, out)
+        result = _target("normal", size, dtype, out, device)
         normal_(result, mean, std, generator=generator)
-        return _drawn(result, out, device, requires_grad)
+        return _drawn(result, out, requires_grad)
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         raise TypeError(
             f"normal(): with numbers for mean ({mean}) and std ({std}) it needs a size, as in "
@@ -448,7 +455,8 @@ def _draw_normal(result: Tensor, mean: Any, std: Any, generator: Generator | Non
         return _core.normal_(result, 0.0, std, generator).add_(mean)
     if std.dtype.is_complex:
         raise RuntimeError(f"normal expects standard deviation to be non-complex, got {std.dtype}")
-    if std.numel() and not _core.amin(std, (), False).item() >= 0:  # nan is refused as well
+    # nan is refused as well
+    if std.numel() and not known(_core.ge(_core.amin(std, (), False), 0), True):
         raise RuntimeError("normal expects all elements of std >= 0.0")
     return _core.normal_(result, 0.0, 1.0, generator).mul_(std).add_(mean)
 

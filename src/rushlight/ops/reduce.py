@@ -10,6 +10,7 @@ from rushlight.autograd.op import composed, op
 from rushlight.ops.compare import isinf
 from rushlight.ops.complex import _c
 from rushlight.ops.elementary import exp
+from rushlight.ops.known import known
 from rushlight.ops.pointwise import sgn, where
 from rushlight.ops.shape import axis_of, expand
 from rushlight.tensor import Tensor
@@ -97,7 +98,7 @@ def _prod_gradient(grad: Tensor, input: Tensor, dim: Any, keepdim: bool, result:
         return _prod_gradient(grad, input.reshape(-1), 0, False, result).view(input.shape)
     grad = _keep(grad, input, dim, keepdim)
     zeros = input == 0
-    if not zeros.any().item():
+    if not known(zeros.any()):
         return grad * _c(_keep(result, input, dim, keepdim) / input)
     if input.ndim == 0:
         return grad * input.new_ones(())

@@ -139,15 +139,15 @@ def interpolate(
             "Input and output sizes should be greater than 0, but got input "
             f"{list(input.shape[2:])} and output {sizes}"
         )
+    same = all(n == old and f in (0.0, 1.0) for n, old, f in zip(sizes, input.shape[2:], factors))
+    if same and (not antialias or input.dtype is rushlight.uint8):
+        return input.clone()  # new memory, as of every other size
     whole = not (input.dtype.is_floating_point or input.dtype.is_complex)
     if input.dtype is rushlight.uint8 and spatial == 2 and not along.startswith("nearest"):
         return _pixels(input, sizes, along, factors, bool(align_corners), antialias)
-    values = input.float() if whole else input
-    shape = input.shape[2:]
-    if antialias or any(
-        n != old or f not in (0.0, 1.0) for n, old, f in zip(sizes, shape, factors)
-    ):
-        values = _resample(values, sizes, along, factors, bool(align_corners), antialias)
+    values = _resample(
+        input.float() if whole else input, sizes, along, factors, bool(align_corners), antialias
+    )
     if not whole:
         return values
     if along.startswith("nearest"):

@@ -9,6 +9,7 @@ from rushlight.autograd.op import composed, op
 from rushlight.ops.complex import _c
 from rushlight.ops.elementary import exp, log
 from rushlight.ops.gather import _scatter_add, _zeros
+from rushlight.ops.known import known
 from rushlight.ops.pointwise import abs, where
 from rushlight.ops.shape import axis_of, narrow
 from rushlight.tensor import Tensor
@@ -38,7 +39,7 @@ _sums_from_end.vjp(input=lambda grad, dim: cumsum(grad, dim))
 def _cumprod_gradient(grad: Tensor, input: Tensor, dim: int, result: Tensor) -> Tensor:
     if input.ndim == 0 or input.numel() == 0:
         return grad
-    if not (input == 0).any().item():
+    if not known((input == 0).any()):
         return _sums_from_end(grad * _c(result), dim) / _c(input)
     # With zeros nothing can be divided out: the products after each element are built from the end.
     axis = axis_of(dim, input.ndim)

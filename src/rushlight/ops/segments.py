@@ -7,6 +7,7 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed
+from rushlight.ops.known import known
 from rushlight.ops.pointwise import where
 from rushlight.tensor import Tensor
 
@@ -78,9 +79,9 @@ def segment_reduce(
     size = data.shape[axis]
     totals = counts.sum(-1, keepdim=True)
     if not unsafe:
-        if (counts < 0).any().item():
+        if known((counts < 0).any()):
             raise RuntimeError("lengths contains negative value!")
-        if lengths is not None and not (totals == size).all().item():
+        if lengths is not None and not known((totals == size).all(), True):
             raise RuntimeError(
                 "segment_reduce(): Expected all rows of lengths along axis to sum to "
                 f"data.size({axis}) = {size} when !unsafe."
@@ -96,13 +97,13 @@ def segment_reduce(
         first = offsets.detach().narrow(-1, 0, 1)
         totals = totals + first
     # Elements outside of all segments are left out.
-    place = _core.arange(0, size, 1, _core.int64)
+    place = _core.placed(_core.arange(0, size, 1, _core.int64), data)
     used = ((place >= first) & (place < totals)).reshape(-1).nonzero().squeeze(1)
     number = _core.repeat_positions(_core.to_dtype(_core.reshape(counts, (-1,)), _core.int64))
     items = items.index_select(0, used)
     shape = (segments, *items.shape[1:])
     index = number.reshape(-1, *[1] * (items.ndim - 1)).expand(items.shape)
-    base = _core.full(shape, start, data.dtype)
+    base = _core.full(shape, start, data.dtype, data)
     result = base.scatter_reduce(0, index, items, kind)
     if reduce == "mean":
         divisor = counts.reshape(-1, *[1] * (items.ndim - 1)).to(data.dtype)

@@ -228,8 +228,10 @@ def nonzero_static(
     """
     if size < 0:
         raise RuntimeError(f"nonzero_static: 'size' must be an non-negative integer, got {size}")
+    result = _core.full((size, input.ndim), fill_value, _core.int64, input)
+    if result.is_meta:
+        return result if out is None else _core.write_out("nonzero_static", result, out)
     places = _core.nonzero(input)
-    result = _core.full((size, input.ndim), fill_value, _core.int64)
     count = places.shape[0] if places.shape[0] < size else size
     _core.copy_(_core.slice(result, 0, 0, count, 1), _core.slice(places, 0, 0, count, 1))
     return result if out is None else _core.write_out("nonzero_static", result, out)
@@ -279,8 +281,11 @@ def isin(
         elements = _core.full((), elements, dtype)
     if not isinstance(test_elements, Tensor):
         test_elements = _core.full((1,), test_elements, dtype)
-    wanted = _core.sort(_core.reshape(_core.to_dtype(test_elements, dtype), (-1,)), 0, False)[0]
-    found = _core.isin(_core.to_dtype(elements, dtype), wanted)
+    if elements.is_meta:
+        found = _core.empty(elements.shape, _core.bool, elements)
+    else:
+        flat = _core.reshape(_core.to_dtype(test_elements, dtype), (-1,))
+        found = _core.isin(_core.to_dtype(elements, dtype), _core.sort(flat, 0, False)[0])
     result = ~found if invert else found
     return result if out is None else _core.write_out("isin", result, out, exact=True)
 

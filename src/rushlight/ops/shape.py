@@ -424,17 +424,15 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
     A 0-dim tensor becomes a vector of 1. Raises RuntimeError where the first lies behind the last.
     """
-    if input.ndim == 0:
-        return reshape(input, (1,))
     sizes = tuple(input.shape)
-    first, last = axis_of(start_dim, len(sizes)), axis_of(end_dim, len(sizes))
+    rank = len(sizes)
+    first, last = axis_of(start_dim, rank), axis_of(end_dim, rank)
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if first == last:
-        return input
-    return reshape(
-        input, (*sizes[:first], math.prod(sizes[first : last + 1]), *sizes[last + 1 :])
-    )
+        return input if rank else reshape(input, (1,))
+    joined = math.prod(sizes[first : last + 1])
+    return reshape(input, (*sizes[:first], joined, *sizes[last + 1 :]))
 
 
 @composed(method=True)

@@ -12,6 +12,7 @@ from rushlight import _core, return_types
 from rushlight.autograd.op import composed, op
 from rushlight.dtypes import finfo
 from rushlight.ops.complex import _c, complex
+from rushlight.ops.known import known
 from rushlight.ops.linalg import _t, matmul
 from rushlight.ops.matrix import (
     LinAlgError,
@@ -192,7 +193,7 @@ def _det_gradient(grads: tuple, A: Tensor, result: tuple) -> Tensor:
     # Next to a singular matrix the inverse says nothing, but there is a derivative all the same.
     sizes = LU.diagonal(0, -2, -1).abs()
     tiny = finfo(sizes.dtype).eps * sizes.shape[-1]
-    if sizes.numel() and (sizes.amin(-1) <= sizes.amax(-1) * tiny).any().item():
+    if sizes.numel() and known((sizes.amin(-1) <= sizes.amax(-1) * tiny).any()):
         return _cofactors(grad, A)
     if _core.is_grad_enabled():
         scale = grad * _c(linalg_det(A))

@@ -7,6 +7,7 @@ from typing import Any
 from rushlight import _core, return_types
 from rushlight.autograd.op import composed, op
 from rushlight.ops.gather import _scatter, _zeros, gather
+from rushlight.ops.known import known
 from rushlight.ops.pointwise import ceil, floor, lerp, round, where
 from rushlight.ops.reduce import _extreme_gradient
 from rushlight.ops.select import _selected_gradient
@@ -58,9 +59,9 @@ def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def topk(
     input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> return_types.topk:
-    """The `k` largest (or smallest) elements of `dim`, in order, and their indices.
+    """The `k` largest (or smallest) elements of `dim`, in order if `sorted`, and their indices.
 
-    `dim` becomes `k` long. nan is the largest of all; of equal elements the first ones are taken.
+    `dim` becomes `k` long. nan is the largest of all; of equal elements PyTorch's are taken.
     Raises RuntimeError where `k` is negative or more than there are.
     """
     return return_types.topk(_core.topk(input, int(k), dim, largest, sorted))
@@ -114,7 +115,7 @@ _nanmedian_dim.vjp(input=_selected_gradient)
 
 
 def _median_gradient(grad: Tensor, input: Tensor, result: Tensor) -> Tensor:
-    if (result != result).item():
+    if known(result != result):
         reached = input != input
         return where(reached, grad / reached.sum(), 0.0)
     return _extreme_gradient(grad, input, None, False, result)
@@ -186,7 +187,7 @@ def _check_quantile(name: str, input: Tensor, q: Any, interpolation: str) -> Ten
     if not isinstance(q, Tensor):
         if not 0 <= q <= 1:
             raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q}")
-        return _core.full((), q, input.dtype)
+        return _core.full((), q, input.dtype, input)
     if q.ndim > 1:
         raise RuntimeError(f"{name}() q must be a scalar or 1D tensor, got shape {list(q.shape)}")
     if q.dtype is not input.dtype:
@@ -195,7 +196,7 @@ def _check_quantile(name: str, input: Tensor, q: Any, interpolation: str) -> Ten
             f"{input.dtype}"
         )
     # Inside vmap nobody can look at values; gather refuses places outside.
-    if q.numel() and not q._level and not ((q >= 0) & (q <= 1)).all().item():
+    if q.numel() and not q._level and not known(((q >= 0) & (q <= 1)).all(), True):
         raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
     return q
 

@@ -159,7 +159,7 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     if not input.dtype.is_floating_point:
         input = input.to(_core.get_default_dtype())
     # DLMF 35.3.4
-    halves = _core.mul(_core.arange(0, p, 1, input.dtype), -0.5)
+    halves = _core.mul(_core.placed(_core.arange(0, p, 1, input.dtype), input), -0.5)
     constant = p * (p - 1) * 0.25 * math.log(math.pi)
     return lgamma(input.unsqueeze(-1) + halves).sum(-1) + constant
 

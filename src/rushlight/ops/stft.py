@@ -7,6 +7,7 @@ from typing import Any
 from rushlight import _core
 from rushlight.autograd.op import composed
 from rushlight.ops.complex import view_as_real
+from rushlight.ops.known import known
 from rushlight.ops.padding import constant_pad_nd, pad
 from rushlight.ops.shape import _overlap_add, unfold
 from rushlight.tensor import Tensor
@@ -169,7 +170,7 @@ def istft(
     _check_inverse(input, n_fft, hop, win, window, onesided, return_complex)
     weights = _in_window(name, input, n_fft, win, window)
     if weights is None:
-        weights = _core.full((n_fft,), 1, input.dtype.to_real())
+        weights = _core.full((n_fft,), 1, input.dtype.to_real(), input)
     spectrum = (input.unsqueeze(0) if input.ndim == 2 else input).mT
     norm, axis = "ortho" if normalized else "backward", (2,)
     if return_complex:
@@ -184,7 +185,7 @@ def istft(
     start = n_fft // 2 if center else 0
     end = start + length if length is not None else covered - (n_fft // 2 if center else 0)
     signal, envelope = signal[:, start:end], envelope[:, start:end]
-    if (envelope.detach().abs() <= 1e-11).any().item():
+    if known((envelope.detach().abs() <= 1e-11).any()):
         _complain(
             name, input,
             "window overlap add is 0 at some samples: they lie in no window, or where it is 0",

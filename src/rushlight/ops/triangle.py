@@ -6,6 +6,7 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
+from rushlight.ops.create import _made
 from rushlight.ops.join import stack
 from rushlight.ops.shape import diagonal as diagonal_of
 from rushlight.ops.shape import reshape
@@ -53,7 +54,7 @@ def tril_indices(
 
     int64 by default. `offset`: the last diagonal that belongs to it, as of :func:`tril`.
     """
-    return _triangle_indices(row, col, offset, dtype, True)
+    return _made(_triangle_indices(row, col, offset, dtype, True), device, False)
 
 
 @composed()
@@ -65,7 +66,7 @@ def triu_indices(
 
     int64 by default. `offset`: the first diagonal that belongs to it, as of :func:`triu`.
     """
-    return _triangle_indices(row, col, offset, dtype, False)
+    return _made(_triangle_indices(row, col, offset, dtype, False), device, False)
 
 
 @op(_core.diag_embed)
@@ -155,11 +156,11 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
         raise RuntimeError("N must be non-negative.")
     if x.dtype is _core.bool or not (x.dtype.is_floating_point or x.dtype.is_complex):
         x = x.to(_core.int64)
-    column = _core.full((x.shape[0],), 1, x.dtype)
+    column = _core.full((x.shape[0],), 1, x.dtype, x)
     columns = []
     for _ in range(count):
         columns.append(column)
         column = column * x
     if not columns:
-        return _core.empty((x.shape[0], 0), x.dtype)
+        return _core.empty((x.shape[0], 0), x.dtype, x)
     return stack(columns if increasing else columns[::-1], 1)

@@ -7,6 +7,7 @@ from typing import Any
 
 from rushlight import _core
 from rushlight.autograd.op import composed, op
+from rushlight.ops.known import known
 from rushlight.ops.pointwise import where
 from rushlight.ops.reduce import _count, _keep, mean
 from rushlight.tensor import Tensor
@@ -200,7 +201,7 @@ def _check_weights(name: str, weights: Tensor, count: int, integral: bool) -> No
             f"cov(): expected {name} to be a vector of {kind}, one for each of the {count} "
             f"observations, got {weights.dtype} of shape {list(weights.shape)}"
         )
-    if weights.numel() and (weights < 0).any().item():
+    if weights.numel() and known((weights < 0).any()):
         raise RuntimeError(f"cov(): {name} cannot be negative")
 
 
@@ -244,7 +245,7 @@ def cov(
             freedom = total - correction
         else:
             freedom = total - correction * (weights * aweights).sum() / total
-    if (freedom if weights is None else freedom.item()) <= 0:
+    if (freedom <= 0) if weights is None else known(freedom <= 0):
         warn("cov(): degrees of freedom is <= 0")
         freedom = 0
     apart = rows - center

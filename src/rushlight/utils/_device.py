@@ -1,34 +1,42 @@
-"""The device that new tensors are made on, as a mode: the CPU."""
+"""The device that new tensors are made on, as a mode."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import rushlight
-from rushlight.dtypes import check_device
+from rushlight.dtypes import is_meta_device
 from rushlight.overrides import TorchFunctionMode
 
 __all__ = ["DeviceContext"]
 
 
 class DeviceContext(TorchFunctionMode):
-    """A block in which tensors are made on a device, which must be the CPU.
+    """A block in which tensors are made on a device, the CPU or meta.
 
     Args:
-        device: the CPU, or its name.
+        device: it, or its name.
 
     Raises RuntimeError for another device.
     """
 
     def __init__(self, device: Any) -> None:
         super().__init__()
-        check_device(device)
+        is_meta_device(device)
         self.device = rushlight.device(device)
+
+    def __enter__(self) -> Any:
+        self.device.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *exc: object) -> None:
+        super().__exit__(*exc)
+        self.device.__exit__(*exc)
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """`func(*args, **kwargs)`: there is one device only.
+        """`func(*args, **kwargs)`: functions that make tensors look at the device themselves.
 
         Args:
             func: the function of torch.

@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import rushlight
+from rushlight.nn.parameter import Parameter
 from rushlight.tensor import Tensor
 
 from .tree import Tree
@@ -17,19 +18,29 @@ if TYPE_CHECKING:
 
 
 class Conversion(Tree):
-    """The part of Module that converts its tensors, in place: the Parameter objects stay."""
+    """The part of Module that converts its tensors, in place.
+
+    The Parameter objects stay, unless they go to another device.
+    """
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Put ``fn(t)`` in the place of each parameter, its gradient and each buffer ``t``."""
         if recurse:
             for module in self.children():
                 module._apply(fn)
-        for param in self._parameters.values():
+        for name, param in self._parameters.items():
             if param is None:
                 continue
             with rushlight.no_grad():
                 applied = fn(param)
             grad = param.grad
+            if applied.is_meta is not param.is_meta:  # a parameter stays where it is
+                made = Parameter(applied, param.requires_grad)
+                self._parameters[name] = made
+                if grad is not None:
+                    with rushlight.no_grad():
+                        made.grad = fn(grad).requires_grad_(grad.requires_grad)
+                continue
             param.data = applied
             if grad is not None:
                 with rushlight.no_grad():
@@ -61,6 +72,12 @@ class Conversion(Tree):
                 )
 
         def convert(tensor: Tensor) -> Tensor:
+            if tensor.is_meta and device is not None and device.type != "meta":
+                raise NotImplementedError(
+                    "Cannot copy out of meta tensor; no data! This module has no values that could "
+                    "go to another device: torch.nn.Module.to_empty(device=\"cpu\") gives it "
+                    "memory without values, load_state_dict(..., assign=True) those of a file"
+                )
             numeric = tensor.is_floating_point() or tensor.is_complex()
             wanted = dtype if numeric else None
             if memory_format is not None and tensor.dim() in (4, 5):
@@ -90,7 +107,10 @@ class Conversion(Tree):
         return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
 
     def cpu(self) -> Self:
-        """Everything is there already; for programs written for several devices."""
+        """Everything is there already; for programs written for several devices.
+
+        Raises NotImplementedError for a module on the meta device.
+        """
         return self._apply(lambda t: t.cpu())
 
     def cuda(self, device: Any = None) -> Self:

@@ -237,6 +237,15 @@ class StateDict(Hooks, Tree):
         try:
             with rushlight.no_grad():
                 if not assign:
+                    if own.is_meta and not new.is_meta:
+                        warnings.warn(
+                            f"for {key}: copying from a non-meta parameter in the checkpoint to a "
+                            "meta parameter in the current module, which is a no-op. (Did you mean "
+                            "to pass `assign=True` to assign items in the state dictionary to "
+                            "their corresponding key in the module instead of copying them in "
+                            "place?)",
+                            stacklevel=2,
+                        )
                     own.copy_(new)
                     return
                 if isinstance(own, Parameter):

@@ -55,12 +55,14 @@ def _get_total_norm(
     if not tensors:
         return rushlight.tensor(0.0)
     real = all(t.is_floating_point() for t in tensors)
-    if (real and order != 0) or (order == 2 and all(t.is_complex() for t in tensors)):
+    if tensors[0].is_meta:
+        total = rushlight.empty((), dtype=tensors[0].dtype.to_real(), device="meta")
+    elif (real and order != 0) or (order == 2 and all(t.is_complex() for t in tensors)):
         total = _run(_core.total_norm, tensors, order)
     else:
         norms = rushlight.stack([rushlight.norm(t, order) for t in tensors])
         total = rushlight.norm(norms, order)
-    if error_if_nonfinite and not abs(total.item()) < inf:
+    if error_if_nonfinite and not total.is_meta and not abs(total.item()) < inf:
         raise RuntimeError(
             f"The total norm of order {order} for gradients from `parameters` is non-finite, so it "
             "cannot be clipped. To disable this error and scale the gradients by the non-finite "
@@ -82,7 +84,7 @@ def _clip_grads_with_norm_(
         foreach: accepted; all gradients are always written in one pass.
     """
     grads = _grads_of(parameters)
-    if grads:
+    if grads and not total_norm.is_meta:
         factor: Any = float(max_norm) / (total_norm + 1e-6)
         _run(_core.scale_all, grads, factor.clamp(max=1.0))
 
@@ -152,7 +154,7 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
     """
     limit = float(clip_value)
     grads = _grads_of(parameters)
-    if all(grad.is_floating_point() for grad in grads):
+    if all(grad.is_floating_point() and not grad.is_meta for grad in grads):
         _run(_core.clamp_all, grads, limit)
     else:
         for grad in grads:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import rushlight
-
 __all__ = ["skip_init"]
 
 
 def skip_init(module_cls: type, *args: Any, **kwargs: Any) -> Any:
-    """A module whose parameters and buffers have no particular values.
+    """A module whose parameters and buffers are memory without values.
 
-    The random generator is left as it was, as where nothing is initialized: what is drawn later
-    does not depend on the modules that were made this way.
+    It is made on the meta device, where to initialize costs nothing and draws no random numbers.
 
     Args:
         module_cls: a Module class whose constructor takes `device`.
-        args, kwargs: for the constructor.
+        args, kwargs: for the constructor; `device` says where the module ends up.
 
     Raises:
         RuntimeError: if it is not such a class.
@@ -30,8 +27,5 @@ def skip_init(module_cls: type, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(f"Expected a Module; got {module_cls}")
     if "device" not in inspect.signature(module_cls).parameters:
         raise RuntimeError("Module must support a 'device' arg to skip initialization")
-    state = rushlight.get_rng_state()
-    try:
-        return module_cls(*args, **kwargs)
-    finally:
-        rushlight.set_rng_state(state)
+    device = kwargs.pop("device", "cpu")
+    return module_cls(*args, device="meta", **kwargs).to_empty(device=device)
