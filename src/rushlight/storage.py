@@ -217,7 +217,7 @@ class UntypedStorage(_Storage):
 
     def nbytes(self) -> int:
         """The size of the memory in bytes."""
-        return _core.storage_nbytes(self._tensor)
+        return _core.storage_nbytes(self._tensor) if self._tensor.is_meta else self._bytes.nbytes
 
     size = __len__ = nbytes
 

@@ -496,7 +496,7 @@ class Tensor(_core.TensorBase):
         """`to(device)`, as the array API names it; no device has streams."""
         if stream is not None:
             raise ValueError(f"to_device: the CPU has no streams, got {stream!r}")
-        return self
+        return self.to(device)
 
 
 def _only_number(tensor: Tensor, kind: str) -> Any:

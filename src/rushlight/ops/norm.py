@@ -62,7 +62,12 @@ def native_layer_norm(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """layer_norm with the mean and 1 / sqrt(variance + eps), which have no gradient."""
     result, mean, rstd = _layer_norm(input, normalized_shape, weight, bias, eps)
-    return result, mean.detach(), rstd.detach()
+    return result, _statistic(mean, input, weight), _statistic(rstd, input, weight)
+
+
+def _statistic(values: Tensor, input: Tensor, weight: Tensor | None) -> Tensor:
+    """In the dtype of the parameters, where there are some; without history."""
+    return values.detach().to(input.dtype if weight is None else weight.dtype)
 
 
 def _axes(normalized_shape: Sequence[int]) -> tuple[int, ...]:
@@ -268,7 +273,8 @@ def native_group_norm(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """group_norm with the mean and 1 / sqrt(variance + eps) of each group, (N, group)."""
     result, mean, rstd = _group_norm(input.reshape(N, C, HxW), group, weight, bias, eps)
-    return result.reshape(input.shape), mean.detach(), rstd.detach()
+    result = result.reshape(input.shape)
+    return result, _statistic(mean, input, weight), _statistic(rstd, input, weight)
 
 
 @composed(public=False)
