@@ -20,7 +20,7 @@ def _t(x: Tensor) -> Tensor:
 
 def _columns(x: Tensor) -> Tensor:
     """The columns of a batch of matrices, side by side in one."""
-    return x.movedim(-2, 0).reshape(x.shape[-2], -1)
+    return x.movedim(-2, 0).flatten(1)
 
 
 def _matmul_gradient(grad: Tensor, input: Tensor, other: Tensor, needs: tuple) -> tuple:

@@ -272,9 +272,10 @@ def native_group_norm(
     eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """group_norm with the mean and 1 / sqrt(variance + eps) of each group, (N, group)."""
-    result, mean, rstd = _group_norm(input.reshape(N, C, HxW), group, weight, bias, eps)
-    result = result.reshape(input.shape)
-    return result, _statistic(mean, input, weight), _statistic(rstd, input, weight)
+    rows = input.reshape(N, group, C // group * HxW)
+    mean = rows.mean(-1)
+    rstd = ((rows - mean.unsqueeze(-1)).square().mean(-1) + eps).rsqrt()
+    return group_norm(input, group, weight, bias, eps), mean, rstd
 
 
 @composed(public=False)
