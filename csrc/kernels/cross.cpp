@@ -3,6 +3,7 @@
 
 #include "bind/casters.h"
 #include "elementwise/pending.h"
+#include "kernels/axis_walk.h"
 #include "runtime/parallel.h"
 
 namespace rushlight {
@@ -13,8 +14,6 @@ constexpr Index kElementsPerTask = 16384;
 
 // What products are formed in: integers wrap around. Halves are rounded after each step, as in
 // PyTorch.
-template <class T>
-constexpr bool is_half_type = std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
 template <class T>
 using Wide = std::conditional_t<std::is_integral_v<T>, std::uint64_t,
                                 std::conditional_t<is_half_type<T>, float, T>>;
@@ -48,10 +47,10 @@ Array cross(const Array& x, const Array& y, Index dim) {
         return contiguous(cast(from, dtype).expand(shape));
     };
     const Array a = dense(x), b = dense(y), result = Array::empty(shape, dtype);
-    if (result.is_meta()) return result;
+    if (result.nothing_to_compute()) return result;
     Index inner = 1;  // numbers of one component side by side
     for (int d = axis + 1; d < shape.size(); ++d) inner *= shape[d];
-    if (result.numel() > 0) dispatch_modular(dtype, [&]<class T>() {
+    dispatch_modular(dtype, [&]<class T>() {
         const T *from = a.data<T>(), *other = b.data<T>();
         T* const to = result.data<T>();
         const Index triples = result.numel() / (3 * inner);

@@ -68,12 +68,16 @@ struct Plan {
 
 Index divide_up(Index a, Index b) { return (a + b - 1) / b; }
 
+double worth_tasks(double cost, bool own) {
+    const double tasks = cost / (own ? kOwnTileCost : kTileCost);
+    return own && cost >= kHalvesCost ? std::max(tasks, 2.0) : tasks;
+}
+
 // The number of tiles grows with the cost, first as fast as that, later slowly: large tiles pack
 // less often. It never depends on the number of threads.
 void cut_output(const Product& product, double cost, Plan& plan) {
     const double many = kTilesAtFirst * std::pow(std::max(cost / kManyTilesCost, 1.0), 0.25);
-    double tiles = std::min(cost / (plan.own ? kOwnTileCost : kTileCost), many);
-    if (plan.own && cost >= kHalvesCost) tiles = std::max(tiles, 2.0);
+    double tiles = std::min(worth_tasks(cost, plan.own), many);
     tiles = std::max(tiles, std::min(cost / kCallCost, 1024.0));
     const Index wanted = Index(std::bit_floor(std::uint64_t(std::max(tiles, 1.0))));
     const Index least = plan.own ? 8192 : is_complex(product.dtype) ? 2 * 4096 : 2 * 16384;
@@ -100,8 +104,7 @@ void cut_output(const Product& product, double cost, Plan& plan) {
 void cut_depth(const Product& product, double cost, Plan& plan) {
     if (!plan.own || (product.dtype != DType::F32 && product.dtype != DType::F64)) return;
     const double tiles = double(plan.batch * plan.grid_m * plan.grid_n);
-    const double worth = cost >= kHalvesCost ? std::max(cost / kOwnTileCost, 2.0) : 1;
-    const double most = std::min({worth, kTilesAtFirst / std::max(tiles, 1.0),
+    const double most = std::min({worth_tasks(cost, true), kTilesAtFirst / std::max(tiles, 1.0),
                                   double(product.k / kShortestPart)});
     if (most < 2) return;
     plan.parts = Index(std::bit_floor(std::uint64_t(most)));

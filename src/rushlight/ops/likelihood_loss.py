@@ -61,14 +61,13 @@ def _binary_cross_entropy(
     inside = _core.all(_core.logical_and(_core.ge(input, 0), _core.le(input, 1)))
     if not known(inside, True):
         raise RuntimeError("all elements of input should be between 0 and 1")
-    # In large passes the logarithms vectorise step by step; the row, which has a select, does not.
-    small = input.numel() <= 1024 and input.dtype not in HALVES
-    loss = (_core.binary_cross_entropy if small else _bce_in_steps)(input, target)
+    row = _bce_in_steps if input.dtype in HALVES else _core.binary_cross_entropy
+    loss = row(input, target)
     return reduce_plain(loss if weight is None else _core.mul(loss, weight), reduction)
 
 
 def _bce_in_steps(input: Tensor, target: Tensor) -> Tensor:
-    """As the row binary_cross_entropy; half types are rounded at each step, as in PyTorch."""
+    """As the row of this name, for half types: each step is rounded, as in PyTorch."""
     hit = _core.maximum(_core.log(input), -100)
     miss = _core.maximum(_core.log1p(_core.neg(input)), -100)
     return _core.sub(_core.mul(_core.sub(target, 1), miss), _core.mul(target, hit))
