@@ -135,7 +135,7 @@ def test_classes_that_are_no_tensors():
 def test_names():
     assert overrides.resolve_name(torch.add) == "torch.add"
     assert overrides.resolve_name(F.relu) in ("torch.nn.functional.relu", "torch.relu")
-    assert overrides.resolve_name(torch.Tensor.add) == "torch.add"  # one op
+    assert overrides.resolve_name(torch.Tensor.add) == "torch.Tensor.add"
     assert overrides.resolve_name(torch.Tensor.backward) == "torch.Tensor.backward"
     assert torch.zeros in overrides.get_ignored_functions()
     assert torch.add in overrides.get_overridable_functions()[torch]

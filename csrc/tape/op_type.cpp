@@ -218,6 +218,23 @@ PyObject* op_record(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     });
 }
 
+// An op as an attribute of Tensor: x.mul(y) calls it with x first.
+struct OpMethod {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    PyObject* op;
+};
+
+PyTypeObject* method_type = nullptr;
+
+PyObject*& op_of(PyObject* method) { return reinterpret_cast<OpMethod*>(method)->op; }
+
+PyObject* method_vectorcall(PyObject* self, PyObject* const* args, std::size_t given,
+                            PyObject* keywords) {
+    PyObject* op = op_of(self);
+    return as_op(op)->vectorcall(op, args, given, keywords);
+}
+
 PyObject* op_inplace_form(PyObject* self, PyObject*) { return make_form(self, true, false); }
 PyObject* op_operator_form(PyObject* self, PyObject*) {
     return make_form(self, as_op(self)->inplace, true);
@@ -254,10 +271,18 @@ void op_dealloc(PyObject* self) {
     Py_DECREF(type);
 }
 
-// A bound method where the call protocol asks for one (getattr(x, "mul")).
-PyObject* op_get(PyObject* self, PyObject* instance, PyObject*) {
-    if (!instance || instance == Py_None) return Py_NewRef(self);
-    return PyMethod_New(self, instance);
+// An op does not bind: kept as an attribute of a class, as `act = torch.tanh`, it is called with what
+// it is given, as PyTorch's functions are. What binds is its method, which stands in Tensor.
+PyObject* op_get(PyObject* self, PyObject*, PyObject*) { return Py_NewRef(self); }
+
+PyObject* op_method(PyObject* self, PyObject*) {
+    return guarded([&]() -> PyObject* {
+        PyRef made = PyRef::check(method_type->tp_alloc(method_type, 0));
+        auto* method = reinterpret_cast<OpMethod*>(made.get());
+        method->vectorcall = method_vectorcall;
+        method->op = Py_NewRef(self);
+        return made.release();
+    });
 }
 
 PyObject* op_repr(PyObject* self) {
@@ -288,6 +313,7 @@ PyMethodDef op_methods[] = {
     {"set_formulas", op_set_formulas, METH_VARARGS, "Gives the op its derivative formulas."},
     {"inplace_form", op_inplace_form, METH_NOARGS, "The form that writes to its first argument."},
     {"operator_form", op_operator_form, METH_NOARGS, "The form behind Python's operator."},
+    {"method", op_method, METH_NOARGS, "The op as an attribute of Tensor."},
     {"set_hook", op_set_hook, METH_O, "What is called in its place: hook(op, ...); or None."},
     {"record", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(op_record)),
      METH_FASTCALL, "record(arguments, result): the result with the op's history."},
@@ -322,9 +348,65 @@ PyType_Slot op_slots[] = {{Py_tp_new, reinterpret_cast<void*>(op_new)},
                           {0, nullptr}};
 
 PyType_Spec op_type_spec = {"rushlight._core.Op", sizeof(OpObject), 0,
-                            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
-                                Py_TPFLAGS_METHOD_DESCRIPTOR,
+                            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
                             op_slots};
+
+PyObject* method_get(PyObject* self, PyObject* instance, PyObject*) {
+    if (!instance || instance == Py_None) return Py_NewRef(self);
+    return PyMethod_New(self, instance);
+}
+
+// All that Python asks of it (__name__, __doc__, arguments, ...) is what the op says.
+PyObject* method_getattr(PyObject* self, PyObject* name) {
+    if (PyUnicode_CompareWithASCIIString(name, "__func__") == 0) return Py_NewRef(op_of(self));
+    return PyObject_GetAttr(op_of(self), name);
+}
+int method_setattr(PyObject* self, PyObject* name, PyObject* value) {
+    return PyObject_SetAttr(op_of(self), name, value);
+}
+// Equal to its op, so that tables of functions find either by the other.
+Py_hash_t method_hash(PyObject* self) { return PyObject_Hash(op_of(self)); }
+PyObject* method_compare(PyObject* self, PyObject* other, int how) {
+    if (Py_TYPE(other) == method_type) other = op_of(other);
+    return PyObject_RichCompare(op_of(self), other, how);
+}
+PyObject* method_repr(PyObject* self) { return PyObject_Repr(op_of(self)); }
+
+int method_traverse(PyObject* self, visitproc visit, void* arg) {
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(op_of(self));
+    return 0;
+}
+
+void method_dealloc(PyObject* self) {
+    PyTypeObject* type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_CLEAR(op_of(self));
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+PyMemberDef method_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(OpMethod, vectorcall), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+
+PyType_Slot method_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                              {Py_tp_traverse, reinterpret_cast<void*>(method_traverse)},
+                              {Py_tp_dealloc, reinterpret_cast<void*>(method_dealloc)},
+                              {Py_tp_descr_get, reinterpret_cast<void*>(method_get)},
+                              {Py_tp_getattro, reinterpret_cast<void*>(method_getattr)},
+                              {Py_tp_setattro, reinterpret_cast<void*>(method_setattr)},
+                              {Py_tp_repr, reinterpret_cast<void*>(method_repr)},
+                              {Py_tp_hash, reinterpret_cast<void*>(method_hash)},
+                              {Py_tp_richcompare, reinterpret_cast<void*>(method_compare)},
+                              {Py_tp_members, method_members},
+                              {0, nullptr}};
+
+PyType_Spec method_type_spec = {
+    "rushlight._core.OpMethod", sizeof(OpMethod), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+        Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    method_slots};
 
 }  // namespace
 
@@ -333,6 +415,10 @@ void add_op_type(PyObject* module) {
     op_type = reinterpret_cast<PyTypeObject*>(type.get());
     check_status(PyModule_AddObjectRef(module, "Op", type.get()));
     type.release();  // for the life of the process
+    PyRef method = PyRef::check(PyType_FromSpec(&method_type_spec));
+    method_type = reinterpret_cast<PyTypeObject*>(method.get());
+    check_status(PyModule_AddObjectRef(module, "OpMethod", method.get()));
+    method.release();
 }
 
 }  // namespace rushlight

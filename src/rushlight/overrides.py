@@ -308,7 +308,7 @@ def _own_methods() -> Iterator[tuple[Any, str, Any]]:
             continue
         definer = next(base for base in Tensor.__mro__ if name in vars(base))
         plain = vars(definer)[name]
-        if definer is object or type(plain) is _core.Op or not callable(plain):
+        if definer is object or type(plain) is _core.OpMethod or not callable(plain):
             continue
         if not isinstance(plain, (classmethod, staticmethod, type)):
             yield Tensor, name, _Asking(plain, name)
@@ -534,7 +534,7 @@ def get_overridable_functions() -> dict[Any, list[Any]]:
 def is_tensor_method_or_property(func: Any) -> bool:
     """Whether it is a method or property of Tensor, not a function of torch."""
     name = getattr(func, "__name__", "")
-    return name == "__get__" or getattr(Tensor, name, None) is func
+    return name == "__get__" or getattr(Tensor, name, None) == func
 
 
 def resolve_name(f: Any) -> str | None:
@@ -547,4 +547,4 @@ def resolve_name(f: Any) -> str | None:
     for space in _SPACES:
         if vars(_space(space)).get(name) is f:
             return ".".join(filter(None, ("torch", space, name)))
-    return f"torch.Tensor.{name}" if getattr(Tensor, name, None) is f else None
+    return f"torch.Tensor.{name}" if getattr(Tensor, name, None) == f else None

@@ -115,7 +115,7 @@ def _set_hooks(on: bool) -> None:
     for name in _OPERATORS:
         form: Any = getattr(Tensor, name, None)
         if form is not None and hasattr(form, "set_hook"):
-            set_own_hook(form, _low if on else None)
+            set_own_hook(form.__func__, _low if on else None)
 
 
 def _count(step: int) -> None:

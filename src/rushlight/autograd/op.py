@@ -20,6 +20,7 @@ the first then have these names: `relu.vjp(input=relu_backward)`.
 
 from __future__ import annotations
 
+import copyreg
 from typing import TYPE_CHECKING, Any
 
 from rushlight import _core
@@ -167,12 +168,12 @@ def op(
         if public:
             _export(function, name)
         if method:
-            setattr(Tensor, method if isinstance(method, str) else name, declared)
+            setattr(Tensor, method if isinstance(method, str) else name, declared.method())
         if inplace and inplace != "only":
             written = declared.inplace_form()
             _describe(written, function, name + "_")
             written.__doc__ = f"In-place form of :func:`{name}`."
-            setattr(Tensor, name + "_", written)
+            setattr(Tensor, name + "_", written.method())
             function.__globals__[name + "_"] = written
             if public:
                 _export(function, name + "_")
@@ -233,10 +234,11 @@ def synonyms(declared: Callable[..., Any], *names: str) -> None:
         function.__globals__[name] = declared
         _export(function, name)
         if hasattr(Tensor, own):
-            setattr(Tensor, name, declared)
+            setattr(Tensor, name, getattr(Tensor, own))
         if hasattr(Tensor, own + "_"):
             written = getattr(Tensor, own + "_")
             setattr(Tensor, name + "_", written)
+            written = getattr(written, "__func__", written)
             function.__globals__[name + "_"] = written
             _export(function, name + "_")
 
@@ -434,3 +436,4 @@ _core.Op.vjp = _vjp
 _core.Op.vjp_all = _vjp_all
 # Copied and pickled as functions are: by name.
 _core.Op.__reduce__ = lambda self: self.__name__  # type: ignore
+copyreg.pickle(_core.OpMethod, lambda method: (getattr, (Tensor, method.__name__)))  # type: ignore

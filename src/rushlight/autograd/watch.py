@@ -73,5 +73,6 @@ def _all_ops() -> list[Any]:
     import rushlight.nn.functional  # noqa: F401  all ops are declared then
 
     found = {id(op): op for op in OPS.values()}
-    found.update((id(op), op) for op in vars(Tensor).values() if type(op) is _core.Op)
+    forms = [form.__func__ for form in vars(Tensor).values() if type(form) is _core.OpMethod]
+    found.update((id(op), op) for op in forms)
     return list(found.values())

@@ -280,7 +280,7 @@ def scatter_add(
     return result if out is None else _core.write_out("scatter_add", result, out, exact=True)
 
 
-Tensor.scatter_add_ = _scatter_add.in_place
+Tensor.scatter_add_ = _scatter_add.in_place.method()
 
 _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 
@@ -400,7 +400,7 @@ def index_copy(
     return result if out is None else _core.write_out("index_copy", result, out, exact=True)
 
 
-Tensor.index_copy_ = _index_copy.in_place
+Tensor.index_copy_ = _index_copy.in_place.method()
 
 
 def _index_fill_kernel(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
@@ -439,7 +439,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     return _index_fill(input, dim, index, value)
 
 
-Tensor.index_fill_ = _index_fill.in_place
+Tensor.index_fill_ = _index_fill.in_place.method()
 
 
 def _index_reduce(
@@ -524,7 +524,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     return _put(input, index, source, accumulate)
 
 
-Tensor.put_ = _put.in_place
+Tensor.put_ = _put.in_place.method()
 
 # ---- a view's place in a copy
 

@@ -72,7 +72,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 matmul.vjp_all(("input", "other"), _matmul_gradient, uses={"input": "other", "other": "input"})
 _matmul_operator = matmul.operator_form()
-Tensor.__matmul__ = _matmul_operator
+Tensor.__matmul__ = _matmul_operator.method()
 Tensor.__rmatmul__ = lambda self, other: _matmul_operator(other, self)  # type: ignore[misc]
 
 

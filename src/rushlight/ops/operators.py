@@ -36,13 +36,13 @@ for _name, _op in {
     "gt": gt,
     "ge": ge,
 }.items():
-    setattr(Tensor, f"__{_name}__", _op.operator_form())
+    setattr(Tensor, f"__{_name}__", _op.operator_form().method())
     if _name not in ("eq", "ne", "lt", "le", "gt", "ge"):
-        setattr(Tensor, f"__i{_name}__", _op.inplace_form().operator_form())
+        setattr(Tensor, f"__i{_name}__", _op.inplace_form().operator_form().method())
         setattr(
             Tensor,
             f"__r{_name}__",
-            _op.operator_form()
+            _op.operator_form().method()
             if _name in ("add", "mul", "and", "or", "xor")
             else (lambda op: lambda self, other: op(other, self))(_op.operator_form()),
         )
@@ -58,12 +58,12 @@ def _equals_array(self: Tensor, other: Any) -> Any:
 
 
 Tensor.__eq__.foreign = _equals_array  # type: ignore[attr-defined]
-Tensor.__rsub__ = rsub.operator_form()
+Tensor.__rsub__ = rsub.operator_form().method()
 Tensor.__rtruediv__ = lambda self, other: reciprocal(self) * other
-Tensor.__neg__ = neg
+Tensor.__neg__ = neg.method()
 Tensor.__pos__ = positive
-Tensor.__abs__ = abs
-Tensor.__invert__ = bitwise_not
+Tensor.__abs__ = abs.method()
+Tensor.__invert__ = bitwise_not.method()
 Tensor.__div__ = Tensor.__truediv__
 Tensor.__rdiv__ = Tensor.__rtruediv__
 Tensor.__idiv__ = Tensor.__itruediv__

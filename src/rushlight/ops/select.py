@@ -335,4 +335,4 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     return _masked_scatter(input, mask, source)
 
 
-Tensor.masked_scatter_ = _masked_scatter.in_place
+Tensor.masked_scatter_ = _masked_scatter.in_place.method()

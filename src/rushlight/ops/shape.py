@@ -225,9 +225,7 @@ def adjoint(input: Tensor) -> Tensor:
     return transpose(input, -2, -1).conj()
 
 
-
-
-swapdims = Tensor.swapdims = transpose
+swapdims, Tensor.swapdims = transpose, Tensor.transpose
 
 
 @composed(method=True)
