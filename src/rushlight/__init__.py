@@ -259,6 +259,7 @@ if TYPE_CHECKING:  # what `_LATER` loads, for editors and type checkers
         set_autocast_enabled as set_autocast_enabled,
     )
     from rushlight.amp.grad_scaler import GradScaler as GradScaler
+    from rushlight._higher_order_ops.cond import cond as cond
     from rushlight.as_torch import install_as_torch as install_as_torch
     from rushlight.autograd.graph import (
         is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
@@ -459,6 +460,7 @@ _LATER = {
     "UntypedStorage": "storage",
     "storage": "",
     "compile": "compiler",
+    "cond": "_higher_order_ops.cond",
     "autocast": "amp.autocast_mode",
     "GradScaler": "amp.grad_scaler",
     "is_autocast_enabled": "amp.autocast_mode",
