@@ -145,6 +145,7 @@ from rushlight.random import (
 )
 
 if TYPE_CHECKING:  # what `_LATER` loads, for editors and type checkers
+    from rushlight._higher_order_ops.cond import cond as cond
     from rushlight import (
         autograd as autograd,
         overrides as overrides,
@@ -259,7 +260,6 @@ if TYPE_CHECKING:  # what `_LATER` loads, for editors and type checkers
         set_autocast_enabled as set_autocast_enabled,
     )
     from rushlight.amp.grad_scaler import GradScaler as GradScaler
-    from rushlight._higher_order_ops.cond import cond as cond
     from rushlight.as_torch import install_as_torch as install_as_torch
     from rushlight.autograd.graph import (
         is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rushlight._higher_order_ops.checks import common_length
+from rushlight._higher_order_ops.slices import check_lengths
 from rushlight.func import vmap
 from rushlight.ops.join import cat, stack
 from rushlight.utils._pytree import tree_flatten, tree_unflatten
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rushlight.tensor import Tensor
-
 
 __all__ = ["associative_scan"]
 
@@ -54,7 +53,7 @@ def associative_scan(
             f"associative_scan: combine_mode must be 'pointwise' or 'generic', not {combine_mode!r}"
         )
     leaves, spec = tree_flatten(xs)
-    length = common_length("associative_scan", leaves, dim, ValueError)
+    check_lengths("associative_scan", leaves, dim, ValueError)
     call = vmap(combine_fn) if combine_mode == "generic" else combine_fn
 
     def combine(left: list[Tensor], right: list[Tensor]) -> list[Tensor]:
@@ -71,29 +70,33 @@ def associative_scan(
     rows = [leaf.movedim(dim, 0) for leaf in leaves]
     if reverse:
         rows = [row.flip(0) for row in rows]
-    rows = _prefixes(combine, rows, length)
+    rows = _prefixes(combine, rows)
     if reverse:
         rows = [row.flip(0) for row in rows]
     return tree_unflatten([row.movedim(0, dim) for row in rows], spec)
 
 
 def _prefixes(
-    combine: Callable[[list[Tensor], list[Tensor]], list[Tensor]], rows: list[Tensor], length: int
+    combine: Callable[[list[Tensor], list[Tensor]], list[Tensor]], rows: list[Tensor]
 ) -> list[Tensor]:
-    """The prefixes of `rows`: every second one is a prefix of neighbours' pairs."""
+    """The prefixes of `rows`: the odd ones are those of the pairs of neighbours, by recursion.
+
+    An even one is the odd one before it, combined with its own row.
+    """
+    length = len(rows[0])
     if length < 2:
         return rows
     pairs = combine([row[: length - 1 : 2] for row in rows], [row[1::2] for row in rows])
-    odd = _prefixes(combine, pairs, length // 2)
+    odd = _prefixes(combine, pairs)
     first = [row[:1] for row in rows]
     if length == 2:
         return [cat((a, b)) for a, b in zip(first, odd, strict=True)]
     even = combine([row[: (length - 1) // 2] for row in odd], [row[2::2] for row in rows])
-    return [_interleaved(cat((a, b)), c, length) for a, b, c in zip(first, even, odd, strict=True)]
+    return [_interleaved(cat((a, b)), c) for a, b, c in zip(first, even, odd, strict=True)]
 
 
-def _interleaved(even: Tensor, odd: Tensor, length: int) -> Tensor:
-    """Rows 0, 2, 4... and rows 1, 3, 5... of a tensor of `length` rows, as that tensor."""
-    count = length // 2
+def _interleaved(even: Tensor, odd: Tensor) -> Tensor:
+    """Rows 0, 2, 4... and rows 1, 3, 5... of a tensor, as that tensor."""
+    count = len(odd)
     both = stack((even[:count], odd), 1).flatten(0, 1)
-    return both if length % 2 == 0 else cat((both, even[count:]))
+    return both if len(even) == count else cat((both, even[count:]))

@@ -1,13 +1,13 @@
-"""What these functions ask of conditions, lengths and carried values."""
+"""What these functions ask of conditions, operands and carried values."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from rushlight.tensor import Tensor
-from rushlight.utils._pytree import tree_flatten
+from rushlight.utils._pytree import TreeSpec, tree_flatten
 
-__all__ = ["check_like", "common_length", "holds"]
+__all__ = ["check_form", "check_several", "form_of", "holds"]
 
 
 def holds(op: str, what: str, value: Any) -> bool:
@@ -18,39 +18,34 @@ def holds(op: str, what: str, value: Any) -> bool:
                 f"{op}: {what} must be a bool or a tensor of one element, but has shape "
                 f"{tuple(value.shape)}; reduce it with .any() or .all()"
             )
-        return bool(value.item())
+        return bool(value)
     if isinstance(value, (bool, int, float)):
         return bool(value)
     raise RuntimeError(f"{op}: {what} must be a bool or a tensor, but is {type(value).__name__}")
 
 
-def common_length(op: str, leaves: list[Any], dim: int, error: type[Exception]) -> int:
-    """The one length that all leaves have along `dim`, which is not zero."""
-    for leaf in leaves:
-        if not isinstance(leaf, Tensor):
-            raise error(f"{op}: xs may hold tensors only, but has a {type(leaf).__name__}")
-    lengths = {leaf.size(dim) for leaf in leaves}
-    if len(lengths) != 1 or 0 in lengths:
-        raise error(
-            f"{op}: xs must have tensors of one length, not zero, along dim {dim}, but has shapes "
-            f"{[tuple(leaf.shape) for leaf in leaves]}"
-        )
-    return lengths.pop()
-
-
-def check_like(what: str, given: Any, wanted: Any) -> None:
-    """That two trees agree in structure, shapes and dtypes."""
-    values, spec = tree_flatten(given)
-    models, model = tree_flatten(wanted)
-    if spec != model or [*_kinds(values)] != [*_kinds(models)]:
-        raise RuntimeError(
-            f"{what} must stay of structure, shapes and dtypes {[*_kinds(models)]}, "
-            f"but is {[*_kinds(values)]}"
+def check_several(op: str, what: str, values: Any) -> None:
+    """That values to call a function with are a tuple or list."""
+    if not isinstance(values, (tuple, list)):
+        raise TypeError(
+            f"{op}: {what} must be a tuple or list, but got {type(values).__name__}; "
+            "write (x,) for a single one"
         )
 
 
-def _kinds(leaves: list[Any]) -> list[Any]:
-    return [
+def form_of(tree: Any) -> tuple[TreeSpec, list[Any]]:
+    """What must not change from one turn of a loop to the next: structure, shapes and dtypes."""
+    leaves, spec = tree_flatten(tree)
+    return spec, [
         (tuple(leaf.shape), leaf.dtype) if isinstance(leaf, Tensor) else type(leaf)
         for leaf in leaves
     ]
+
+
+def check_form(what: str, given: Any, wanted: tuple[TreeSpec, list[Any]]) -> None:
+    """That a tree is of the form `wanted`, a result of `form_of`."""
+    form = form_of(given)
+    if form != wanted:
+        raise RuntimeError(
+            f"{what} must stay of structure, shapes and dtypes {wanted[1]}, but is {form[1]}"
+        )

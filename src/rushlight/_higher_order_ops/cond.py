@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rushlight._higher_order_ops.checks import holds
+from rushlight._higher_order_ops.checks import check_several, holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rushlight.tensor import Tensor
-
 
 __all__ = ["cond"]
 
@@ -38,9 +37,5 @@ def cond(
         >>> torch.cond(x.sum() > 3, lambda x: x.sqrt(), lambda x: x * x, (x,))
         tensor([1., 2.], grad_fn=<SqrtBackward0>)
     """
-    if not isinstance(operands, (tuple, list)):
-        raise TypeError(
-            f"cond: operands must be a tuple or list, but got {type(operands).__name__}; "
-            "write (x,) for a single one"
-        )
+    check_several("cond", "operands", operands)
     return (true_fn if holds("cond", "pred", pred) else false_fn)(*operands)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rushlight._higher_order_ops.checks import common_length
-from rushlight.ops.join import stack
-from rushlight.utils._pytree import tree_flatten, tree_map, tree_unflatten
+from rushlight._higher_order_ops.slices import slices_of, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
 
 __all__ = ["map"]
 
@@ -31,8 +28,4 @@ def map(f: Callable[..., Any], xs: Any, *args: Any) -> Any:
         >>> control_flow.map(lambda x, w: x @ w, torch.eye(2), torch.tensor([3., 4.]))
         tensor([3., 4.])
     """
-    leaves, spec = tree_flatten(xs)
-    length = common_length("map", leaves, 0, RuntimeError)
-    parts = [leaf.unbind(0) for leaf in leaves]
-    results = [f(tree_unflatten([part[i] for part in parts], spec), *args) for i in range(length)]
-    return tree_map(lambda *ys: stack(ys), *results)
+    return stacked([f(x, *args) for x in slices_of("map", xs, 0)], 0)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rushlight._higher_order_ops.checks import check_like, common_length
-from rushlight.ops.join import stack
-from rushlight.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
+from rushlight._higher_order_ops.checks import check_form, form_of
+from rushlight._higher_order_ops.slices import slices_of, stacked
+from rushlight.utils._pytree import tree_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
 
 __all__ = ["scan"]
 
@@ -48,22 +47,23 @@ def scan(
         raise RuntimeError(f"scan: combine_fn must be callable, but got {combine_fn}")
     if not tree_leaves(init):
         raise RuntimeError("scan: init has no tensors")
-    leaves, spec = tree_flatten(xs)
-    if not leaves:
+    if not tree_leaves(xs):
         return init, []
-    length = common_length("scan", leaves, dim, RuntimeError)
-    parts = [leaf.unbind(dim) for leaf in leaves]
+    slices = slices_of("scan", xs, dim)
+    form = form_of(init)
     carry, outputs = init, []
-    for i in reversed(range(length)) if reverse else range(length):
-        result = combine_fn(carry, tree_unflatten([part[i] for part in parts], spec))
+    for x in reversed(slices) if reverse else slices:
+        result = combine_fn(carry, x)
         if not isinstance(result, (tuple, list)) or len(result) != 2:
-            raise RuntimeError(
-                f"scan: combine_fn must return a pair (carry, y), but got {type(result).__name__}"
-                + (f" of {len(result)}" if isinstance(result, (tuple, list)) else "")
-            )
-        check_like("scan: combine_fn's carry", result[0], init)
+            raise RuntimeError(_no_pair(result))
         carry, y = result
+        check_form("scan: combine_fn's carry", carry, form)
         outputs.append(y)
     if reverse:
         outputs.reverse()
-    return carry, tree_map(lambda *ys: stack(ys, dim), *outputs)
+    return carry, stacked(outputs, dim)
+
+
+def _no_pair(result: Any) -> str:
+    count = f" of {len(result)}" if isinstance(result, (tuple, list)) else ""
+    return f"scan: combine_fn must return a pair (carry, y), but got {type(result).__name__}{count}"

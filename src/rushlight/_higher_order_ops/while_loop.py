@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rushlight._higher_order_ops.checks import check_like, holds
+from rushlight._higher_order_ops.checks import check_form, check_several, form_of, holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
 
 __all__ = ["while_loop"]
 
@@ -39,15 +38,11 @@ def while_loop(
     """
     if not callable(cond_fn) or not callable(body_fn):
         raise RuntimeError("while_loop: cond_fn and body_fn must be callable")
-    if not isinstance(carried_inputs, (tuple, list)):
-        raise TypeError(
-            f"while_loop: carried_inputs must be a tuple or list, but got "
-            f"{type(carried_inputs).__name__}; write (x,) for a single one"
-        )
+    check_several("while_loop", "carried_inputs", carried_inputs)
     carried = tuple(carried_inputs)
+    form = form_of(carried)
     while holds("while_loop", "what cond_fn returns", cond_fn(*carried)):
         result = body_fn(*carried)
-        after = tuple(result) if isinstance(result, (tuple, list)) else (result,)
-        check_like("while_loop: body_fn", after, carried)
-        carried = after
+        carried = tuple(result) if isinstance(result, (tuple, list)) else (result,)
+        check_form("while_loop: body_fn", carried, form)
     return carried
