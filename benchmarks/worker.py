@@ -43,12 +43,14 @@ class TorchLike:
         elif peer == "compile-all":
             compiled = Compiler(torch.compile, torch.compile)
         self.step: Step = find(workload).build(torch, compiled)
+        self.finish = torch.cpu.synchronize
 
     def run(self, steps: int) -> None:
         step = self.step
         for _ in range(steps):
             for result in step():
                 result.data_ptr()
+        self.finish()
 
     def values(self) -> list[float]:
         return [result.detach().abs().sum().item() for result in self.step()]

@@ -97,6 +97,15 @@ public:
     T* data() const {
         return reinterpret_cast<T*>(bytes());
     }
+    // The same address for a kernel that is launched (array/launch.h): nobody waits for it here.
+    std::byte* address() const {
+        if (body_->pending) [[unlikely]] run_pending();
+        return body_->storage->address() + std::size_t(body_->offset) * itemsize();
+    }
+    template <class T>
+    T* address_of() const {
+        return reinterpret_cast<T*>(address());
+    }
 
     // Views. All force a pending array.
     Array as_strided(const Dims& shape, const Dims& strides, Index offset) const;  // checked

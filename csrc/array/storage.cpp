@@ -12,7 +12,11 @@ constinit FreeList<sizeof(Storage)> storage_list;
 
 }  // namespace
 
-Storage::Storage(std::size_t bytes) : data_(allocate(bytes)), bytes_(bytes) {}
+Storage::Storage(std::size_t bytes) : bytes_(bytes) {
+    const Block block = allocate(bytes);
+    data_ = block.memory;
+    ticket_ = block.ticket;
+}
 
 Storage::Storage(std::byte* data, std::size_t bytes, std::function<void()> release)
     : data_(data), bytes_(bytes), foreign_(true), release_(std::move(release)) {}
@@ -34,10 +38,16 @@ void Storage::check_memory() const {
              "load_state_dict, or torch.empty_like(tensor, device=\"cpu\")");
 }
 
+void Storage::make_ready() const {
+    check_memory();
+    stream::wait(ticket_);
+}
+
 Storage::~Storage() {
     if (!foreign_) {
-        deallocate(data_, bytes_);
+        deallocate({data_, ticket_}, bytes_);
     } else if (release_) {
+        stream::wait(ticket_);
         release_();
     }
 }

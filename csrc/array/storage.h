@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "array/ref.h"
+#include "runtime/stream.h"
 
 namespace rushlight {
 
@@ -42,11 +43,19 @@ public:
     static void* operator new(std::size_t bytes);
     static void operator delete(void* memory) noexcept;
 
-    // Throws where there is no memory.
+    // To read and write at once: waits for the kernels that touch it. Throws where there is no memory.
     std::byte* data() const {
+        if (!data_ || !stream::is_finished(ticket_)) [[unlikely]] make_ready();
+        return data_;
+    }
+    // For kernels that are launched: where its memory is. Throws where there is none.
+    std::byte* address() const {
         if (!data_) [[unlikely]] check_memory();
         return data_;
     }
+    // The last launched kernel that touches it.
+    stream::Ticket ticket() const noexcept { return ticket_; }
+    void set_ticket(stream::Ticket ticket) noexcept { ticket_ = ticket; }
     std::size_t bytes() const noexcept { return bytes_; }
     bool is_meta() const noexcept { return meta_; }
 
@@ -62,9 +71,11 @@ public:
 private:
     Storage() = default;
     void check_memory() const;
+    void make_ready() const;
 
     std::byte* data_ = nullptr;
     std::size_t bytes_ = 0;
+    stream::Ticket ticket_ = 0;
     std::uint32_t version_ = 0;
     bool exported_ = false;
     bool foreign_ = false;

@@ -4,6 +4,7 @@
 #include "runtime/blas.h"
 #include "runtime/isa.h"
 #include "runtime/parallel.h"
+#include "runtime/stream.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -16,6 +17,12 @@ void bind_runtime(nb::module_& m) {
     m.def("set_num_threads", &set_num_threads, "threads"_a,
           "How many threads an operation may use, at least 1. Results do not depend on it.");
     m.def("isa_name", [] { return std::string(name_of(isa())); });
+    m.def("synchronize", &stream::wait_for_all,
+          "Waits for the kernels that run behind the caller.");
+    m.def("kernels_behind", &stream::count,
+          "How many kernels this process has run behind their caller.");
+    m.def("hand_over_always", &stream::set_always, "on"_a,
+          "For tests: runs kernels behind the caller whether it pays or not.");
     m.def("load_blas", &load_blas);
     m.def("memory_stats", [] {
         const MemoryStats stats = memory_stats();

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "array/launch.h"
 #include "elementwise/layout.h"
 #include "elementwise/pass.h"
 #include "elementwise/pending.h"
@@ -35,9 +36,18 @@ void fill_elements(const Array& dst, const Scalar& value) {
         for (int at = 0; at < kPattern; at += int(sizeof(T)))
             std::memcpy(pattern + at, &element, sizeof(T));
     });
-    std::byte* to = dst.bytes();
     const Index bytes = dst.numel() * Index(dst.itemsize());
-    if (bytes <= kChunk) return loops().fill(to, bytes, pattern);
+    if (bytes <= kChunk) {
+        struct Fill {
+            std::byte* to;
+            Index bytes;
+            alignas(16) std::byte pattern[kPattern];
+            void operator()() const { loops().fill(to, bytes, pattern); }
+        } fill{dst.address(), bytes, {}};
+        std::memcpy(fill.pattern, pattern, kPattern);
+        return launch(double(bytes) * 0.02e-9, {&dst}, fill);
+    }
+    std::byte* to = dst.bytes();
     parallel_for((bytes + kChunk - 1) / kChunk, 10e-6, [&](Index i) {
         loops().fill(to + i * kChunk, std::min(kChunk, bytes - i * kChunk), pattern);
     });

@@ -28,7 +28,7 @@ int Pass::leaf(const Array& array, Reg reg) {
                 (known.dtype() == array.dtype() && known.same_geometry(array)))
                 return int(i);
         }
-    Leaf leaf{array, {array.bytes(), array.dtype(), {}, false}};
+    Leaf leaf{array, {array.address(), array.dtype(), {}, false}};
     const Index size = Index(array.itemsize());
     const int lead = space_.size() - array.ndim();
     leaf.access.strides = Dims(space_.size(), 0);
@@ -96,14 +96,14 @@ int Pass::apply(int row, Reg reg, Reg result, std::span<const int> sources) {
 }
 
 void Pass::keep(int slot, const Array& out) {
-    Output output{out, {out.bytes(), out.dtype(), Dims(space_.size(), 0), false}, slot, false};
+    Output output{out, {out.address(), out.dtype(), Dims(space_.size(), 0), false}, slot, false};
     for (int d = 0; d < out.ndim(); ++d)
         if (out.size(d) != 1) output.access.strides[d] = out.stride(d) * Index(out.itemsize());
     outputs_.push_back(std::move(output));
 }
 
 void Pass::reduce(int slot, Reduction kind, std::uint64_t axes, bool mean, const Array& out) {
-    Reduce reduction{out, slot, kind, mean, axes, Dims(space_.size(), 0), 1,
+    Reduce reduction{out, out.address(), out.dtype(), slot, kind, mean, axes, Dims(space_.size(), 0), 1,
                      accumulator_of(kind, slots_[slot].reg), {}};
     for (int d = space_.size() - 1; d >= 0; --d)
         if (!((axes >> d) & 1)) {

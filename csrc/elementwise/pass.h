@@ -12,6 +12,9 @@
 
 namespace rushlight {
 
+// Tiles of more elements are not worth it.
+inline constexpr Index kTileElements = 32768;
+
 class Pass {
 public:
     explicit Pass(Dims space) : space_(std::move(space)) {
@@ -33,6 +36,7 @@ public:
     void keep(int slot, const Array& out);
     void reduce(int slot, Reduction kind, std::uint64_t axes, bool mean, const Array& out);
 
+    // Uses the pass up. A short one may run behind the caller (array/launch.h).
     void run();
 
 private:
@@ -80,6 +84,8 @@ private:
     };
     struct Reduce {
         Array out;
+        std::byte* to;
+        DType result;
         int slot;
         Reduction kind;
         bool mean;
@@ -98,6 +104,8 @@ private:
 
     int step(PointwiseLoop loop, int slot, Reg reg);
 
+    std::vector<Array> take_arrays();
+    void run_collapsed();
     void run_tiles();
     void plan();
     void collapse();

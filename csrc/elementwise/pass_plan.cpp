@@ -12,7 +12,6 @@ namespace rushlight {
 namespace {
 
 // Tiles depend on the space alone, never on the number of threads.
-constexpr Index kTileElements = 32768;
 constexpr Index kMostTiles = 1 << 20;
 constexpr Index kLongestBlock = 1024;  // of values that go through registers
 constexpr std::size_t kRegisterBudget = 26 * 1024;  // bytes of first-level cache for registers
@@ -67,7 +66,7 @@ void Pass::order_axes(std::span<Dims* const> all) {
         if (!lies_across(there, contiguous_strides(there.shape()))) continue;
         const Index size = Index(leaf.array.itemsize());
         leaf.array = clone(there);
-        leaf.access.base = leaf.array.bytes();
+        leaf.access.base = leaf.array.address();
         for (int d = 0; d < rank; ++d) leaf.access.strides[d] = leaf.array.stride(d) * size;
     }
 }
@@ -422,7 +421,6 @@ std::vector<Pass::Tile> Pass::make_tiles() const {
 }
 
 void Pass::plan() {
-    collapse();
     // The longest blocks whose registers still fit the first-level cache.
     drop_roundings();
     count_truths();

@@ -4,8 +4,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <tuple>
 
+#include "array/launch.h"
 #include "elementwise/pass.h"
 #include "elementwise/pending.h"
 #include "runtime/parallel.h"
@@ -16,6 +18,7 @@ namespace {
 
 // After so many blocks, about a millisecond, a tile that long looks whether to stop; less one.
 constexpr Index kBlocksToStop = 1023;
+constexpr double kPlanSeconds = 0.5e-6;
 constexpr Index kShortRow = 32;  // columns up to which reductions down them take rows together
 constexpr Index kNearRows = 16;  // so many floats of a column are added up before they go to double
 
@@ -357,7 +360,7 @@ void Pass::finish(Reduce& reduction) const {
         });
     }
     const LoopTable& table = loops();
-    const DType dtype = reduction.out.dtype();
+    const DType dtype = reduction.result;
     const void* source[1] = {total};
     std::vector<std::byte> converted;
     if (reg_of(dtype) != reduction.accumulator) {
@@ -365,7 +368,7 @@ void Pass::finish(Reduce& reduction) const {
         table.convert[int(reduction.accumulator)][int(reg_of(dtype))](converted.data(), source, n);
         source[0] = converted.data();
     }
-    table.store[int(dtype)](reduction.out.bytes(), Index(size_of(dtype)), source[0], n);
+    table.store[int(dtype)](reduction.to, Index(size_of(dtype)), source[0], n);
 }
 
 namespace {
@@ -378,7 +381,37 @@ const bool g_debug = [] {
 
 }  // namespace
 
+// The arrays that the pass reads and writes; from now on it knows their addresses alone.
+std::vector<Array> Pass::take_arrays() {
+    std::vector<Array> arrays;
+    arrays.reserve(leaves_.size() + outputs_.size() + reductions_.size());
+    for (auto& leaf : leaves_) arrays.push_back(std::move(leaf.array));
+    for (auto& output : outputs_) arrays.push_back(std::move(output.array));
+    for (auto& reduction : reductions_) arrays.push_back(std::move(reduction.out));
+    return arrays;
+}
+
 void Pass::run() {
+    collapse();
+    const std::vector<Array> arrays = take_arrays();
+    if (rows_ * cols_ > kTileElements || !stream::attended.load(std::memory_order_relaxed)) {
+        if (rows_ * cols_ <= kTileElements) stream::takes_more();  // next time, perhaps
+        for (const Array& array : arrays) array.bytes();  // waits
+        return run_collapsed();
+    }
+    // One tile: work for one thread.
+    double seconds = kPlanSeconds;
+    for (const auto& instruction : program_)
+        seconds += 1e-9 * instruction.cost * double(rows_ * cols_);
+    std::vector<const Array*> touches;
+    touches.reserve(arrays.size());
+    for (const Array& array : arrays) touches.push_back(&array);
+    launch(seconds, touches, [pass = std::make_unique<Pass>(std::move(*this)).release()] {
+        std::unique_ptr<Pass>(pass)->run_collapsed();
+    });
+}
+
+void Pass::run_collapsed() {
     if (!g_debug) return run_tiles();
     const auto start = std::chrono::steady_clock::now();
     run_tiles();

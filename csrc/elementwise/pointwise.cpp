@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <unordered_map>
 
+#include "array/launch.h"
 #include "elementwise/layout.h"
 #include "elementwise/pass.h"
 #include "elementwise/pending.h"
@@ -24,7 +25,9 @@ constexpr Index kDirectUpTo = 32768;
 
 bool g_eager = [] {
     const char* value = std::getenv("RUSHLIGHT_EAGER");
-    return value && *value && *value != '0';
+    const bool on = value && *value && *value != '0';
+    if (on) stream::set_off(true);
+    return on;
 }();
 
 bool g_read_soon = false;
@@ -88,55 +91,98 @@ void fill_register(std::byte* block, Index n, const Operand& operand, DType calc
     else fill_with(operand.scalar);
 }
 
-// One loop straight over memory: contiguous operands of one shape in the dtype of the
-// computation, numbers and single elements as constant blocks. Empty: not done.
-Array run_direct(int row, std::span<const Operand> operands, DType calc, const Dims& shape,
-                 Index n, DType result) {
-    if (n > kDirectUpTo || !plain_layout(calc)) return {};
-    constexpr Index kBlock = 256;
+// A rough time for an element of a row, in seconds.
+double seconds_each(int row) { return row_info(row).expensive ? 0.5e-9 : 0.1e-9; }
+
+// One loop straight over memory: contiguous operands of one shape in the dtype of the computation,
+// numbers and single elements as one value each.
+struct DirectLoop {
+    PointwiseLoop loop;
+    Index n;
+    std::byte* out;
     const void* sources[kMostOperands];
-    Index steps[kMostOperands];
-    unsigned ones = 0;
-    for (std::size_t i = 0; i < operands.size(); ++i) {
-        const Array& array = operands[i].array;
-        const DType dtype = loop_dtype(row, int(i), calc);
-        steps[i] = Index(size_of(dtype));
-        if (array && is_register(array, dtype) && array.numel() == n &&
-            array.ndim() <= shape.size()) {
-            sources[i] = array.bytes();
-        } else if (!array || (array.numel() == 1 && array.is_contiguous())) {
-            steps[i] = 0;
-            ones |= 1u << i;
-        } else {
-            return {};
-        }
+    unsigned numbers;  // operands, a bit each, whose value is in `values`
+    alignas(16) std::byte values[kMostOperands][16];
+
+    void operator()() const {
+        const void* from[kMostOperands];
+        for (int i = 0; i < kMostOperands; ++i)
+            from[i] = (numbers >> i) & 1 ? values[i] : sources[i];
+        loop(out, from, n);
     }
-    const Array out = Array::empty(shape, result);
-    const LoopTable& table = loops();
-    const int reg = int(reg_of(calc));
-    PointwiseLoop loop = table.pointwise[row][reg];
-    const unsigned last = (1u << operands.size()) - (1u << row_info(row).last());
-    const PointwiseLoop with_ones = ones == last ? table.one_last[row][reg]
-                                    : ones == 1  ? table.one_first[row][reg]
-                                                 : nullptr;
+};
+
+// The same where a single element is not the last operands': in blocks, with it repeated.
+void run_repeated(PointwiseLoop loop, int row, std::span<const Operand> operands, DType calc,
+                  unsigned ones, const Array& out) {
+    constexpr Index kBlock = 256;
     alignas(64) std::byte constants[kMostOperands][kBlock * 16];
-    for (std::size_t i = 0; i < operands.size(); ++i)
-        if (steps[i] == 0) {
-            fill_register(constants[i], with_ones ? 1 : std::min(n, kBlock), operands[i],
-                          loop_dtype(row, int(i), calc));
-            sources[i] = constants[i];
+    const void* sources[kMostOperands];
+    const Index n = out.numel();
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+        if (!((ones >> i) & 1)) {
+            sources[i] = operands[i].array.bytes();
+            continue;
         }
-    if (ones == 0 || with_ones) {
-        (ones == 0 ? loop : with_ones)(out.bytes(), sources, n);
-        return out;
+        fill_register(constants[i], std::min(n, kBlock), operands[i], loop_dtype(row, int(i), calc));
+        sources[i] = constants[i];
     }
     std::byte* dst = out.bytes();
     for (Index at = 0; at < n; at += kBlock) {
         const void* here[kMostOperands];
-        for (std::size_t i = 0; i < operands.size(); ++i)
-            here[i] = static_cast<const std::byte*>(sources[i]) + at * steps[i];
+        for (std::size_t i = 0; i < operands.size(); ++i) {
+            const auto size = Index(size_of(loop_dtype(row, int(i), calc)));
+            here[i] = static_cast<const std::byte*>(sources[i]) + ((ones >> i) & 1 ? 0 : at * size);
+        }
         loop(dst + at * Index(out.itemsize()), here, std::min(kBlock, n - at));
     }
+}
+
+// Runs the row as a DirectLoop. Empty: not done.
+Array run_direct(int row, std::span<const Operand> operands, DType calc, const Dims& shape,
+                 Index n, DType result) {
+    if (n > kDirectUpTo || !plain_layout(calc)) return {};
+    unsigned ones = 0;
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+        const Array& array = operands[i].array;
+        if (array && is_register(array, loop_dtype(row, int(i), calc)) && array.numel() == n &&
+            array.ndim() <= shape.size())
+            continue;
+        if (array && (array.numel() != 1 || !array.is_contiguous())) return {};
+        ones |= 1u << i;
+    }
+    const Array out = Array::empty(shape, result);
+    const LoopTable& table = loops();
+    const int reg = int(reg_of(calc));
+    const unsigned last = (1u << operands.size()) - (1u << row_info(row).last());
+    const PointwiseLoop loop = ones == 0      ? table.pointwise[row][reg]
+                               : ones == last ? table.one_last[row][reg]
+                               : ones == 1    ? table.one_first[row][reg]
+                                              : nullptr;
+    if (!loop) {
+        run_repeated(table.pointwise[row][reg], row, operands, calc, ones, out);
+        return out;
+    }
+    DirectLoop kernel;
+    kernel.loop = loop;
+    kernel.n = n;
+    kernel.out = out.address();
+    kernel.numbers = 0;
+    const Array* touches[kMostOperands + 1];
+    std::size_t count = 0;
+    touches[count++] = &out;
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+        const Array& array = operands[i].array;
+        const DType dtype = loop_dtype(row, int(i), calc);
+        if (array && array.dtype() == dtype) {
+            kernel.sources[i] = array.address();
+            touches[count++] = &array;
+        } else {
+            kernel.numbers |= 1u << i;
+            fill_register(kernel.values[i], 1, operands[i], dtype);
+        }
+    }
+    launch(double(n) * seconds_each(row), std::span(touches, count), kernel);
     return out;
 }
 
@@ -229,7 +275,10 @@ int row_named(std::string_view name) {
 }
 
 bool eager() noexcept { return g_eager; }
-void set_eager(bool on) noexcept { g_eager = on; }
+void set_eager(bool on) noexcept {
+    g_eager = on;
+    stream::set_off(on);
+}
 
 ReadSoon::ReadSoon(bool on) noexcept : before_(std::exchange(g_read_soon, on)) {}
 ReadSoon::~ReadSoon() { g_read_soon = before_; }
@@ -290,27 +339,31 @@ bool reduce_direct(Reduction kind, const Array& array, Index outputs, std::uint6
     while (trailing < array.ndim() && ((axes >> (array.ndim() - 1 - trailing)) & 1)) ++trailing;
     if (std::popcount(axes) != trailing) return false;
     const Index each = n / outputs;
-    ReduceRowsLoop loop = loops().reduce_rows[int(kind)][int(dtype)];
+    const ReduceRowsLoop loop = loops().reduce_rows[int(kind)][int(dtype)];
     const bool wide = kind == Reduction::Sum || kind == Reduction::Prod || dtype == DType::F64;
     const double inf = std::numeric_limits<double>::infinity();
     const double start = kind == Reduction::Sum ? 0 : kind == Reduction::Prod ? 1
                          : kind == Reduction::Max ? -inf : inf;
-    auto* src = array.bytes();
-    for (Index o = 0; o < outputs; ++o, src += each * Index(array.itemsize())) {
-        double value = start;
-        if (wide) {
-            for (Index at = 0; at < each; at += 1024)
-                loop(&value, 0, src + at * Index(array.itemsize()), 1,
-                     std::min<Index>(1024, each - at));
-        } else {
-            float narrow = float(start);
-            loop(&narrow, 0, src, 1, each);
-            value = narrow;
+    const std::byte* from = array.address();
+    std::byte* to = out.address();
+    const auto size = Index(array.itemsize());
+    launch(double(n) * 0.1e-9, {&array, &out}, [=] {
+        const std::byte* src = from;
+        for (Index o = 0; o < outputs; ++o, src += each * size) {
+            double value = start;
+            if (wide) {
+                for (Index at = 0; at < each; at += 1024)
+                    loop(&value, 0, src + at * size, 1, std::min<Index>(1024, each - at));
+            } else {
+                float narrow = float(start);
+                loop(&narrow, 0, src, 1, each);
+                value = narrow;
+            }
+            if (mean) value /= double(each);
+            if (size == 4) reinterpret_cast<float*>(to)[o] = float(value);
+            else reinterpret_cast<double*>(to)[o] = value;
         }
-        if (mean) value /= double(each);
-        if (dtype == DType::F32) out.data<float>()[o] = float(value);
-        else out.data<double>()[o] = value;
-    }
+    });
     return true;
 }
 

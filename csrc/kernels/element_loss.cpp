@@ -7,6 +7,7 @@
 
 #include <nanobind/stl/array.h>
 
+#include "array/launch.h"
 #include "bind/casters.h"
 #include "kernels/element_loss_loops.h"
 #include "runtime/parallel.h"
@@ -74,6 +75,18 @@ Array element_loss(const Array& x, const Array& t, const std::string& reduced, d
     if (result.is_meta()) return cast(result, pair.dtype);
     dispatch_real("element_loss", pair.computed, [&]<class T>() {
         const auto& loops = element_loss_table().get<T>();
+        if (n <= kElementsPerTask) {
+            const T *input = pair.input.address_of<T>(), *target = pair.target.address_of<T>();
+            T* out = result.address_of<T>();
+            const auto each = loops.forward[number_of(loss)];
+            const auto total = loops.total[number_of(loss)];
+            launch(double(n) * kSecondsPerElement, {&pair.input, &pair.target, &result}, [=] {
+                if (reduction == kNone) return each(input, target, T(width), n, out);
+                const double sum = total(input, target, T(width), n);
+                *out = T(reduction == kMean ? sum / double(n) : sum);
+            });
+            return;
+        }
         const T *input = pair.input.data<T>(), *target = pair.target.data<T>();
         T* out = result.data<T>();
         if (reduction == kNone) {
@@ -85,15 +98,11 @@ Array element_loss(const Array& x, const Array& t, const std::string& reduced, d
         }
         const auto loop = loops.total[number_of(loss)];
         double sum = 0;
-        if (n <= kElementsPerTask) {
-            sum = loop(input, target, T(width), n);
-        } else {
-            std::vector<double> parts(std::size_t((n + kElementsPerTask - 1) / kElementsPerTask));
-            for_parts(n, [&](Index task, Index first, Index count) {
-                parts[std::size_t(task)] = loop(input + first, target + first, T(width), count);
-            });
-            for (double part : parts) sum += part;
-        }
+        std::vector<double> parts(std::size_t((n + kElementsPerTask - 1) / kElementsPerTask));
+        for_parts(n, [&](Index task, Index first, Index count) {
+            parts[std::size_t(task)] = loop(input + first, target + first, T(width), count);
+        });
+        for (double part : parts) sum += part;
         *out = T(reduction == kMean ? sum / double(n) : sum);
     });
     return cast(result, pair.dtype);
@@ -112,11 +121,24 @@ Array slope(const Array& grad, const Array& x, const Array& t, std::string_view 
     const Array upstream = contiguous(cast(grad, pair.computed));
     dispatch_real("element_loss_backward", pair.computed, [&]<class T>() {
         const auto loop = element_loss_table().get<T>().backward[number_of(loss)];
+        const auto scale_of = [=](const T* g) {
+            const T times = reduction == kNone ? T(1) : reduction == kMean ? *g / T(n) : *g;
+            return T(sign) * times;
+        };
+        if (n <= kElementsPerTask) {
+            const T *input = pair.input.address_of<T>(), *target = pair.target.address_of<T>();
+            const T* g = upstream.address_of<T>();
+            T* out = result.address_of<T>();
+            launch(double(n) * kSecondsPerElement,
+                   {&pair.input, &pair.target, &upstream, &result}, [=] {
+                loop(input, target, T(width), reduction == kNone ? g : nullptr, scale_of(g), n, out);
+            });
+            return;
+        }
         const T *input = pair.input.data<T>(), *target = pair.target.data<T>();
         const T* g = upstream.data<T>();
         T* out = result.data<T>();
-        T scale = T(sign);
-        if (reduction != kNone) scale *= reduction == kMean ? *g / T(n) : *g;
+        const T scale = scale_of(g);
         for_parts(n, [&](Index, Index first, Index count) {
             loop(input + first, target + first, T(width), reduction == kNone ? g + first : nullptr,
                  scale, count, out + first);

@@ -5,7 +5,9 @@
 #include <bit>
 #include <climits>
 #include <cmath>
+#include <optional>
 
+#include "array/launch.h"
 #include "kernels/gemm_loops.h"
 #include "runtime/blas.h"
 #include "runtime/parallel.h"
@@ -388,6 +390,41 @@ void run_tiny(const Product& product) {
     run_task(product, plan, 0, 0);
 }
 
+// A product that is launched; T is float or double.
+template <class T>
+struct TinyProduct {
+    Tile<T> tile;
+    T* turned;
+
+    // `room` is where it is computed turned, if it is.
+    TinyProduct(const Product& product, Array& room) : tile(), turned(nullptr) {
+        Plan plan;
+        plan.own = true;
+        plan.tile_m = product.m;
+        plan.tile_n = product.n;
+        plan.depth = product.k;
+        plan.units = 1;
+        make_room(product, plan);
+        tile = tile_of<T, T>(product, plan, 0);
+        room = plan.room;
+        if (room) turned = room.address_of<T>();
+    }
+
+    void operator()() const {
+        if (tile.k == 0) copy_start(tile);
+        else multiply(tile, true, turned);
+    }
+};
+
+bool adds_plainly(const Product& product) {
+    return !product.start.data ||
+           (product.beta.to<double>() == 1.0 && product.start.col == 1);
+}
+
+double tiny_seconds(const Product& p) {
+    return product_cost(p.dtype, double(p.m), double(p.n), double(p.k)) / kCostPerSecond;
+}
+
 void finish(const Product& product, const Plan& plan) {
     if (plan.parts == 1) return;
     product.dtype == DType::F32 ? add_parts<float>(product, plan)
@@ -395,6 +432,7 @@ void finish(const Product& product, const Plan& plan) {
 }
 
 constexpr Index kColumnsEach = 256;
+constexpr int kMostTogether = 2;
 
 void run_column_sums(const ColumnSums& sums, Index task) {
     const Index begin = task * kColumnsEach;
@@ -441,8 +479,58 @@ void run_product(const Product& product) {
     finish(product, plan);
 }
 
+void launch_product(const Product& product, std::span<const Array* const> touches) {
+    launch_together(std::span(&product, 1), nullptr, touches);
+}
+
+void launch_together(std::span<const Product> products, const ColumnSums* sums,
+                     std::span<const Array* const> touches) {
+    constexpr std::size_t kMostTouched = 12;
+    const bool tiny = std::ranges::all_of(products, [](const Product& p) {
+        return is_single_tiny(p) && adds_plainly(p);
+    });
+    if (!tiny || (sums && double(sums->rows) * double(sums->cols) > kTiny) ||
+        touches.size() + products.size() > kMostTouched) {
+        wait_for(touches);
+        if (products.size() == 1 && !sums) return run_product(products[0]);
+        return run_together(products, sums);
+    }
+    const auto run = [&]<class T>() {
+        struct Together {
+            std::size_t count = 0;
+            std::array<std::optional<TinyProduct<T>>, kMostTogether> products;
+            std::optional<ColumnSums> sums;
+
+            void operator()() const {
+                for (std::size_t i = 0; i < count; ++i) (*products[i])();
+                if (!sums) return;
+                for (Index task = 0; task * kColumnsEach < sums->cols; ++task)
+                    run_column_sums(*sums, task);
+            }
+        } kernel;
+        std::array<const Array*, kMostTouched> all;
+        std::array<Array, kMostTogether> rooms;
+        std::size_t count = std::size_t(std::ranges::copy(touches, all.begin()).out - all.begin());
+        double seconds = 0;
+        for (const Product& product : products) {
+            Array& room = rooms[kernel.count];
+            kernel.products[kernel.count++].emplace(product, room);
+            if (room) all[count++] = &room;
+            seconds += tiny_seconds(product);
+        }
+        if (sums) {
+            kernel.sums = *sums;
+            seconds += double(sums->rows) * double(sums->cols) * 0.1e-9;
+        }
+        launch(seconds, std::span(all.data(), count), kernel);
+    };
+    const DType dtype = products.empty() ? sums->dtype : products[0].dtype;
+    if (dtype == DType::F32) run.template operator()<float>();
+    else run.template operator()<double>();
+}
+
 void run_together(std::span<const Product> products, const ColumnSums* sums) {
-    constexpr int kMost = 2;
+    constexpr int kMost = kMostTogether;
     check(products.size() <= kMost, "run_together: at most two products");
     const Index sum_tasks = sums ? divide_up(sums->cols, kColumnsEach) : 0;
     if (std::all_of(products.begin(), products.end(), is_single_tiny) &&

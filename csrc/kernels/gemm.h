@@ -38,6 +38,9 @@ bool strides_fit_blas(Index rows, Index cols, Index row, Index col) noexcept;
 bool multiplies_bf16() noexcept;
 
 void run_product(const Product& product);
+// The same, perhaps behind the caller (array/launch.h): the product's memory is that of the arrays it
+// touches, and known by Array::address().
+void launch_product(const Product& product, std::span<const Array* const> touches);
 
 // Sums over the rows of a row-major matrix with contiguous rows, float32 or float64.
 struct ColumnSums {
@@ -51,5 +54,7 @@ struct ColumnSums {
 // Two products and the column sums beside them, each of them optional, as one piece of parallel
 // work.
 void run_together(std::span<const Product> products, const ColumnSums* sums);
+void launch_together(std::span<const Product> products, const ColumnSums* sums,
+                     std::span<const Array* const> touches);
 
 }  // namespace rushlight

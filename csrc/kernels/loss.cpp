@@ -1,8 +1,10 @@
 // Losses over classes: cross-entropy (against class indices or probabilities) and the negative
 // log-likelihood, forward and backward in one pass over the logits each.
+#include <array>
 #include <cmath>
 #include <vector>
 
+#include "array/launch.h"
 #include "bind/casters.h"
 #include "kernels/slices.h"
 
@@ -74,6 +76,10 @@ struct Classes {
         return t;
     }
     T weight_of(Index c) const { return weight ? weight[c] : T(1); }
+    // Throws where a class is out of bounds: launched kernels cannot.
+    void check_all(Index items) const {
+        for (Index item = 0; item < items; ++item) (*this)[item];
+    }
 };
 
 // Sums of tasks, added up in the order of the tasks. One task needs no memory of its own.
@@ -107,23 +113,40 @@ private:
 template <class T>
 struct ItemGrad {
     const T* grad;
-    T divisor;
+    const T* divisor;  // or null
     bool each;
 
-    T operator[](Index item) const { return each ? grad[item] : grad[0] / divisor; }
+    T operator[](Index item) const {
+        return each ? grad[item] : divisor ? grad[0] / *divisor : grad[0];
+    }
 };
 
-// Arrays of an operation in its computing type, dense.
-template <class T>
+// Arrays of an operation in its computing type, dense. What is launched does not wait for them.
+template <class T, bool launched = false>
 struct Dense {
     Array array;
     const T* data = nullptr;
 
     explicit Dense(const Array& x)
-        : array(contiguous(cast(x, dtype_of<T>))), data(array.data<T>()) {}
+        : array(contiguous(cast(x, dtype_of<T>))),
+          data(launched ? array.template address_of<T>() : array.template data<T>()) {}
     explicit Dense(const std::optional<Array>& x) {
         if (x) *this = Dense(*x);
     }
+};
+
+// What a launched loss touches, without what there is not.
+class Touches {
+public:
+    Touches(std::initializer_list<const Array*> arrays) {
+        for (const Array* array : arrays)
+            if (*array) arrays_[count_++] = array;
+    }
+    operator std::span<const Array* const>() const { return {arrays_.data(), count_}; }
+
+private:
+    std::array<const Array*, 8> arrays_{};
+    std::size_t count_ = 0;
 };
 
 Array empty_loss(const Array& x, int reduction, DType dtype) {
@@ -141,8 +164,9 @@ struct Saved {
     Index items;
     T *max, *log_sum, *mass, *total_weight;
 
+    // Addresses, which wait for nobody.
     explicit Saved(Array array_, Index items_) : array(std::move(array_)), items(items_) {
-        max = array.data<T>();
+        max = array.address_of<T>();
         log_sum = max + items;
         mass = log_sum + items;
         total_weight = max + (array.numel() - 1);
@@ -153,27 +177,29 @@ struct Saved {
 };
 
 template <class T>
-double forward_indices(const Array& x, const Array& target, const std::optional<Array>& weight,
-                       int reduction, Index ignore_index, double smoothing, const Saved<T>& saved,
-                       T* losses) {
+void forward_indices(const Array& x, const Array& target, const std::optional<Array>& weight,
+                     int reduction, Index ignore_index, double smoothing, const Saved<T>& saved,
+                     const Array& loss) {
     const SliceView view(x.shape(), class_axis(x));
     const SliceCut cut(view);
-    const Dense<T> logits(x), weights(weight);
+    const Dense<T, true> logits(x), weights(weight);
     const Array indices = class_indices("cross_entropy", x, target);
     const Classes<T> classes{indices.data<Index>(), weights.data, view.n, ignore_index};
     const auto& loops = softmax_table().get<T>();
     const T keep = T(1 - smoothing), spread = T(smoothing / double(view.n));
     const std::vector<T> ones(smoothing > 0 && !weights.data ? std::size_t(view.n) : 0, T(1));
     const T* shares = weights.data ? weights.data : ones.data();
-    TaskSums sums(cut.tasks());
-    cut.run(kSecondsPerElement, [&](Index task, const SliceBlock& block) {
+    T* const losses = loss.address_of<T>();
+    T *const maxima = saved.max, *const log_sums = saved.log_sum, *const total = saved.total_weight;
+    const auto block_of = [=, &loops, from_all = logits.data](TaskSums& sums, Index task,
+                                                              const SliceBlock& block) {
         const Index first = block.first, count = block.slices.count, step = block.item_stride();
-        const T* from = logits.data + block.start;
-        const T *max = saved.max + first, *log_sum = saved.log_sum + first;
-        loops.statistics(block.slices, from, saved.max + first, saved.log_sum + first);
+        const T* from = from_all + block.start;
+        const T *max = maxima + first, *log_sum = log_sums + first;
+        loops.statistics(block.slices, from, maxima + first, log_sums + first);
         T mass[SliceCut::kMaxSlices], mass_x[SliceCut::kMaxSlices];
         if (smoothing > 0) loops.weighted_sums(block.slices, from, max, shares, true, mass, mass_x);
-        double loss = 0, total = 0;
+        double sum = 0, weight_sum = 0;
         for (Index i = 0; i < count; ++i) {
             const Index c = classes[first + i];
             T term = 0;
@@ -182,15 +208,32 @@ double forward_indices(const Array& x, const Array& target, const std::optional<
                 const T x_c = from[i * step + c * block.slices.class_stride];
                 term = keep * w * (log_sum[i] - (x_c - max[i]));
                 if (smoothing > 0) term += spread * (mass[i] * log_sum[i] - mass_x[i]);
-                total += double(w);
+                weight_sum += double(w);
             }
             if (reduction == kNone) losses[first + i] = term;
-            loss += double(term);
+            sum += double(term);
         }
-        sums.add(task, loss, total);
-    });
-    *saved.total_weight = T(sums.weight());
-    return reduction == kMean ? sums.loss() / sums.weight() : sums.loss();
+        sums.add(task, sum, weight_sum);
+    };
+    const auto finish = [=](const TaskSums& sums) {
+        *total = T(sums.weight());
+        if (reduction == kNone) return;
+        *losses = T(reduction == kMean ? sums.loss() / sums.weight() : sums.loss());
+    };
+    const Touches touches{&logits.array, &weights.array, &indices, &saved.array, &loss};
+    if (cut.tasks() <= 1 && ones.empty()) {
+        classes.check_all(view.count());
+        return launch(double(x.numel()) * kSecondsPerElement, touches, [=] {
+            TaskSums sums(1);
+            cut.run_here([&](Index task, const SliceBlock& block) { block_of(sums, task, block); });
+            finish(sums);
+        });
+    }
+    wait_for(touches);
+    TaskSums sums(cut.tasks());
+    cut.run(kSecondsPerElement,
+            [&](Index task, const SliceBlock& block) { block_of(sums, task, block); });
+    finish(sums);
 }
 
 void check_probabilities(const Array& x, const Array& target) {
@@ -204,9 +247,9 @@ void check_probabilities(const Array& x, const Array& target) {
 }
 
 template <class T>
-double forward_probabilities(const Array& x, const Array& target,
-                             const std::optional<Array>& weight, int reduction, double smoothing,
-                             const Saved<T>& saved, T* losses) {
+void forward_probabilities(const Array& x, const Array& target, const std::optional<Array>& weight,
+                           int reduction, double smoothing, const Saved<T>& saved,
+                           const Array& loss) {
     check_probabilities(x, target);
     const SliceView view(x.shape(), class_axis(x));
     const SliceCut cut(view);
@@ -215,7 +258,8 @@ double forward_probabilities(const Array& x, const Array& target,
     const T keep = T(1 - smoothing), spread = T(smoothing / double(view.n));
     const bool as_given = smoothing == 0 && !weights.data;
     const Array changed = Array::empty(as_given ? Dims{0} : x.shape(), dtype_of<T>);
-    T* const q = changed.data<T>();
+    T *const q = changed.data<T>(), *const losses = loss.data<T>();
+    saved.array.bytes();  // waits
     TaskSums sums(cut.tasks());
     cut.run(kSecondsPerElement, [&](Index task, const SliceBlock& block) {
         const Index first = block.first, count = block.slices.count;
@@ -239,7 +283,8 @@ double forward_probabilities(const Array& x, const Array& target,
         sums.add(task, loss, 0);
     });
     *saved.total_weight = T(view.count());
-    return reduction == kMean ? sums.loss() / double(view.count()) : sums.loss();
+    if (reduction != kNone)
+        *losses = T(reduction == kMean ? sums.loss() / double(view.count()) : sums.loss());
 }
 
 // The loss, and what cross_entropy_backward needs of it. The target holds class indices (of the
@@ -262,13 +307,11 @@ std::pair<Array, Array> cross_entropy(const Array& x, const Array& target,
     Array kept;
     dispatch_real("cross_entropy", dtype, [&]<class T>() {
         const Saved<T> saved = Saved<T>::make(items, probabilities);
-        T* losses = loss.data<T>();
-        const double total =
-            probabilities
-                ? forward_probabilities<T>(x, target, weight, reduction, smoothing, saved, losses)
-                : forward_indices<T>(x, target, weight, reduction, ignore_index, smoothing, saved,
-                                     losses);
-        if (reduction != kNone) *losses = T(total);
+        if (probabilities) {
+            forward_probabilities<T>(x, target, weight, reduction, smoothing, saved, loss);
+        } else {
+            forward_indices<T>(x, target, weight, reduction, ignore_index, smoothing, saved, loss);
+        }
         kept = saved.array;
     });
     return {cast(loss, x.dtype()), kept};
@@ -277,16 +320,23 @@ std::pair<Array, Array> cross_entropy(const Array& x, const Array& target,
 template <class T>
 void backward_indices(const Array& x, const Array& target, const std::optional<Array>& weight,
                       Index ignore_index, double smoothing, const Saved<T>& saved,
-                      const ItemGrad<T>& grad, T* dx) {
+                      const Dense<T, true>& upstream, const ItemGrad<T>& grad, const Array& result) {
     const SliceView view(x.shape(), class_axis(x));
-    const Dense<T> logits(x), weights(weight);
+    const SliceCut cut(view);
+    const Dense<T, true> logits(x), weights(weight);
     const Array indices = class_indices("cross_entropy_backward", x, target);
     const Classes<T> classes{indices.data<Index>(), weights.data, view.n, ignore_index};
     const auto& loops = softmax_table().get<T>();
     const T keep = T(1 - smoothing), spread = T(smoothing / double(view.n));
-    T mass = 0;
-    for (Index c = 0; smoothing > 0 && c < view.n; ++c) mass += spread * classes.weight_of(c);
-    SliceCut(view).run(kSecondsPerElement, [&](Index, const SliceBlock& block) {
+    const auto mass_of_classes = [=, n = view.n] {
+        T mass = 0;
+        for (Index c = 0; smoothing > 0 && c < n; ++c) mass += spread * classes.weight_of(c);
+        return mass;
+    };
+    T* const dx = result.address_of<T>();
+    const T *const maxima = saved.max, *const log_sums = saved.log_sum;
+    const auto block_of = [=, &loops, from = logits.data, shares = weights.data](
+                              T mass, const SliceBlock& block) {
         const Index first = block.first, count = block.slices.count;
         T factor[SliceCut::kMaxSlices], scale[SliceCut::kMaxSlices];
         for (Index i = 0; i < count; ++i) {
@@ -296,18 +346,29 @@ void backward_indices(const Array& x, const Array& target, const std::optional<A
             scale[i] = counts ? factor[i] * (keep * classes.weight_of(c) + mass) : T(0);
         }
         if (smoothing > 0) {
-            loops.shares(block.slices, nullptr, weights.data, keep, spread, factor,
-                         dx + block.start);
+            loops.shares(block.slices, nullptr, shares, keep, spread, factor, dx + block.start);
         }
-        loops.scaled_softmax(block.slices, logits.data + block.start, saved.max + first,
-                             saved.log_sum + first, scale, dx + block.start, smoothing > 0);
+        loops.scaled_softmax(block.slices, from + block.start, maxima + first, log_sums + first,
+                             scale, dx + block.start, smoothing > 0);
         for (Index i = 0; i < count; ++i) {
             const Index c = classes[first + i];
             if (c == Classes<T>::kIgnored) continue;
             const Index at = block.start + i * block.item_stride() + c * block.slices.class_stride;
             dx[at] -= factor[i] * keep * classes.weight_of(c);
         }
-    });
+    };
+    const Touches touches{&logits.array, &weights.array, &indices, &saved.array, &upstream.array,
+                          &result};
+    if (cut.tasks() <= 1) {
+        classes.check_all(view.count());
+        return launch(double(x.numel()) * kSecondsPerElement, touches, [=] {
+            const T mass = mass_of_classes();
+            cut.run_here([&](Index, const SliceBlock& block) { block_of(mass, block); });
+        });
+    }
+    wait_for(touches);
+    const T mass = mass_of_classes();
+    cut.run(kSecondsPerElement, [&](Index, const SliceBlock& block) { block_of(mass, block); });
 }
 
 template <class T>
@@ -353,15 +414,16 @@ Array cross_entropy_backward(const std::pair<Array, std::optional<Array>>& grads
     if (dx.is_meta()) return cast(dx, x.dtype());
     dispatch_real("cross_entropy_backward", dx.dtype(), [&]<class T>() {
         const Saved<T> saved(saved_array, items);
-        const Dense<T> upstream(grad);
-        const T divisor = reduction == kMean ? *saved.total_weight : T(1);
-        const ItemGrad<T> item_grad{upstream.data, divisor, reduction == kNone};
+        const Dense<T, true> upstream(grad);
+        const ItemGrad<T> item_grad{upstream.data, reduction == kMean ? saved.total_weight : nullptr,
+                                    reduction == kNone};
         if (dx.nothing_to_compute()) return;
         if (probabilities) {
+            upstream.array.bytes(), saved.array.bytes();  // waits
             backward_probabilities(x, target, weight, smoothing, saved, item_grad, dx.data<T>());
         } else {
-            backward_indices(x, target, weight, ignore_index, smoothing, saved, item_grad,
-                             dx.data<T>());
+            backward_indices(x, target, weight, ignore_index, smoothing, saved, upstream, item_grad,
+                             dx);
         }
     });
     return cast(dx, x.dtype());
@@ -435,8 +497,8 @@ Array nll_loss_backward(const Array& grad, const Array& x, const Array& target,
         const Dense<T> weights(weight), upstream(grad), total(total_weight);
         const Array indices = class_indices("nll_loss_backward", x, target);
         const Classes<T> classes{indices.data<Index>(), weights.data, view.n, ignore_index};
-        const T divisor = reduction == kMean ? *total.data : T(1);
-        const ItemGrad<T> item_grad{upstream.data, divisor, reduction == kNone};
+        const ItemGrad<T> item_grad{upstream.data, reduction == kMean ? total.data : nullptr,
+                                    reduction == kNone};
         T* out = dx.data<T>();
         for_items(view, [&](Index, Index item, Index at) {
             const Index c = classes[item];

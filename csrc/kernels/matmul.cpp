@@ -72,7 +72,7 @@ Array readable(const Array& x, bool any_strides) {
     return copy_matrices(x);
 }
 
-MatrixView matrix_view(const Array& x) { return {x.bytes(), row_step(x), col_step(x)}; }
+MatrixView matrix_view(const Array& x) { return {x.address(), row_step(x), col_step(x)}; }
 
 // The steps of x along the axes of a batch that it broadcasts to.
 Dims batch_steps(const Array& x, const Dims& batch) {
@@ -96,7 +96,7 @@ Array begin_with(const Start& start, const Dims& shape, Product& p) {
     p.alpha = start.alpha;
     p.beta = start.beta;
     if (shape.size() == 2 && bias.ndim() == 1 && bias.size(0) == p.n) {  // as most of them are
-        p.start = {bias.bytes(), 0, bias.stride(0)};
+        p.start = {bias.address(), 0, bias.stride(0)};
         return bias;
     }
     Array expanded = bias.expand(shape);
@@ -113,6 +113,20 @@ Array factor(const Array& x) {
 }
 
 DType sum_type(DType dtype) { return is_half(dtype) ? DType::F32 : dtype; }
+
+// What a product touches: `start` may be none.
+struct Touched {
+    std::array<const Array*, 4> arrays{};
+    std::size_t count = 0;
+    operator std::span<const Array* const>() const { return {arrays.data(), count}; }
+};
+
+Touched touched(std::initializer_list<const Array*> arrays, const Array& start) {
+    Touched all;
+    for (const Array* array : arrays) all.arrays[all.count++] = array;
+    if (start) all.arrays[all.count++] = &start;
+    return all;
+}
 
 // The product in its sum type; `start` has that type, too.
 Array sums_of_products(const Array& a, const Array& b, const Dims& batch, const Start* start) {
@@ -131,7 +145,7 @@ Array sums_of_products(const Array& a, const Array& b, const Dims& batch, const 
     const Array left = readable(a, any_strides), right = readable(b, any_strides);
     p.a = matrix_view(left);
     p.b = matrix_view(right);
-    p.c = result.bytes();
+    p.c = result.address();
     if (!batch.empty()) {
         p.batch = batch;
         p.a_steps = batch_steps(left, batch);
@@ -139,7 +153,7 @@ Array sums_of_products(const Array& a, const Array& b, const Dims& batch, const 
     }
     Array kept;
     if (start) kept = begin_with(*start, shape, p);
-    run_product(p);
+    launch_product(p, touched({&result, &left, &right}, kept));
     return result;
 }
 
@@ -199,8 +213,8 @@ Array linear_sums(const Array& x, const Array& weight, const std::optional<Array
     const Array left = readable(x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x), any_strides);
     const Array right = readable(weight, any_strides);
     p.a = matrix_view(left);
-    p.b = {right.bytes(), col_step(right), row_step(right)};  // transposed
-    p.c = result.bytes();
+    p.b = {right.address(), col_step(right), row_step(right)};  // transposed
+    p.c = result.address();
     Array kept;
     if (bias) {
         // A bias with rows of its own broadcasts to the whole result.
@@ -208,7 +222,7 @@ Array linear_sums(const Array& x, const Array& weight, const std::optional<Array
         const Array start = rows ? bias->expand(shape).reshape({p.m, p.n}) : *bias;
         kept = begin_with({start}, {p.m, p.n}, p);
     }
-    run_product(p);
+    launch_product(p, touched({&result, &left, &right}, kept));
     return result;
 }
 
@@ -246,7 +260,11 @@ std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array&
     const bool readable_rows = col_step(g2) == 1 && row_step(g2) >= n;
     const Array g = readable_rows || rows == 0 || n == 0 ? g2 : clone(g2);
     std::array<Product, 2> products;
-    std::array<Array, 4> kept;  // memory of the operands
+    std::array<Array, 2> kept;  // memory of the operands
+    std::array<const Array*, 7> touches;
+    std::size_t touched_count = 0;
+    const auto touch = [&](const Array& array) { touches[touched_count++] = &array; };
+    touch(g);
     int count = 0;
     Array dx, dw, db, summed;
     if (need_x) {
@@ -257,7 +275,9 @@ std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array&
             kept[0] = readable(conjugate(weight), has_own_loops(dtype, rows, k, n) || n == 0);
             p.a = matrix_view(g);
             p.b = matrix_view(kept[0]);
-            p.c = dx.bytes();
+            p.c = dx.address();
+            touch(kept[0]);
+            touch(dx);
         }
     }
     if (need_weight) {
@@ -267,9 +287,11 @@ std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array&
             p.dtype = dtype, p.m = n, p.n = k, p.k = rows;
             const Array x2 = conjugate(x.ndim() == 1 ? x.unsqueeze(0) : fold_rows(x));
             kept[1] = readable(x2, has_own_loops(dtype, n, k, rows) || rows == 0);
-            p.a = {g.bytes(), 1, row_step(g)};
+            p.a = {g.address(), 1, row_step(g)};
             p.b = matrix_view(kept[1]);
-            p.c = dw.bytes();
+            p.c = dw.address();
+            touch(kept[1]);
+            touch(dw);
         }
     }
     ColumnSums sums;
@@ -278,11 +300,15 @@ std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array&
         db = Array::empty({n}, type);
         const int parts = is_complex(dtype) ? 2 : 1;  // a complex sum is two real ones
         summed = cast(g, type);
-        sums = {real_of(type), rows, n * parts, summed.bytes(), row_step(summed) * parts,
-                db.bytes()};
+        sums = {real_of(type), rows, n * parts, summed.address(), row_step(summed) * parts,
+                db.address()};
+        touch(summed);
+        touch(db);
     }
-    run_together(std::span(products.data(), std::size_t(count)),
-                 need_bias && n > 0 ? &sums : nullptr);
+    const bool adds_up = need_bias && n > 0;
+    if (count == 0 && !adds_up) return {dx, dw, db};
+    launch_together(std::span(products.data(), std::size_t(count)), adds_up ? &sums : nullptr,
+                    std::span(touches.data(), touched_count));
     return {dx, dw, db};
 }
 

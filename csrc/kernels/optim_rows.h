@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "array/launch.h"
 #include "bind/casters.h"
 #include "elementwise/layout.h"
 #include "elementwise/loops.h"
@@ -291,7 +292,7 @@ bool overlap(const std::vector<Row<Step>>& rows) {
     std::vector<std::pair<std::byte*, std::byte*>> ranges;
     ranges.reserve(rows.size());
     for (const auto& row : rows) {
-        std::byte* start = row.param.bytes();
+        std::byte* start = row.param.address();
         ranges.emplace_back(start, start + row.param.itemsize() * std::size_t(row.param.numel()));
     }
     std::sort(ranges.begin(), ranges.end());
@@ -304,16 +305,15 @@ bool overlap(const std::vector<Row<Step>>& rows) {
 // Takes the step of a row for n elements: in place in float and double memory, for half types by
 // blocks that are converted to float and rounded back afterwards.
 template <template <class> class Step>
-void advance(const Row<Step>& row, const Span& span, Index n) {
+void advance(const Step<double>& wide, DType dtype, const Span& span, Index n) {
     const auto in_place = [&]<class T>(const Step<T>& step) {
         T* states[kOptimStates];
         for (int i = 0; i < kOptimStates; ++i) states[i] = reinterpret_cast<T*>(span.states[i]);
         optim_table().get<Step<T>, T>().run(step, n, reinterpret_cast<T*>(span.param),
                                             reinterpret_cast<const T*>(span.grad), states);
     };
-    const DType dtype = row.param.dtype();
-    if (dtype == DType::F64) return in_place(row.step);
-    const Step<float> step = narrowed<Step>(row.step);
+    if (dtype == DType::F64) return in_place(wide);
+    const Step<float> step = narrowed<Step>(wide);
     if (dtype == DType::F32) return in_place(step);
 
     const std::size_t itemsize = size_of(dtype);
@@ -339,6 +339,20 @@ void advance(const Row<Step>& row, const Span& span, Index n) {
     }
 }
 
+// One row as a kernel.
+template <template <class> class Step>
+void launch_row(const Row<Step>& row, const Span& span, double seconds_per_element) {
+    std::array<const Array*, 2 + kOptimStates> touches{&row.param, &row.grad};
+    std::size_t count = 2;
+    for (const Array& state : row.states)
+        if (state) touches[count++] = &state;
+    const Index n = row.param.numel();
+    launch(double(n) * seconds_per_element, std::span(touches.data(), count),
+           [step = row.step, dtype = row.param.dtype(), span, n] {
+        advance<Step>(step, dtype, span, n);
+    });
+}
+
 // Takes the steps of all rows, on several threads where it pays. The versions of what is written
 // grow.
 template <template <class> class Step>
@@ -352,15 +366,20 @@ void run(const std::vector<Row<Step>>& rows, double seconds_per_element) {
         }
     }
     const auto span_of = [](const Row<Step>& row) {
-        Span span{row.param.bytes(), row.grad.bytes(), {}};
+        Span span{row.param.address(), row.grad.address(), {}};
         for (int i = 0; i < kOptimStates; ++i) {
-            span.states[i] = row.states[i] ? row.states[i].bytes() : nullptr;
+            span.states[i] = row.states[i] ? row.states[i].address() : nullptr;
         }
         return span;
     };
     if (total <= kChunk || overlap(rows)) {
-        for (const auto& row : rows) advance(row, span_of(row), row.param.numel());
+        for (const auto& row : rows) launch_row(row, span_of(row), seconds_per_element);
         return;
+    }
+    for (const auto& row : rows) {
+        row.param.bytes(), row.grad.bytes();
+        for (const Array& state : row.states)
+            if (state) state.bytes();
     }
 
     // Large parameters are cut, small ones put together.
@@ -391,7 +410,8 @@ void run(const std::vector<Row<Step>>& rows, double seconds_per_element) {
         for (std::size_t k = tasks[std::size_t(task)]; k < tasks[std::size_t(task) + 1]; ++k) {
             const Piece& piece = pieces[k];
             const auto& row = rows[piece.row];
-            advance(row, spans[piece.row].from(piece.start, row.param.itemsize()), piece.count);
+            advance<Step>(row.step, row.param.dtype(),
+                          spans[piece.row].from(piece.start, row.param.itemsize()), piece.count);
         }
     });
 }

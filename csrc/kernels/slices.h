@@ -54,19 +54,24 @@ public:
 
     template <class F>
     void run(double seconds_per_element, F&& f) const {
-        const auto task = [&](Index t) {
-            const Index stop = std::min(blocks_, (t + 1) * group_);
-            for (Index b = t * group_; b < stop; ++b) f(t, block(b));
-        };
-        if (tasks_ <= 1) {
-            for (Index t = 0; t < tasks_; ++t) task(t);
-            return;
-        }
+        if (tasks_ <= 1) return run_here(f);
         const double elements = double(view_.count()) * double(view_.n) / double(tasks_);
-        parallel_for(tasks_, 100e-9 + elements * seconds_per_element, task);
+        parallel_for(tasks_, 100e-9 + elements * seconds_per_element,
+                     [&](Index t) { run_task(t, f); });
+    }
+    // All of it on this thread.
+    template <class F>
+    void run_here(F&& f) const {
+        for (Index t = 0; t < tasks_; ++t) run_task(t, f);
     }
 
 private:
+    template <class F>
+    void run_task(Index t, F&& f) const {
+        const Index stop = std::min(blocks_, (t + 1) * group_);
+        for (Index b = t * group_; b < stop; ++b) f(t, block(b));
+    }
+
     static constexpr Index kBlock = 16384;  // elements of a task, about
 
     SliceBlock block(Index b) const noexcept {

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdlib>
 #include <limits>
+#include <vector>
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/mman.h>
@@ -47,36 +48,41 @@ std::size_t class_size(int index) {
 
 class Cache {
 public:
-    std::byte* take(std::size_t bytes) {
+    Block take(std::size_t bytes) {
         if (bytes > kLargest) out_of_memory(bytes);
         const int index = class_of(bytes);
         const std::size_t size = class_size(index);
         Class& kept = classes_[index];
         if (++clock_ % kWindow == 0) close_window();
         kept.last_use = clock_;
-        if (Block* block = kept.head) {
-            kept.head = block->next;
+        if (!kept.free.empty()) {
+            const Block block = kept.free.back();
+            kept.free.pop_back();
             cached_ -= size;
             count_live(size);
-            return reinterpret_cast<std::byte*>(block);
+            return block;
         }
+        if (++kept.blocks > kept.free.capacity()) kept.free.reserve(2 * kept.blocks);  // for give()
         std::byte* fresh = from_system(size);
         if (!fresh) {  // perhaps it is our own cache that fills the memory
             release_all();
             fresh = from_system(size);
         }
-        if (!fresh) out_of_memory(bytes);
+        if (!fresh) {
+            --kept.blocks;
+            out_of_memory(bytes);
+        }
         count_live(size);
         if (live_ + cached_ > limit()) shrink();
-        return fresh;
+        return {fresh, 0};
     }
 
-    void give(std::byte* memory, std::size_t bytes) noexcept {
+    void give(Block block, std::size_t bytes) noexcept {
         const int index = class_of(bytes);
         const std::size_t size = class_size(index);
         live_ -= size;
         cached_ += size;
-        classes_[index].head = new (memory) Block{classes_[index].head};
+        classes_[index].free.push_back(block);
         if (live_ + cached_ > limit()) [[unlikely]] shrink();
     }
 
@@ -88,11 +94,9 @@ public:
     void reset_peak() noexcept { peak_ = live_; }
 
 private:
-    struct Block {
-        Block* next;
-    };
     struct Class {
-        Block* head = nullptr;
+        std::vector<Block> free;  // a launched kernel may still write there
+        std::size_t blocks = 0;   // free ones and others
         std::uint64_t last_use = 0;
     };
     // Longer than any training step that has large blocks.
@@ -122,7 +126,7 @@ private:
         while (cached_ > 0 && live_ + cached_ > limit()) {
             int oldest = -1;
             for (int i = 0; i < kClasses; ++i) {
-                if (!classes_[i].head) continue;
+                if (classes_[i].free.empty()) continue;
                 if (oldest < 0 || classes_[i].last_use < classes_[oldest].last_use) oldest = i;
             }
             release_class(oldest, limit() > live_ ? limit() - live_ : 0);
@@ -131,11 +135,14 @@ private:
 
     void release_class(int index, std::size_t until) noexcept {
         const std::size_t size = class_size(index);
-        while (classes_[index].head && cached_ > until) {
-            Block* block = classes_[index].head;
-            classes_[index].head = block->next;
+        Class& kept = classes_[index];
+        while (!kept.free.empty() && cached_ > until) {
+            const Block block = kept.free.back();
+            kept.free.pop_back();
+            --kept.blocks;
             cached_ -= size;
-            to_system(reinterpret_cast<std::byte*>(block), size);
+            stream::wait(block.ticket);
+            to_system(block.memory, size);
         }
     }
 
@@ -210,8 +217,8 @@ Cache& cache() {
 
 }  // namespace
 
-std::byte* allocate(std::size_t bytes) { return cache().take(bytes); }
-void deallocate(std::byte* block, std::size_t bytes) noexcept { cache().give(block, bytes); }
+Block allocate(std::size_t bytes) { return cache().take(bytes); }
+void deallocate(Block block, std::size_t bytes) noexcept { cache().give(block, bytes); }
 MemoryStats memory_stats() noexcept { return cache().stats(); }
 void reset_peak_memory() noexcept { cache().reset_peak(); }
 void release_cached_memory() noexcept { cache().release_all(); }

@@ -8,14 +8,22 @@
 #include <cstdint>
 #include <new>
 
+#include "runtime/stream.h"
+
 namespace rushlight {
 
 inline constexpr std::size_t kAlignment = 64;
 
-// Memory of at least `bytes` (0 is allowed), aligned to kAlignment, uninitialised.
-std::byte* allocate(std::size_t bytes);
-// `bytes` is what allocate() was asked for.
-void deallocate(std::byte* block, std::size_t bytes) noexcept;
+// Memory, and the last launched kernel that touches it.
+struct Block {
+    std::byte* memory = nullptr;
+    stream::Ticket ticket = 0;
+};
+
+// At least `bytes` (0 is allowed), aligned to kAlignment, uninitialised.
+Block allocate(std::size_t bytes);
+// `bytes` is what allocate() was asked for. Kernels that were launched may still be at work there.
+void deallocate(Block block, std::size_t bytes) noexcept;
 
 struct MemoryStats {
     std::size_t live = 0;    // bytes of blocks in use, rounded up to their size class

@@ -25,6 +25,8 @@
 
 #include "array/error.h"
 #include "runtime/cpus.h"
+#include "runtime/pause.h"
+#include "runtime/stream.h"
 
 namespace rushlight {
 namespace {
@@ -48,14 +50,6 @@ constexpr double kWorthLookUp = 50e-3;
 
 std::atomic<int> wanted_threads{0};  // 0: not decided yet
 thread_local bool inside_task = false;
-
-inline void pause() noexcept {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-}
 
 // Spins until done() or for kSpin at most. Gives its time slice away after a while, and gives up
 // when somebody else took it: on a machine with more to do than CPUs, spinning harms.
@@ -149,6 +143,13 @@ public:
         }
     }
 
+    // Wakes a worker that sleeps, for the stream.
+    void call() noexcept {
+        if (asleep_.load() == 0) return;
+        wake_.fetch_add(1);
+        wake_.notify_all();
+    }
+
     // Lets nobody in any more and waits until all have left. Long work: looks up at times.
     template <class LookUp>
     void close(bool is_long, LookUp&& look_up) noexcept {
@@ -188,9 +189,17 @@ private:
 
     void work() noexcept {
         inside_task = true;  // what a task calls runs inline
-        const auto ready = [this] { return (gate_.load() >> kSeatShift) != 0 || stopping_; };
+        const bool attends = !stream_attended_.exchange(true);
+        const auto ready = [this, attends] {
+            return (gate_.load() >> kSeatShift) != 0 || (attends && !stream::is_empty()) ||
+                   stopping_;
+        };
+        if (attends) stream::attended = true;
         while (!stopping_) {
+            while (attends && stream::run_next()) {
+            }
             if (join()) {
+                if (attends) stream::attended = false;  // who waits runs the kernels itself
                 Job& job = *job_;
                 job_here = &job;
                 while (job.run_one()) {
@@ -198,18 +207,23 @@ private:
                 job_here = nullptr;
                 gate_.fetch_and(kInsideMask);  // no task is left for those who have not joined
                 leave();
+                if (attends) stream::attended = true;
             }
             if (spin_until(ready)) continue;
             // The order of these lines against open() makes sure that no invitation is missed.
+            if (attends) stream::attended = false;
             asleep_.fetch_add(1);
             const int seen = wake_.load();
             if (!ready()) wake_.wait(seen);
             asleep_.fetch_sub(1);
+            if (attends) stream::attended = true;
         }
+        if (attends) stream::attended = false;
     }
 
     std::vector<std::thread> threads_;
     Job* job_ = nullptr;
+    std::atomic<bool> stream_attended_{false};
     alignas(64) std::atomic<std::uint32_t> gate_{0};
     std::atomic<bool> stopping_{false};
     std::atomic<bool> caller_waits_{false};
@@ -237,18 +251,29 @@ struct PoolHolder {
 
 std::atomic<PoolHolder*> holder{nullptr};
 
+// A thread of the pool for the stream.
+void attend_stream() {
+    const int threads = num_threads();
+    PoolHolder& held = *holder.load();
+    std::unique_lock lock(held.busy, std::try_to_lock);
+    if (threads > 1 && lock) held.pool_of(threads).call();
+}
+
 // The child of a fork has none of the threads: it starts afresh and lets the old pool be.
 void after_fork_in_child() {
     holder = new PoolHolder;
     inside_task = false;
+    stream::after_fork_in_child();
 }
 
 struct Lifetime {
     Lifetime() {
         holder = new PoolHolder;
-        pthread_atfork(nullptr, nullptr, after_fork_in_child);
+        pthread_atfork(stream::before_fork, nullptr, after_fork_in_child);
+        stream::set_caller(attend_stream);
     }
     ~Lifetime() {
+        stream::set_caller(nullptr);
         PoolHolder& held = *holder.load();
         std::unique_lock lock(held.busy, std::try_to_lock);
         if (lock) held.pool.reset();
@@ -303,6 +328,9 @@ void run_here(std::int64_t tasks, FunctionView<void(std::int64_t)> task) {
 
 }  // namespace
 
+TaskScope::TaskScope() noexcept : before_(std::exchange(inside_task, true)) {}
+TaskScope::~TaskScope() { inside_task = before_; }
+
 void pass_or_stop() {
     if (pause_here && !pause_here->signals_pass()) job_here->cancel();
     if (job_here && job_here->cancelled.load(std::memory_order_relaxed)) throw Job::Stopped();
@@ -323,6 +351,7 @@ int num_threads() noexcept {
 void set_num_threads(int threads) {
     check(threads >= 1, "set_num_threads expects a positive integer, got ", threads);
     wanted_threads = std::min(threads, 1024);  // the pool follows at its next use
+    stream::set_alone(threads == 1);
 }
 
 void parallel_for(std::int64_t tasks, double seconds_each, FunctionView<void(std::int64_t)> task) {

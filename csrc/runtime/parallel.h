@@ -17,6 +17,18 @@ void set_num_threads(int threads);  // at least 1
 // caller.
 void parallel_for(std::int64_t tasks, double seconds_each, FunctionView<void(std::int64_t)> task);
 
+// While one lives, this thread shares no work and keeps the GIL, as a task does.
+class TaskScope {
+public:
+    TaskScope() noexcept;
+    ~TaskScope();
+    TaskScope(const TaskScope&) = delete;
+    TaskScope& operator=(const TaskScope&) = delete;
+
+private:
+    bool before_;
+};
+
 // For a task that cannot be cut and may run for long, every million steps or so: raises where
 // Ctrl-C or an error in another task has ended the work.
 void pass_or_stop();

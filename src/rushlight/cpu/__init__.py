@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rushlight import _core
 from rushlight.dtypes import CPU
 
 __all__ = [
@@ -49,4 +50,9 @@ def set_device(device: Any) -> None:
 
 
 def synchronize(device: Any = None) -> None:
-    """Nothing to wait for: a value is computed when somebody asks for it."""
+    """Waits for the kernels that run behind Python.
+
+    Only a clock needs it: whoever reads a value waits for it anyway. What is deferred stays so
+    until somebody asks for it.
+    """
+    _core.synchronize()
