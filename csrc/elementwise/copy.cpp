@@ -45,7 +45,7 @@ void fill_elements(const Array& dst, const Scalar& value) {
             void operator()() const { loops().fill(to, bytes, pattern); }
         } fill{dst.address(), bytes, {}};
         std::memcpy(fill.pattern, pattern, kPattern);
-        return launch(double(bytes) * 0.02e-9, {&dst}, fill);
+        return launch(double(bytes) * 0.02e-9, Touches{&dst}, fill);
     }
     std::byte* to = dst.bytes();
     parallel_for((bytes + kChunk - 1) / kChunk, 10e-6, [&](Index i) {

@@ -395,7 +395,7 @@ void Pass::run() {
     collapse();
     const std::vector<Array> arrays = take_arrays();
     if (rows_ * cols_ > kTileElements || !stream::attended.load(std::memory_order_relaxed)) {
-        if (rows_ * cols_ <= kTileElements) stream::takes_more();  // next time, perhaps
+        if (rows_ * cols_ <= kTileElements) stream::takes(0);  // next time, perhaps
         for (const Array& array : arrays) array.bytes();  // waits
         return run_collapsed();
     }

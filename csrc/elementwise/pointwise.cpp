@@ -168,21 +168,19 @@ Array run_direct(int row, std::span<const Operand> operands, DType calc, const D
     kernel.n = n;
     kernel.out = out.address();
     kernel.numbers = 0;
-    const Array* touches[kMostOperands + 1];
-    std::size_t count = 0;
-    touches[count++] = &out;
+    Touches touches{&out};
     for (std::size_t i = 0; i < operands.size(); ++i) {
         const Array& array = operands[i].array;
         const DType dtype = loop_dtype(row, int(i), calc);
         if (array && array.dtype() == dtype) {
             kernel.sources[i] = array.address();
-            touches[count++] = &array;
+            touches.add(array);
         } else {
             kernel.numbers |= 1u << i;
             fill_register(kernel.values[i], 1, operands[i], dtype);
         }
     }
-    launch(double(n) * seconds_each(row), std::span(touches, count), kernel);
+    launch(double(n) * seconds_each(row), touches, kernel);
     return out;
 }
 
@@ -347,7 +345,7 @@ bool reduce_direct(Reduction kind, const Array& array, Index outputs, std::uint6
     const std::byte* from = array.address();
     std::byte* to = out.address();
     const auto size = Index(array.itemsize());
-    launch(double(n) * 0.1e-9, {&array, &out}, [=] {
+    launch(double(n) * 0.1e-9, Touches{&array, &out}, [=] {
         const std::byte* src = from;
         for (Index o = 0; o < outputs; ++o, src += each * size) {
             double value = start;

@@ -80,7 +80,7 @@ Array element_loss(const Array& x, const Array& t, const std::string& reduced, d
             T* out = result.address_of<T>();
             const auto each = loops.forward[number_of(loss)];
             const auto total = loops.total[number_of(loss)];
-            launch(double(n) * kSecondsPerElement, {&pair.input, &pair.target, &result}, [=] {
+            launch(double(n) * kSecondsPerElement, Touches{&pair.input, &pair.target, &result}, [=] {
                 if (reduction == kNone) return each(input, target, T(width), n, out);
                 const double sum = total(input, target, T(width), n);
                 *out = T(reduction == kMean ? sum / double(n) : sum);
@@ -130,7 +130,7 @@ Array slope(const Array& grad, const Array& x, const Array& t, std::string_view 
             const T* g = upstream.address_of<T>();
             T* out = result.address_of<T>();
             launch(double(n) * kSecondsPerElement,
-                   {&pair.input, &pair.target, &upstream, &result}, [=] {
+                   Touches{&pair.input, &pair.target, &upstream, &result}, [=] {
                 loop(input, target, T(width), reduction == kNone ? g : nullptr, scale_of(g), n, out);
             });
             return;

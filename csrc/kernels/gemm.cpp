@@ -7,7 +7,6 @@
 #include <cmath>
 #include <optional>
 
-#include "array/launch.h"
 #include "kernels/gemm_loops.h"
 #include "runtime/blas.h"
 #include "runtime/parallel.h"
@@ -479,18 +478,16 @@ void run_product(const Product& product) {
     finish(product, plan);
 }
 
-void launch_product(const Product& product, std::span<const Array* const> touches) {
+void launch_product(const Product& product, const Touches& touches) {
     launch_together(std::span(&product, 1), nullptr, touches);
 }
 
 void launch_together(std::span<const Product> products, const ColumnSums* sums,
-                     std::span<const Array* const> touches) {
-    constexpr std::size_t kMostTouched = 12;
+                     Touches touches) {
     const bool tiny = std::ranges::all_of(products, [](const Product& p) {
         return is_single_tiny(p) && adds_plainly(p);
     });
-    if (!tiny || (sums && double(sums->rows) * double(sums->cols) > kTiny) ||
-        touches.size() + products.size() > kMostTouched) {
+    if (!tiny || (sums && double(sums->rows) * double(sums->cols) > kTiny)) {
         wait_for(touches);
         if (products.size() == 1 && !sums) return run_product(products[0]);
         return run_together(products, sums);
@@ -508,21 +505,19 @@ void launch_together(std::span<const Product> products, const ColumnSums* sums,
                     run_column_sums(*sums, task);
             }
         } kernel;
-        std::array<const Array*, kMostTouched> all;
         std::array<Array, kMostTogether> rooms;
-        std::size_t count = std::size_t(std::ranges::copy(touches, all.begin()).out - all.begin());
         double seconds = 0;
         for (const Product& product : products) {
             Array& room = rooms[kernel.count];
             kernel.products[kernel.count++].emplace(product, room);
-            if (room) all[count++] = &room;
+            touches.add(room);
             seconds += tiny_seconds(product);
         }
         if (sums) {
             kernel.sums = *sums;
             seconds += double(sums->rows) * double(sums->cols) * 0.1e-9;
         }
-        launch(seconds, std::span(all.data(), count), kernel);
+        launch(seconds, touches, kernel);
     };
     const DType dtype = products.empty() ? sums->dtype : products[0].dtype;
     if (dtype == DType::F32) run.template operator()<float>();

@@ -5,7 +5,7 @@
 #include <array>
 #include <span>
 
-#include "array/array.h"
+#include "array/launch.h"
 
 namespace rushlight {
 
@@ -40,7 +40,7 @@ bool multiplies_bf16() noexcept;
 void run_product(const Product& product);
 // The same, perhaps behind the caller (array/launch.h): the product's memory is that of the arrays it
 // touches, and known by Array::address().
-void launch_product(const Product& product, std::span<const Array* const> touches);
+void launch_product(const Product& product, const Touches& touches);
 
 // Sums over the rows of a row-major matrix with contiguous rows, float32 or float64.
 struct ColumnSums {
@@ -55,6 +55,6 @@ struct ColumnSums {
 // work.
 void run_together(std::span<const Product> products, const ColumnSums* sums);
 void launch_together(std::span<const Product> products, const ColumnSums* sums,
-                     std::span<const Array* const> touches);
+                     Touches touches);
 
 }  // namespace rushlight

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <vector>
 
-#include "array/launch.h"
 #include "bind/casters.h"
 #include "kernels/slices.h"
 
@@ -133,20 +132,6 @@ struct Dense {
     explicit Dense(const std::optional<Array>& x) {
         if (x) *this = Dense(*x);
     }
-};
-
-// What a launched loss touches, without what there is not.
-class Touches {
-public:
-    Touches(std::initializer_list<const Array*> arrays) {
-        for (const Array* array : arrays)
-            if (*array) arrays_[count_++] = array;
-    }
-    operator std::span<const Array* const>() const { return {arrays_.data(), count_}; }
-
-private:
-    std::array<const Array*, 8> arrays_{};
-    std::size_t count_ = 0;
 };
 
 Array empty_loss(const Array& x, int reduction, DType dtype) {

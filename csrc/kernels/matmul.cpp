@@ -114,20 +114,6 @@ Array factor(const Array& x) {
 
 DType sum_type(DType dtype) { return is_half(dtype) ? DType::F32 : dtype; }
 
-// What a product touches: `start` may be none.
-struct Touched {
-    std::array<const Array*, 4> arrays{};
-    std::size_t count = 0;
-    operator std::span<const Array* const>() const { return {arrays.data(), count}; }
-};
-
-Touched touched(std::initializer_list<const Array*> arrays, const Array& start) {
-    Touched all;
-    for (const Array* array : arrays) all.arrays[all.count++] = array;
-    if (start) all.arrays[all.count++] = &start;
-    return all;
-}
-
 // The product in its sum type; `start` has that type, too.
 Array sums_of_products(const Array& a, const Array& b, const Dims& batch, const Start* start) {
     Product p;
@@ -153,7 +139,7 @@ Array sums_of_products(const Array& a, const Array& b, const Dims& batch, const 
     }
     Array kept;
     if (start) kept = begin_with(*start, shape, p);
-    launch_product(p, touched({&result, &left, &right}, kept));
+    launch_product(p, {&result, &left, &right, &kept});
     return result;
 }
 
@@ -222,7 +208,7 @@ Array linear_sums(const Array& x, const Array& weight, const std::optional<Array
         const Array start = rows ? bias->expand(shape).reshape({p.m, p.n}) : *bias;
         kept = begin_with({start}, {p.m, p.n}, p);
     }
-    launch_product(p, touched({&result, &left, &right}, kept));
+    launch_product(p, {&result, &left, &right, &kept});
     return result;
 }
 
@@ -261,10 +247,7 @@ std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array&
     const Array g = readable_rows || rows == 0 || n == 0 ? g2 : clone(g2);
     std::array<Product, 2> products;
     std::array<Array, 2> kept;  // memory of the operands
-    std::array<const Array*, 7> touches;
-    std::size_t touched_count = 0;
-    const auto touch = [&](const Array& array) { touches[touched_count++] = &array; };
-    touch(g);
+    Touches touches{&g};
     int count = 0;
     Array dx, dw, db, summed;
     if (need_x) {
@@ -276,8 +259,8 @@ std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array&
             p.a = matrix_view(g);
             p.b = matrix_view(kept[0]);
             p.c = dx.address();
-            touch(kept[0]);
-            touch(dx);
+            touches.add(kept[0]);
+            touches.add(dx);
         }
     }
     if (need_weight) {
@@ -290,8 +273,8 @@ std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array&
             p.a = {g.address(), 1, row_step(g)};
             p.b = matrix_view(kept[1]);
             p.c = dw.address();
-            touch(kept[1]);
-            touch(dw);
+            touches.add(kept[1]);
+            touches.add(dw);
         }
     }
     ColumnSums sums;
@@ -302,13 +285,12 @@ std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array&
         summed = cast(g, type);
         sums = {real_of(type), rows, n * parts, summed.address(), row_step(summed) * parts,
                 db.address()};
-        touch(summed);
-        touch(db);
+        touches.add(summed);
+        touches.add(db);
     }
     const bool adds_up = need_bias && n > 0;
     if (count == 0 && !adds_up) return {dx, dw, db};
-    launch_together(std::span(products.data(), std::size_t(count)), adds_up ? &sums : nullptr,
-                    std::span(touches.data(), touched_count));
+    launch_together(std::span(products.data(), std::size_t(count)), adds_up ? &sums : nullptr, touches);
     return {dx, dw, db};
 }
 

@@ -1,6 +1,7 @@
 // Layer norm and RMS norm over the last axes, forward and backward.
 #include <limits>
 
+#include "array/launch.h"
 #include "bind/casters.h"
 #include "kernels/norm_loops.h"
 #include "runtime/parallel.h"
@@ -58,14 +59,14 @@ void check_parameter_dtype(std::string_view what, std::string_view name,
           "; convert one of them");
 }
 
-// A dense array of the computing type, or null where there is none.
+// A dense array of the computing type, or null where there is none. Nobody waits for it here.
 template <class T>
 struct Dense {
     Array array;
     T* data = nullptr;
 
     explicit Dense(const Array& x)
-        : array(contiguous(cast(x, dtype_of<T>))), data(array.data<T>()) {}
+        : array(contiguous(cast(x, dtype_of<T>))), data(array.address_of<T>()) {}
     explicit Dense(const OptionalArray& x) {
         if (x) *this = Dense(*x);
     }
@@ -77,22 +78,26 @@ void for_chunks(Index chunks, Index elements, F&& f) {
     parallel_for(chunks, 100e-9 + double(elements) / double(chunks) * kSecondsPerElement, f);
 }
 
-// Calls f(first row, rows) over all rows, some tens of microseconds of work each.
+// Calls f(first row, rows) over all rows, some tens of microseconds of work each. The arrays are
+// known by their addresses; f is copied where it runs behind the caller.
 template <class F>
-void for_rows(const Geometry& geometry, F&& f) {
+void launch_rows(const Geometry& geometry, const Touches& touches, const F& f) {
     const Index per_task = std::max<Index>(1, kElementsPerTask / geometry.n);
-    const Index tasks = (geometry.rows + per_task - 1) / per_task;
-    for_chunks(tasks, geometry.rows * geometry.n, [&](Index task) {
+    const Index rows = geometry.rows, tasks = (rows + per_task - 1) / per_task;
+    const Index elements = rows * geometry.n;
+    if (tasks == 1)
+        return launch(double(elements) * kSecondsPerElement, touches, [=] { f(0, rows); });
+    wait_for(touches);
+    for_chunks(tasks, elements, [&](Index task) {
         const Index first = task * per_task;
-        f(first, std::min(per_task, geometry.rows - first));
+        f(first, std::min(per_task, rows - first));
     });
 }
 
 template <class T>
-NormRows<T> rows_at(const Geometry& geometry, Index first, Index rows, const T* x, const T* weight,
-                    T* mean, T* rstd) {
-    return {rows, geometry.n, x + first * geometry.n, weight, mean ? mean + first : nullptr,
-            rstd + first};
+NormRows<T> rows_at(Index n, Index first, Index rows, const T* x, const T* weight, T* mean,
+                    T* rstd) {
+    return {rows, n, x + first * n, weight, mean ? mean + first : nullptr, rstd + first};
 }
 
 // The result, and of each row the mean and the reciprocal standard deviation.
@@ -112,12 +117,14 @@ std::tuple<Array, Array, Array> layer_norm(const Array& x, const Dims& normalize
     if (!y.nothing_to_compute()) {
         dispatch_real("layer_norm", dtype, [&]<class T>() {
             const Dense<T> input(x), scale(weight), shift(bias);
-            T *out = y.data<T>(), *means = mean.data<T>(), *rstds = rstd.data<T>();
-            const auto& loops = norm_table().get<T>();
-            for_rows(geometry, [&](Index first, Index rows) {
-                loops.layer_norm(rows_at<T>(geometry, first, rows, input.data, scale.data, means,
-                                            rstds),
-                                 shift.data, eps, out + first * geometry.n);
+            T *out = y.address_of<T>(), *means = mean.address_of<T>(),
+              *rstds = rstd.address_of<T>();
+            const T *from = input.data, *weights = scale.data, *biases = shift.data;
+            launch_rows(geometry, {&input.array, &scale.array, &shift.array, &y, &mean, &rstd},
+                        [=, n = geometry.n, loop = norm_table().get<T>().layer_norm](
+                            Index first, Index rows) {
+                loop(rows_at<T>(n, first, rows, from, weights, means, rstds), biases, eps,
+                     out + first * n);
             });
         });
     }
@@ -137,13 +144,14 @@ std::pair<Array, Array> rms_norm(const Array& x, const Dims& normalized_shape,
     if (!y.nothing_to_compute()) {
         dispatch_real("rms_norm", dtype, [&]<class T>() {
             const Dense<T> input(x), scale(weight);
-            T *out = y.data<T>(), *rstds = rstd.data<T>();
+            T *out = y.address_of<T>(), *rstds = rstd.address_of<T>();
+            const T *from = input.data, *weights = scale.data;
             const double epsilon = eps.value_or(double(std::numeric_limits<T>::epsilon()));
-            const auto& loops = norm_table().get<T>();
-            for_rows(geometry, [&](Index first, Index rows) {
-                loops.rms_norm(rows_at<T>(geometry, first, rows, input.data, scale.data, nullptr,
-                                          rstds),
-                               epsilon, out + first * geometry.n);
+            launch_rows(geometry, {&input.array, &scale.array, &y, &rstd},
+                        [=, n = geometry.n, loop = norm_table().get<T>().rms_norm](Index first,
+                                                                                   Index rows) {
+                loop(rows_at<T>(n, first, rows, from, weights, nullptr, rstds), epsilon,
+                     out + first * n);
             });
         });
     }
@@ -172,13 +180,14 @@ public:
 
     template <class T>
     T* part(Index chunk) const {
-        return parts_ ? parts_.data<T>() + chunk * n_ : nullptr;
+        return parts_ ? parts_.address_of<T>() + chunk * n_ : nullptr;
     }
+    const Array& parts() const noexcept { return parts_; }
     // The total in the parameter's shape and dtype; empty if it was not wanted.
     template <class T>
     Array total(const Dims& shape, DType dtype) const {
         if (!parts_) return Array();
-        norm_table().get<T>().add_parts(parts_.data<T>(), chunks_, n_);
+        if (chunks_ > 1) norm_table().get<T>().add_parts(parts_.data<T>(), chunks_, n_);
         const Array sum = chunks_ == 1 ? parts_ : clone(parts_.slice(0, 0, 1, 1));
         return cast(sum.view(shape), dtype);
     }
@@ -199,15 +208,25 @@ std::tuple<Array, Array, Array> run_backward(const Geometry& geometry, const Arr
     const ParameterSums weights(geometry, dtype, needs.weight), biases(geometry, dtype, needs.bias);
     if (x.numel() > 0) {
         const Dense<T> input(x), upstream(grad), scale(weight), means(mean), rstds(rstd);
-        T* const out = needs.x ? dx.data<T>() : nullptr;
-        for_chunks(weights.chunks(), x.numel(), [&](Index chunk) {
-            const Index first = chunk * weights.rows_each();
-            const Index rows = std::min(weights.rows_each(), geometry.rows - first);
-            const Index at = first * geometry.n;
-            loop(rows_at<T>(geometry, first, rows, input.data, scale.data, means.data, rstds.data),
-                 upstream.data + at, out ? out + at : nullptr, weights.template part<T>(chunk),
-                 biases.template part<T>(chunk));
-        });
+        T* const out = needs.x ? dx.address_of<T>() : nullptr;
+        T *const of_weights = weights.template part<T>(0), *const of_biases =
+                                                              biases.template part<T>(0);
+        const auto chunk_of = [=, from = input.data, g = upstream.data, w = scale.data,
+                               m = means.data, r = rstds.data, n = geometry.n,
+                               all = geometry.rows, each = weights.rows_each()](Index chunk) {
+            const Index first = chunk * each, rows = std::min(each, all - first);
+            const auto part = [&](T* parts) { return parts ? parts + chunk * n : nullptr; };
+            loop(rows_at<T>(n, first, rows, from, w, m, r), g + first * n,
+                 out ? out + first * n : nullptr, part(of_weights), part(of_biases));
+        };
+        const Touches touches{&input.array, &upstream.array, &scale.array, &means.array,
+                              &rstds.array, &dx, &weights.parts(), &biases.parts()};
+        if (weights.chunks() == 1) {
+            launch(double(x.numel()) * kSecondsPerElement, touches, [=] { chunk_of(0); });
+        } else {
+            wait_for(touches);
+            for_chunks(weights.chunks(), x.numel(), chunk_of);
+        }
     }
     return {needs.x ? cast(dx, x.dtype()) : Array(),
             weights.template total<T>(normalized_shape, parameter),

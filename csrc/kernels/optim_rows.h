@@ -342,12 +342,10 @@ void advance(const Step<double>& wide, DType dtype, const Span& span, Index n) {
 // One row as a kernel.
 template <template <class> class Step>
 void launch_row(const Row<Step>& row, const Span& span, double seconds_per_element) {
-    std::array<const Array*, 2 + kOptimStates> touches{&row.param, &row.grad};
-    std::size_t count = 2;
-    for (const Array& state : row.states)
-        if (state) touches[count++] = &state;
+    Touches touches{&row.param, &row.grad};
+    for (const Array& state : row.states) touches.add(state);
     const Index n = row.param.numel();
-    launch(double(n) * seconds_per_element, std::span(touches.data(), count),
+    launch(double(n) * seconds_per_element, touches,
            [step = row.step, dtype = row.param.dtype(), span, n] {
         advance<Step>(step, dtype, span, n);
     });

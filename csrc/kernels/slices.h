@@ -2,7 +2,7 @@
 // for parallel work. The cut follows from the shape alone.
 #pragma once
 
-#include "array/array.h"
+#include "array/launch.h"
 #include "kernels/softmax_loops.h"
 #include "runtime/parallel.h"
 
@@ -58,6 +58,17 @@ public:
         const double elements = double(view_.count()) * double(view_.n) / double(tasks_);
         parallel_for(tasks_, 100e-9 + elements * seconds_per_element,
                      [&](Index t) { run_task(t, f); });
+    }
+    // The same on arrays known by Array::address(): f is copied where it runs behind the caller.
+    template <class F>
+    void launch(double seconds_per_element, const Touches& touches, const F& f) const {
+        if (tasks_ > 1) {
+            wait_for(touches);
+            return run(seconds_per_element, f);
+        }
+        const double elements = double(view_.count()) * double(view_.n);
+        rushlight::launch(elements * seconds_per_element, touches,
+                          [cut = *this, f] { cut.run_here(f); });
     }
     // All of it on this thread.
     template <class F>

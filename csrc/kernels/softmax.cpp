@@ -32,7 +32,7 @@ Array along(std::string_view what, const Array& x, Index dim, Fill&& fill) {
     if (!result.nothing_to_compute()) {
         dispatch_real(what, result.dtype(), [&]<class T>() {
             const SliceCut cut(SliceView(x.shape(), axis));
-            fill(softmax_table().get<T>(), cut, result.data<T>());
+            fill.template operator()<T>(softmax_table().get<T>(), cut, result);
         });
     }
     return cast(result, x.dtype());
@@ -41,12 +41,14 @@ Array along(std::string_view what, const Array& x, Index dim, Fill&& fill) {
 // `loop` picks softmax or log_softmax out of the table.
 template <class Loop>
 Array forward(std::string_view what, Loop loop, const Array& x, Index dim) {
-    return along(what, x, dim,
-                 [&]<class T>(const SoftmaxLoops<T>& loops, const SliceCut& cut, T* y) {
+    return along(what, x, dim, [&]<class T>(const SoftmaxLoops<T>& loops, const SliceCut& cut,
+                                            const Array& result) {
         const Array dense = as_dense<T>(x);
-        const T* from = dense.data<T>();
-        cut.run(kSecondsPerElement, [&](Index, const SliceBlock& block) {
-            loop(loops)(block.slices, from + block.start, y + block.start);
+        const T* from = dense.address_of<T>();
+        T* y = result.address_of<T>();
+        cut.launch(kSecondsPerElement, {&dense, &result},
+                   [=, run = loop(loops)](Index, const SliceBlock& block) {
+            run(block.slices, from + block.start, y + block.start);
         });
     });
 }
@@ -58,13 +60,15 @@ Array backward(std::string_view what, Loop loop, const Array& grad, const Array&
     check(grad.shape() == result.shape(), what, ": the gradient has shape ", grad.shape(),
           ", the result ", result.shape());
     grad.storage();
-    return along(what, result, dim,
-                 [&]<class T>(const SoftmaxLoops<T>& loops, const SliceCut& cut, T* dx) {
+    return along(what, result, dim, [&]<class T>(const SoftmaxLoops<T>& loops, const SliceCut& cut,
+                                                 const Array& input_grad) {
         const Array dense_grad = as_dense<T>(grad), dense_result = as_dense<T>(result);
-        const T *g = dense_grad.data<T>(), *y = dense_result.data<T>();
-        cut.run(kSecondsPerElement, [&](Index, const SliceBlock& block) {
+        const T *g = dense_grad.address_of<T>(), *y = dense_result.address_of<T>();
+        T* dx = input_grad.address_of<T>();
+        cut.launch(kSecondsPerElement, {&dense_grad, &dense_result, &input_grad},
+                   [=, run = loop(loops)](Index, const SliceBlock& block) {
             const Index at = block.start;
-            loop(loops)(block.slices, g + at, y + at, dx + at);
+            run(block.slices, g + at, y + at, dx + at);
         });
     });
 }

@@ -14,15 +14,19 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kLines = 512;  // 32 KiB, some hundred kernels
-// How long the caller leaves the work to the other thread that was already asked for it.
-constexpr int kPausesBeforeHelping = 4000;  // about 50 us
+// How long who waits leaves the next kernel to the other thread, in pauses of some 20 ns. It may
+// have lost its processor.
+constexpr int kPausesBeforeHelping = 64;
 // So many kernels in that time are worth a thread that stands by.
 constexpr int kManyKernels = 32;
 constexpr auto kShortTime = std::chrono::microseconds(1000);
-// Each kernel adds one to the credit, each wait for a kernel that is not done takes this much from
-// it. Without credit kernels run on the caller until as many as kPatience have come.
-constexpr int kPriceOfWait = 8;
-constexpr int kMostCredit = 64, kPatience = 1000;
+// Whether handing over pays: what a kernel would take here is added to the credit, what somebody
+// waits is taken from it. Without credit, because values are looked at all the time or because the
+// machine is busy with other things, so many kernels run on the caller; each time twice as many,
+// until things went well for a while.
+constexpr double kMostCredit = 100e-6;
+constexpr int kLeastRest = 4'000, kLongestRest = 500'000;
+constexpr std::uint64_t kWentWell = 20'000;
 
 // What stands in the first line of a kernel.
 struct Header {
@@ -65,14 +69,25 @@ void wait_for_room(Ticket end) noexcept {
 }
 
 std::atomic<void (*)()> call_thread{nullptr};
-std::atomic<int> credit{kMostCredit};
 bool is_off = false, is_alone = false, is_always = false;
+std::atomic<double> credit{kMostCredit};  // seconds
+std::atomic<int> rest{0};                 // kernels that run on the caller from here
 
-void pay_for_wait() noexcept {
-    const int left = credit.load(std::memory_order_relaxed) - kPriceOfWait;
-    credit.store(left < 0 ? -kPatience : left, std::memory_order_relaxed);
+void take_rest() noexcept {
+    static std::atomic<int> length{kLeastRest};
+    static std::atomic<std::uint64_t> before{0};
+    const std::uint64_t since = ring.count - before.exchange(ring.count);
+    length = since > kWentWell ? kLeastRest : std::min(2 * length.load(), kLongestRest);
+    rest = length.load();
+    credit = kMostCredit;
 }
 
+void pay_for(Clock::duration waited) noexcept {
+    const double left = credit.load(std::memory_order_relaxed) -
+                        std::chrono::duration<double>(waited).count();
+    credit.store(left, std::memory_order_relaxed);
+    if (left < 0) take_rest();
+}
 }  // namespace
 
 bool is_empty() noexcept {
@@ -98,16 +113,22 @@ bool run_next() noexcept {
 }
 
 void wait(Ticket ticket) noexcept {
-    for (int pauses = 0;; ++pauses) {
-        const Ticket ended = ring.ended.load(std::memory_order_acquire);
-        if (ended >= ticket) return note_finished(ended);
-        if (pauses == 0) pay_for_wait();
-        if (pauses > kPausesBeforeHelping || !attended.load(std::memory_order_relaxed)) run_next();
-        pause();
+    Ticket ended = ring.ended.load(std::memory_order_acquire);
+    if (ended < ticket) {
+        const auto start = Clock::now();
+        int pauses = 0;
+        do {
+            if (++pauses > kPausesBeforeHelping || !attended.load(std::memory_order_relaxed))
+                run_next();
+            pause();
+            const Ticket before = ended;
+            ended = ring.ended.load(std::memory_order_acquire);
+            if (ended != before) pauses = 0;  // it goes on
+        } while (ended < ticket);
+        pay_for(Clock::now() - start);
     }
+    note_finished(ended);
 }
-
-std::uint64_t count() noexcept { return ring.count; }
 
 void wait_for_all() noexcept { wait(ring.added.load(std::memory_order_relaxed)); }
 
@@ -131,14 +152,18 @@ Ticket publish() noexcept {
     return ring.next;
 }
 
-bool takes_more() {
+bool takes(double seconds) {
     static int asked = 0;
     static Clock::time_point since;
     if (is_off || is_alone) return false;
+    if (const int left = rest.load(std::memory_order_relaxed); left > 0 && !is_always) {
+        rest.store(left - 1, std::memory_order_relaxed);
+        return false;
+    }
     if (attended.load(std::memory_order_relaxed)) {
-        const int have = credit.load(std::memory_order_relaxed);
-        if (have < kMostCredit) credit.store(have + 1, std::memory_order_relaxed);
-        return have >= 0 || is_always;
+        const double have = credit.load(std::memory_order_relaxed);
+        credit.store(std::min(have + seconds, kMostCredit), std::memory_order_relaxed);
+        return true;
     }
     if (++asked % kManyKernels != 0 && !is_always) return false;
     const auto now = Clock::now();
@@ -148,6 +173,8 @@ bool takes_more() {
     if ((often || is_always) && call) call();
     return false;
 }
+
+std::uint64_t count() noexcept { return ring.count; }
 
 void set_always(bool always) noexcept {
     is_always = always;

@@ -30,10 +30,10 @@ inline bool is_finished(Ticket ticket) noexcept {
     return ticket <= known_finished.load(std::memory_order_relaxed);
 }
 
-// Whether the next kernel is to be pushed. False where nobody attends (after many such questions in
-// a short time a thread is asked to) and, for a while, where results were waited for all the time:
-// handing kernels over and waiting for them takes longer than to run them.
-bool takes_more();
+// Whether the next kernel, of so many seconds, is to be pushed. False where nobody attends (after
+// many such questions in a short time a thread is asked to) and, for a while, where waiting for the
+// kernels took longer than they do.
+bool takes(double seconds);
 // How many kernels were pushed.
 std::uint64_t count() noexcept;
 // Handing a kernel over takes about as long as this, in seconds: shorter ones run on the caller.
