@@ -21,7 +21,7 @@ void bind_runtime(nb::module_& m) {
           "Waits for the kernels that run behind the caller.");
     m.def("kernels_behind", &stream::count,
           "How many kernels this process has run behind their caller.");
-    m.def("hand_over_always", &stream::set_always, "on"_a,
+    m.def("hand_over_always", [](bool on) { stream::always = on; }, "on"_a,
           "For tests: runs kernels behind the caller whether it pays or not.");
     m.def("load_blas", &load_blas);
     m.def("memory_stats", [] {

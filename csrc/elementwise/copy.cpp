@@ -30,27 +30,27 @@ void copy_bytes(std::byte* dst, const std::byte* src, Index bytes) {
 // A contiguous array full of one value.
 void fill_elements(const Array& dst, const Scalar& value) {
     if (dst.is_meta()) return;
-    alignas(kPattern) std::byte pattern[kPattern];
+    const Index bytes = dst.numel() * Index(dst.itemsize());
+    struct Fill {
+        std::byte* to;
+        Index bytes;
+        alignas(16) std::byte pattern[kPattern];
+
+        void part(Index at, Index most) const {
+            loops().fill(to + at, std::min(most, bytes - at), pattern);
+        }
+        void operator()() const { part(0, bytes); }
+    } fill{dst.address(), bytes, {}};
     dispatch(dst.dtype(), [&]<class T>() {
         const T element = value.to<T>();
         for (int at = 0; at < kPattern; at += int(sizeof(T)))
-            std::memcpy(pattern + at, &element, sizeof(T));
+            std::memcpy(fill.pattern + at, &element, sizeof(T));
     });
-    const Index bytes = dst.numel() * Index(dst.itemsize());
-    if (bytes <= kChunk) {
-        struct Fill {
-            std::byte* to;
-            Index bytes;
-            alignas(16) std::byte pattern[kPattern];
-            void operator()() const { loops().fill(to, bytes, pattern); }
-        } fill{dst.address(), bytes, {}};
-        std::memcpy(fill.pattern, pattern, kPattern);
-        return launch(double(bytes) * 0.02e-9, Touches{&dst}, fill);
-    }
-    std::byte* to = dst.bytes();
-    parallel_for((bytes + kChunk - 1) / kChunk, 10e-6, [&](Index i) {
-        loops().fill(to + i * kChunk, std::min(kChunk, bytes - i * kChunk), pattern);
-    });
+    const Touches touches{&dst};
+    if (bytes <= kChunk) return launch(double(bytes) * 0.02e-9, touches, fill);
+    wait_for(touches);
+    parallel_for((bytes + kChunk - 1) / kChunk, 10e-6,
+                 [&](Index i) { fill.part(i * kChunk, kChunk); });
 }
 
 }  // namespace

@@ -103,7 +103,9 @@ void Pass::keep(int slot, const Array& out) {
 }
 
 void Pass::reduce(int slot, Reduction kind, std::uint64_t axes, bool mean, const Array& out) {
-    Reduce reduction{out, out.address(), out.dtype(), slot, kind, mean, axes, Dims(space_.size(), 0), 1,
+    Reduce reduction{out,  out.address(), out.dtype(),
+                     slot, kind,          mean,
+                     axes, Dims(space_.size(), 0), 1,
                      accumulator_of(kind, slots_[slot].reg), {}};
     for (int d = space_.size() - 1; d >= 0; --d)
         if (!((axes >> d) & 1)) {

@@ -394,19 +394,18 @@ std::vector<Array> Pass::take_arrays() {
 void Pass::run() {
     collapse();
     const std::vector<Array> arrays = take_arrays();
-    if (rows_ * cols_ > kTileElements || !stream::attended.load(std::memory_order_relaxed)) {
-        if (rows_ * cols_ <= kTileElements) stream::takes(0);  // next time, perhaps
-        for (const Array& array : arrays) array.bytes();  // waits
-        return run_collapsed();
-    }
-    // One tile: work for one thread.
-    double seconds = kPlanSeconds;
-    for (const auto& instruction : program_)
-        seconds += 1e-9 * instruction.cost * double(rows_ * cols_);
     std::vector<const Array*> touches;
     touches.reserve(arrays.size());
     for (const Array& array : arrays) touches.push_back(&array);
-    launch(seconds, touches, [pass = std::make_unique<Pass>(std::move(*this)).release()] {
+    if (rows_ * cols_ > kTileElements) {  // more than one tile: work for all threads
+        wait_for(touches);
+        return run_collapsed();
+    }
+    double seconds = kPlanSeconds;
+    for (const auto& instruction : program_)
+        seconds += 1e-9 * instruction.cost * double(rows_ * cols_);
+    if (!is_handed_over(seconds, touches)) return run_collapsed();
+    hand_over(touches, [pass = std::make_unique<Pass>(std::move(*this)).release()] {
         std::unique_ptr<Pass>(pass)->run_collapsed();
     });
 }

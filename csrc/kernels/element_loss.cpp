@@ -61,8 +61,7 @@ void for_parts(Index n, F&& f) {
         const Index first = task * kElementsPerTask;
         f(task, first, std::min(kElementsPerTask, n - first));
     };
-    if (tasks == 1) run(0);
-    else parallel_for(tasks, 100e-9 + kElementsPerTask * kSecondsPerElement, run);
+    parallel_for(tasks, 100e-9 + kElementsPerTask * kSecondsPerElement, run);
 }
 
 // `loss` is the number of a row of element_loss.isa.cpp, `width` that of its parabola if it has one.
@@ -75,35 +74,33 @@ Array element_loss(const Array& x, const Array& t, const std::string& reduced, d
     if (result.is_meta()) return cast(result, pair.dtype);
     dispatch_real("element_loss", pair.computed, [&]<class T>() {
         const auto& loops = element_loss_table().get<T>();
+        const auto each = loops.forward[number_of(loss)];
+        const auto total = loops.total[number_of(loss)];
+        const T *input = pair.input.address_of<T>(), *target = pair.target.address_of<T>();
+        T* out = result.address_of<T>();
+        const auto finish = [=](double sum) {
+            *out = T(reduction == kMean ? sum / double(n) : sum);
+        };
+        const Touches touches{&pair.input, &pair.target, &result};
         if (n <= kElementsPerTask) {
-            const T *input = pair.input.address_of<T>(), *target = pair.target.address_of<T>();
-            T* out = result.address_of<T>();
-            const auto each = loops.forward[number_of(loss)];
-            const auto total = loops.total[number_of(loss)];
-            launch(double(n) * kSecondsPerElement, Touches{&pair.input, &pair.target, &result}, [=] {
-                if (reduction == kNone) return each(input, target, T(width), n, out);
-                const double sum = total(input, target, T(width), n);
-                *out = T(reduction == kMean ? sum / double(n) : sum);
+            return launch(double(n) * kSecondsPerElement, touches, [=] {
+                if (reduction == kNone) each(input, target, T(width), n, out);
+                else finish(total(input, target, T(width), n));
             });
-            return;
         }
-        const T *input = pair.input.data<T>(), *target = pair.target.data<T>();
-        T* out = result.data<T>();
+        wait_for(touches);
         if (reduction == kNone) {
-            const auto loop = loops.forward[number_of(loss)];
-            for_parts(n, [&](Index, Index first, Index count) {
-                loop(input + first, target + first, T(width), count, out + first);
+            return for_parts(n, [&](Index, Index first, Index count) {
+                each(input + first, target + first, T(width), count, out + first);
             });
-            return;
         }
-        const auto loop = loops.total[number_of(loss)];
         double sum = 0;
         std::vector<double> parts(std::size_t((n + kElementsPerTask - 1) / kElementsPerTask));
         for_parts(n, [&](Index task, Index first, Index count) {
-            parts[std::size_t(task)] = loop(input + first, target + first, T(width), count);
+            parts[std::size_t(task)] = total(input + first, target + first, T(width), count);
         });
         for (double part : parts) sum += part;
-        *out = T(reduction == kMean ? sum / double(n) : sum);
+        finish(sum);
     });
     return cast(result, pair.dtype);
 }
@@ -125,19 +122,16 @@ Array slope(const Array& grad, const Array& x, const Array& t, std::string_view 
             const T times = reduction == kNone ? T(1) : reduction == kMean ? *g / T(n) : *g;
             return T(sign) * times;
         };
+        const T *input = pair.input.address_of<T>(), *target = pair.target.address_of<T>();
+        const T* g = upstream.address_of<T>();
+        T* out = result.address_of<T>();
+        const Touches touches{&pair.input, &pair.target, &upstream, &result};
         if (n <= kElementsPerTask) {
-            const T *input = pair.input.address_of<T>(), *target = pair.target.address_of<T>();
-            const T* g = upstream.address_of<T>();
-            T* out = result.address_of<T>();
-            launch(double(n) * kSecondsPerElement,
-                   Touches{&pair.input, &pair.target, &upstream, &result}, [=] {
+            return launch(double(n) * kSecondsPerElement, touches, [=] {
                 loop(input, target, T(width), reduction == kNone ? g : nullptr, scale_of(g), n, out);
             });
-            return;
         }
-        const T *input = pair.input.data<T>(), *target = pair.target.data<T>();
-        const T* g = upstream.data<T>();
-        T* out = result.data<T>();
+        wait_for(touches);
         const T scale = scale_of(g);
         for_parts(n, [&](Index, Index first, Index count) {
             loop(input + first, target + first, T(width), reduction == kNone ? g + first : nullptr,

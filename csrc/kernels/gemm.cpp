@@ -378,7 +378,7 @@ void prepare(const Product& product, const Plan& plan) {
 // A single matrix: nothing to plan.
 bool is_single_tiny(const Product& product) { return product.batch.empty() && is_tiny(product); }
 
-void run_tiny(const Product& product) {
+Plan tiny_plan(const Product& product) {
     Plan plan;
     plan.own = true;
     plan.tile_m = product.m;
@@ -386,8 +386,10 @@ void run_tiny(const Product& product) {
     plan.depth = product.k;
     plan.units = 1;
     make_room(product, plan);
-    run_task(product, plan, 0, 0);
+    return plan;
 }
+
+void run_tiny(const Product& product) { run_task(product, tiny_plan(product), 0, 0); }
 
 // A product that is launched; T is float or double.
 template <class T>
@@ -397,13 +399,7 @@ struct TinyProduct {
 
     // `room` is where it is computed turned, if it is.
     TinyProduct(const Product& product, Array& room) : tile(), turned(nullptr) {
-        Plan plan;
-        plan.own = true;
-        plan.tile_m = product.m;
-        plan.tile_n = product.n;
-        plan.depth = product.k;
-        plan.units = 1;
-        make_room(product, plan);
+        const Plan plan = tiny_plan(product);
         tile = tile_of<T, T>(product, plan, 0);
         room = plan.room;
         if (room) turned = room.address_of<T>();

@@ -54,7 +54,6 @@ struct ColumnSums {
 // Two products and the column sums beside them, each of them optional, as one piece of parallel
 // work.
 void run_together(std::span<const Product> products, const ColumnSums* sums);
-void launch_together(std::span<const Product> products, const ColumnSums* sums,
-                     Touches touches);
+void launch_together(std::span<const Product> products, const ColumnSums* sums, Touches touches);
 
 }  // namespace rushlight

@@ -244,7 +244,7 @@ void forward_probabilities(const Array& x, const Array& target, const std::optio
     const bool as_given = smoothing == 0 && !weights.data;
     const Array changed = Array::empty(as_given ? Dims{0} : x.shape(), dtype_of<T>);
     T *const q = changed.data<T>(), *const losses = loss.data<T>();
-    saved.array.bytes();  // waits
+    wait_for(Touches{&saved.array});
     TaskSums sums(cut.tasks());
     cut.run(kSecondsPerElement, [&](Index task, const SliceBlock& block) {
         const Index first = block.first, count = block.slices.count;
@@ -404,7 +404,7 @@ Array cross_entropy_backward(const std::pair<Array, std::optional<Array>>& grads
                                     reduction == kNone};
         if (dx.nothing_to_compute()) return;
         if (probabilities) {
-            upstream.array.bytes(), saved.array.bytes();  // waits
+            wait_for(Touches{&upstream.array, &saved.array});
             backward_probabilities(x, target, weight, smoothing, saved, item_grad, dx.data<T>());
         } else {
             backward_indices(x, target, weight, ignore_index, smoothing, saved, upstream, item_grad,

@@ -290,7 +290,8 @@ std::tuple<Array, Array, Array> linear_gradients(const Array& grad, const Array&
     }
     const bool adds_up = need_bias && n > 0;
     if (count == 0 && !adds_up) return {dx, dw, db};
-    launch_together(std::span(products.data(), std::size_t(count)), adds_up ? &sums : nullptr, touches);
+    launch_together(std::span(products.data(), std::size_t(count)), adds_up ? &sums : nullptr,
+                    touches);
     return {dx, dw, db};
 }
 

@@ -339,13 +339,18 @@ void advance(const Step<double>& wide, DType dtype, const Span& span, Index n) {
     }
 }
 
+template <template <class> class Step>
+Touches touches_of(const Row<Step>& row) {
+    Touches touches{&row.param, &row.grad};
+    for (const Array& state : row.states) touches.add(state);
+    return touches;
+}
+
 // One row as a kernel.
 template <template <class> class Step>
 void launch_row(const Row<Step>& row, const Span& span, double seconds_per_element) {
-    Touches touches{&row.param, &row.grad};
-    for (const Array& state : row.states) touches.add(state);
     const Index n = row.param.numel();
-    launch(double(n) * seconds_per_element, touches,
+    launch(double(n) * seconds_per_element, touches_of(row),
            [step = row.step, dtype = row.param.dtype(), span, n] {
         advance<Step>(step, dtype, span, n);
     });
@@ -374,11 +379,7 @@ void run(const std::vector<Row<Step>>& rows, double seconds_per_element) {
         for (const auto& row : rows) launch_row(row, span_of(row), seconds_per_element);
         return;
     }
-    for (const auto& row : rows) {
-        row.param.bytes(), row.grad.bytes();
-        for (const Array& state : row.states)
-            if (state) state.bytes();
-    }
+    for (const auto& row : rows) wait_for(touches_of(row));
 
     // Large parameters are cut, small ones put together.
     struct Piece {

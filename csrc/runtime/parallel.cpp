@@ -112,7 +112,7 @@ public:
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
         try {
-            for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
+            for (int i = 0; i < workers; ++i) threads_.emplace_back([this, i] { work(i == 0); });
         } catch (const std::system_error&) {
             // The system gives no more threads: go on with those there are.
         }
@@ -187,19 +187,22 @@ private:
         }
     }
 
-    void work() noexcept {
+    // One of the workers attends to the stream, too.
+    void work(bool attends) noexcept {
         inside_task = true;  // what a task calls runs inline
-        const bool attends = !stream_attended_.exchange(true);
+        const auto stand_by = [attends](bool on) {
+            if (attends) stream::attended = on;
+        };
         const auto ready = [this, attends] {
             return (gate_.load() >> kSeatShift) != 0 || (attends && !stream::is_empty()) ||
                    stopping_;
         };
-        if (attends) stream::attended = true;
+        stand_by(true);
         while (!stopping_) {
             while (attends && stream::run_next()) {
             }
             if (join()) {
-                if (attends) stream::attended = false;  // who waits runs the kernels itself
+                stand_by(false);  // who waits runs the kernels itself
                 Job& job = *job_;
                 job_here = &job;
                 while (job.run_one()) {
@@ -207,23 +210,22 @@ private:
                 job_here = nullptr;
                 gate_.fetch_and(kInsideMask);  // no task is left for those who have not joined
                 leave();
-                if (attends) stream::attended = true;
+                stand_by(true);
             }
             if (spin_until(ready)) continue;
             // The order of these lines against open() makes sure that no invitation is missed.
-            if (attends) stream::attended = false;
+            stand_by(false);
             asleep_.fetch_add(1);
             const int seen = wake_.load();
             if (!ready()) wake_.wait(seen);
             asleep_.fetch_sub(1);
-            if (attends) stream::attended = true;
+            stand_by(true);
         }
-        if (attends) stream::attended = false;
+        stand_by(false);
     }
 
     std::vector<std::thread> threads_;
     Job* job_ = nullptr;
-    std::atomic<bool> stream_attended_{false};
     alignas(64) std::atomic<std::uint32_t> gate_{0};
     std::atomic<bool> stopping_{false};
     std::atomic<bool> caller_waits_{false};
@@ -269,7 +271,7 @@ void after_fork_in_child() {
 struct Lifetime {
     Lifetime() {
         holder = new PoolHolder;
-        pthread_atfork(stream::before_fork, nullptr, after_fork_in_child);
+        pthread_atfork(stream::wait_for_all, nullptr, after_fork_in_child);
         stream::set_caller(attend_stream);
     }
     ~Lifetime() {

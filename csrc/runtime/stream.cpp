@@ -69,7 +69,7 @@ void wait_for_room(Ticket end) noexcept {
 }
 
 std::atomic<void (*)()> call_thread{nullptr};
-bool is_off = false, is_alone = false, is_always = false;
+bool is_off = false, is_alone = false;
 std::atomic<double> credit{kMostCredit};  // seconds
 std::atomic<int> rest{0};                 // kernels that run on the caller from here
 
@@ -88,6 +88,7 @@ void pay_for(Clock::duration waited) noexcept {
     credit.store(left, std::memory_order_relaxed);
     if (left < 0) take_rest();
 }
+
 }  // namespace
 
 bool is_empty() noexcept {
@@ -156,7 +157,7 @@ bool takes(double seconds) {
     static int asked = 0;
     static Clock::time_point since;
     if (is_off || is_alone) return false;
-    if (const int left = rest.load(std::memory_order_relaxed); left > 0 && !is_always) {
+    if (const int left = rest.load(std::memory_order_relaxed); left > 0 && !always) {
         rest.store(left - 1, std::memory_order_relaxed);
         return false;
     }
@@ -165,21 +166,16 @@ bool takes(double seconds) {
         credit.store(std::min(have + seconds, kMostCredit), std::memory_order_relaxed);
         return true;
     }
-    if (++asked % kManyKernels != 0 && !is_always) return false;
+    if (++asked % kManyKernels != 0 && !always) return false;
     const auto now = Clock::now();
     const bool often = now - since < kShortTime;
     since = now;
     const auto call = call_thread.load(std::memory_order_relaxed);
-    if ((often || is_always) && call) call();
+    if ((often || always) && call) call();
     return false;
 }
 
 std::uint64_t count() noexcept { return ring.count; }
-
-void set_always(bool always) noexcept {
-    is_always = always;
-    worth_handing_over = always ? 0 : kWorthHandingOver;
-}
 
 void set_off(bool off) noexcept {
     wait_for_all();
@@ -187,8 +183,6 @@ void set_off(bool off) noexcept {
 }
 
 void set_alone(bool alone) noexcept { is_alone = alone; }
-
-void before_fork() noexcept { wait_for_all(); }
 
 void after_fork_in_child() noexcept {
     attended = false;

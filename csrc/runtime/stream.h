@@ -6,7 +6,6 @@
 #pragma once
 
 #include <atomic>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -38,9 +37,8 @@ bool takes(double seconds);
 std::uint64_t count() noexcept;
 // Handing a kernel over takes about as long as this, in seconds: shorter ones run on the caller.
 inline constexpr double kWorthHandingOver = 0.3e-6;
-inline double worth_handing_over = kWorthHandingOver;
 // For tests: hands over all that may be, whether it pays or not.
-void set_always(bool always) noexcept;
+inline bool always = false;
 // Turns the stream off, or on again: kernels run when they are called.
 void set_off(bool off) noexcept;
 
@@ -70,8 +68,7 @@ Ticket push(const Kernel& kernel) noexcept {
 // Runs the next kernel; false where there is none, or another thread is at it.
 bool run_next() noexcept;
 bool is_empty() noexcept;
-// Before a fork, so that the child has no kernel half done.
-void before_fork() noexcept;
+// Before a fork, wait_for_all(): the child has no kernel half done.
 void after_fork_in_child() noexcept;
 // Whether there is one thread only.
 void set_alone(bool alone) noexcept;
